@@ -1,0 +1,19 @@
+"""bncourse: understand batch normalization, after Ioffe & Szegedy (2015).
+
+    kernels/      NumPy alone: pure functions, gradients by hand
+    nn/           PyTorch: modules that keep state
+    datasets/     digits from a seed (glyphs) or from files (mnist)
+    paper.py      what the paper printed, and the ledger of its claims
+    runs.py       a measurement with its provenance, as small JSON
+    experiments/  the paper's experiments: a frozen configuration and one function each
+    figures/      arrays -> pictures; they never train
+    explorers/    a slider -> a picture
+    checks/       a learner's answer -> a verdict that names the mistake
+    lesson.py     what every notebook calls first and last
+    notebooks.py  refresh and check the stored notebooks
+    bootstrap.py  python3 -m bncourse start | test, from a bare clone
+
+Importing this package imports nothing else.
+"""
+
+__version__ = "0.1.0"
