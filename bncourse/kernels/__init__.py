@@ -1,0 +1,1 @@
+"""Normalization in NumPy alone: pure functions, gradients by hand."""
