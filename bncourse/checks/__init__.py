@@ -1,0 +1,21 @@
+"""Checks: a learner's answer -> a verdict, with the name of the mistake.
+
+    frame.py       Check, Mistake, Verdict: ask, compare, recognise
+    statements.py  sentences to be judged true or false
+    mistakes.py    the catalogue of wrong batch norms, as code
+    progress.py    which exercises have been passed
+    start_here.py, minibatch.py, ...   one file of checks for each notebook
+"""
+
+import importlib
+import pkgutil
+
+from bncourse.checks.frame import Check
+from bncourse.checks.statements import Statements
+
+
+def exercises() -> dict[str, Check | Statements]:
+    """Every check of the course by its exercise, in order: '03.1' -> the first check of notebook 03."""
+    modules = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)]
+    found = [c for m in modules for c in vars(m).values() if isinstance(c, Check | Statements)]
+    return {c.exercise: c for c in sorted(found, key=lambda c: c.exercise)}

@@ -1,0 +1,188 @@
+"""The frame of every check: ask the learner's function, compare, and say which known mistake it made.
+
+A check holds the law, a solution, the cases on which both are asked, and the known mistakes as functions
+of the same signature. An answer that differs from the solution and equals a mistake is named by it.
+"""
+
+import copy
+import inspect
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bncourse.checks import progress
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer that somebody has published or submitted.
+
+    `rounding` marks one that is wrong only by rounding: its digits depend on the order of the operations,
+    so it is recognised by the cases that it fails.
+    """
+
+    name: str
+    why: str
+    see: str
+    wrong: Callable
+    rounding: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check says: `passed`, `not attempted yet` or `rejected`, and why."""
+
+    exercise: str
+    state: str
+    text: str = ""
+    mistake: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.state == "passed"
+
+    def __repr__(self):
+        return f"Exercise {self.exercise}: {self.state}" + (f"\n{self.text}" if self.text else "")
+
+
+class Unanswered(Exception):
+    """The stub was left as it is."""
+
+
+class Rejection(Exception):
+    """An answer that cannot be compared: it says what was found and what was expected."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Judges functions with the solution's signature.
+
+    `cases(rng)` gives the argument tuples; `outputs` names what is returned, in order. Values must agree
+    within `tolerance`, relative to the largest expected one.
+    """
+
+    exercise: str
+    law: str
+    solution: Callable
+    cases: Callable[[np.random.Generator], Sequence[tuple]]
+    outputs: tuple[str, ...]
+    mistakes: tuple[Mistake, ...] = ()
+    tolerance: float = 1e-9
+
+    def __call__(self, attempt: Callable, remember: bool = True) -> Verdict:
+        """The verdict on a learner's function; a pass is remembered unless told otherwise."""
+        try:
+            verdict = self.judge(attempt)
+        except Unanswered:
+            verdict = Verdict(self.exercise, "not attempted yet")
+        except Rejection as found:
+            verdict = Verdict(self.exercise, "rejected", f"{found}")
+        if verdict.passed and remember:
+            progress.remember(self.exercise)
+        return verdict
+
+    def judge(self, attempt: Callable) -> Verdict:
+        cases = self.cases(np.random.default_rng(0))
+        wanted = [as_arrays(self.solution(*copy.deepcopy(case))) for case in cases]
+        given = [self.ask(attempt, case) for case in cases]
+        objections = [self.objection(g, w) for g, w in zip(given, wanted, strict=True)]
+        if not any(objections):
+            return Verdict(self.exercise, "passed", f"The law holds: {self.law}")
+        first, case = next((o, c) for o, c in zip(objections, cases, strict=True) if o)
+        text = f"{first}, for {self.describe(case)}.\nThe law: {self.law}"
+        mistake = self.recognise(cases, given, wanted)
+        if mistake:
+            text += f"\nThis is a known mistake: {mistake.name}. {mistake.why} See {mistake.see}."
+        return Verdict(self.exercise, "rejected", text, mistake.name if mistake else "")
+
+    def ask(self, attempt: Callable, case: tuple) -> list[np.ndarray]:
+        """What the attempt returns for one case, as arrays; the case itself stays as it is."""
+        if attempt is None or attempt is ...:
+            raise Unanswered
+        if not callable(attempt):
+            raise Rejection(f"The answer is {attempt!r}; expected a function of ({', '.join(self.arguments())}).")
+        mine = copy.deepcopy(case)
+        try:
+            returned = attempt(*mine)
+        except NotImplementedError:
+            raise Unanswered from None
+        except Exception as error:
+            line = traceback.extract_tb(error.__traceback__)[-1].line
+            raise Rejection(f"It raised {type(error).__name__}: {error}\nin the line `{line}`, for "
+                            f"{self.describe(case)}.") from None
+        if returned is None or returned is ...:
+            raise Unanswered
+        self.refuse_changed_arguments(case, mine)
+        return self.unpack(returned)
+
+    def refuse_changed_arguments(self, case: tuple, after: tuple) -> None:
+        for name, old, new in zip(self.arguments(), case, after, strict=True):
+            if not np.array_equal(old, new):
+                raise Rejection(f"It changes its argument {name} in place. The caller still needs {name}: "
+                                "compute into a new array.")
+
+    def unpack(self, returned) -> list[np.ndarray]:
+        several = isinstance(returned, tuple | list)
+        if len(self.outputs) == 1:
+            returned = (returned,)
+        elif not (several and len(returned) == len(self.outputs)):
+            found = f"{len(returned)} values" if several else "one value"
+            raise Rejection(f"It returns {found}; expected {len(self.outputs)}: {', '.join(self.outputs)}.")
+        given = as_arrays(returned)
+        for name, g in zip(self.outputs, given, strict=True):
+            if g.dtype.kind not in "fiub":
+                raise Rejection(f"{name} is of type {type(returned).__name__}; expected numbers.")
+        return given
+
+    def objection(self, given: list[np.ndarray], wanted: list[np.ndarray]) -> str:
+        """The first way in which one case's outputs are wrong, or nothing."""
+        for name, g, w in zip(self.outputs, given, wanted, strict=True):
+            if g.shape != w.shape:
+                return f"{name} has shape {g.shape}, expected {w.shape}"
+            if g.dtype != w.dtype:
+                return f"{name} has dtype {g.dtype}, expected {w.dtype}"
+            wrong = np.argwhere(~_close(g, w, self.tolerance))
+            if len(wrong):
+                place = tuple(int(i) for i in wrong[0])
+                return f"{name}{list(place) if place else ''} is {g[place]:.6g}, expected {w[place]:.6g}"
+        return ""
+
+    def recognise(self, cases, given, wanted) -> Mistake | None:
+        """The mistake that gives what the learner gave, digit for digit; or one of rounding that fails in the
+        same cases."""
+        for mistake in self.mistakes:
+            with np.errstate(all="ignore"):
+                theirs = [as_arrays(mistake.wrong(*copy.deepcopy(case))) for case in cases]
+            if mistake.rounding:
+                same = [bool(self.objection(t, w)) == bool(self.objection(g, w))
+                        for t, g, w in zip(theirs, given, wanted, strict=True)]
+            else:
+                same = [self.alike(t, g) for t, g in zip(theirs, given, strict=True)]
+            if all(same):
+                return mistake
+        return None
+
+    def alike(self, theirs: list[np.ndarray], given: list[np.ndarray]) -> bool:
+        return all(t.shape == g.shape and _close(g, t, 100 * self.tolerance).all()
+                   for t, g in zip(theirs, given, strict=True))
+
+    def arguments(self) -> list[str]:
+        return list(inspect.signature(self.solution).parameters)
+
+    def describe(self, case: tuple) -> str:
+        parts = [f"{name} of shape {value.shape}" if isinstance(value, np.ndarray) else f"{name} = {value}"
+                 for name, value in zip(self.arguments(), case, strict=True)]
+        return ", ".join(parts)
+
+
+def as_arrays(returned) -> list[np.ndarray]:
+    """A function's return value as a list of arrays, one for each thing returned."""
+    return [np.asarray(part) for part in (returned if isinstance(returned, tuple | list) else (returned,))]
+
+
+def _close(given: np.ndarray, wanted: np.ndarray, tolerance: float) -> np.ndarray:
+    finite = wanted[np.isfinite(wanted)]
+    scale = max(1.0, float(np.abs(finite).max())) if finite.size else 1.0
+    return np.isclose(given, wanted, rtol=0, atol=tolerance * scale, equal_nan=True)

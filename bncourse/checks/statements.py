@@ -1,0 +1,53 @@
+"""Sentences to be judged true or false: those that circulate about the paper, with what is right."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bncourse.checks import progress
+from bncourse.checks.frame import Verdict
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A sentence, whether it is true, and the reason."""
+
+    says: str
+    true: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Statements:
+    """Judges a dictionary of True and False, one for each sentence; None stands for no answer yet."""
+
+    exercise: str
+    sentences: Mapping[str, Statement]
+
+    def __call__(self, answers: Mapping[str, bool | None], remember: bool = True) -> Verdict:
+        """The verdict: the first wrong sentence with its reason, or how many are still open."""
+        verdict = self.judge(answers)
+        if verdict.passed and remember:
+            progress.remember(self.exercise)
+        return verdict
+
+    def judge(self, answers: Mapping[str, bool | None]) -> Verdict:
+        unknown = sorted(set(answers) - set(self.sentences))
+        if unknown:
+            return self.rejected(f"There is no sentence {unknown[0]!r}; expected {', '.join(self.sentences)}.")
+        given = {key: answers.get(key) for key in self.sentences}
+        odd = [key for key, answer in given.items() if answer not in (True, False, None)]
+        if odd:
+            return self.rejected(f"Sentence {odd[0]} is {given[odd[0]]!r}; expected True or False.")
+        if all(answer is None for answer in given.values()):
+            return Verdict(self.exercise, "not attempted yet")
+        for key, answer in given.items():
+            if answer is not None and answer != self.sentences[key].true:
+                is_it = "true" if self.sentences[key].true else "false"
+                return self.rejected(f"Sentence {key} is {is_it}. {self.sentences[key].why}", mistake=key)
+        still_open = [key for key, answer in given.items() if answer is None]
+        if still_open:
+            return self.rejected(f"Right so far; still open: {', '.join(still_open)}.")
+        return Verdict(self.exercise, "passed", f"All {len(given)} are judged rightly.")
+
+    def rejected(self, text: str, mistake: str = "") -> Verdict:
+        return Verdict(self.exercise, "rejected", text, mistake)

@@ -1,0 +1,102 @@
+"""One look for every figure of the course: colours with a fixed meaning, sizes, labels, captions.
+
+A figure is a function `f(arrays or Run, ax=None) -> ax`. It is made without pyplot, so drawing changes no
+global state, and `picture` turns its axes into what a notebook shows and stores.
+"""
+
+import base64
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+SIZE = (6.4, 3.6)  # inches
+DPI = 144
+
+# Okabe and Ito's palette. A second mark (dashes, hollow) tells the same in grey.
+WITH = {"color": "#0072B2", "linestyle": "-"}
+WITHOUT = {"color": "#D55E00", "linestyle": "--"}
+YOURS = {"color": "#009E73", "linestyle": "-."}
+PAPER = {"color": "#000000", "marker": "o", "markerfacecolor": "none", "linestyle": "none"}
+QUIET = "#767676"
+
+
+def blank(ax: Axes | None = None, *, title: str = "", xlabel: str = "", ylabel: str = "") -> Axes:
+    """The axes to draw on, new ones of the course's size unless given, in the course's look.
+
+    The title states the finding; the axes state the quantities with their units.
+    """
+    if ax is None:
+        ax = Figure(figsize=SIZE, dpi=DPI, layout="constrained").add_subplot()
+    ax.set_title(title, fontsize=12, loc="left", wrap=True)
+    ax.set_xlabel(xlabel, fontsize=11)
+    ax.set_ylabel(ylabel, fontsize=11)
+    ax.tick_params(labelsize=11)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def label_end(ax: Axes, x: float, y: float, text: str, color: str) -> None:
+    """Write a line's name where it ends, in its colour, instead of a legend."""
+    ax.annotate(text, (x, y), (6, 0), textcoords="offset points", va="center", color=color, fontsize=11,
+                annotation_clip=False)
+
+
+def spread(ax: Axes, x: np.ndarray, runs: np.ndarray, style: dict, label: str = "") -> None:
+    """The median of the seeds as a line and all of them as a band; runs is (seeds, points)."""
+    runs = np.asarray(runs)
+    ax.fill_between(x, runs.min(axis=0), runs.max(axis=0), color=style["color"], alpha=0.2, linewidth=0)
+    middle = np.median(runs, axis=0)
+    ax.plot(x, middle, linewidth=2, **style)
+    if label:
+        label_end(ax, x[-1], middle[-1], label, style["color"])
+
+
+def density(ax: Axes, values: np.ndarray, grid: np.ndarray, style: dict, label: str = "") -> None:
+    """A filled density of the values with their {15, 50, 85} percentiles, the paper's three.
+
+    The density is a Gaussian kernel estimate with Scott's width, evaluated on the grid.
+    """
+    values = np.asarray(values, float).ravel()
+    width = max(values.std() * values.size ** -0.2, 1e-3 * (grid[-1] - grid[0]))
+    height = np.exp(-0.5 * ((grid[:, None] - values) / width) ** 2).mean(axis=1) / (width * np.sqrt(2 * np.pi))
+    ax.fill_between(grid, height, color=style["color"], alpha=0.25, linewidth=0)
+    ax.plot(grid, height, linewidth=2, **style)
+    for q in np.percentile(values, [15, 50, 85]):
+        ax.plot([q, q], [0, np.interp(q, grid, height)], color=style["color"], linewidth=1)
+    if label:
+        peak = height.argmax()
+        ax.annotate(label, (grid[peak], height[peak]), (0, 4), textcoords="offset points", ha="center",
+                    color=style["color"], fontsize=11)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a notebook shows and stores: a PNG, the text that replaces it, and its width on the page."""
+
+    png: bytes
+    alt: str
+    width: int
+
+    def __repr__(self):
+        return self.alt
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        data = {"image/png": base64.b64encode(self.png).decode(), "text/plain": self.alt}
+        return data, {"image/png": {"alt": self.alt, "width": self.width}}
+
+
+def picture(ax: Axes, *, alt: str, caption: str = "") -> Picture:
+    """The figure of these axes as a `Picture`, with its caption written under it.
+
+    alt tells the finding and the numbers that matter; the caption says which data, how many seeds and which
+    configuration made the figure.
+    """
+    fig = ax.figure
+    if caption:
+        fig.supxlabel(caption, fontsize=8.5, color=QUIET, x=0.01, ha="left")
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", metadata={"Software": None})
+    return Picture(buffer.getvalue(), alt, width=round(fig.get_figwidth() * 100))

@@ -1,0 +1,131 @@
+"""Every check of the course accepts its solution and rejects, by name, each mistake it knows."""
+
+import numpy as np
+import pytest
+
+from bncourse import checks
+from bncourse.checks.frame import Check, as_arrays
+from bncourse.checks.statements import Statements
+
+EXERCISES = checks.exercises()
+FUNCTIONS = [c for c in EXERCISES.values() if isinstance(c, Check)]
+SENTENCES = [c for c in EXERCISES.values() if isinstance(c, Statements)]
+MISTAKES = [(c, m) for c in FUNCTIONS for m in c.mistakes]
+
+
+def ids(value):
+    return getattr(value, "exercise", None) or getattr(value, "name", None)
+
+
+def changed(check, change):
+    """The solution with `change` applied to the first thing it returns."""
+
+    def answer(*arguments):
+        first, *rest = as_arrays(check.solution(*arguments))
+        return (change(first), *rest) if rest else change(first)
+
+    return answer
+
+
+@pytest.mark.parametrize("check", FUNCTIONS, ids=ids)
+def test_the_solution_passes(check):
+    assert check(check.solution).passed
+
+
+@pytest.mark.parametrize(("check", "mistake"), MISTAKES, ids=ids)
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:divide by zero:RuntimeWarning")
+def test_each_known_mistake_is_rejected_and_named(check, mistake):
+    verdict = check(mistake.wrong)
+    assert verdict.state == "rejected"
+    assert verdict.mistake == mistake.name
+    assert mistake.see in repr(verdict)
+
+
+@pytest.mark.parametrize("check", FUNCTIONS, ids=ids)
+@pytest.mark.parametrize("stub", [None, ..., lambda *a: None, lambda *a: ...], ids=["None", "...", "None()", "...()"])
+def test_a_stub_left_alone_is_not_attempted(check, stub):
+    assert check(stub).state == "not attempted yet"
+
+
+def test_a_stub_that_raises_not_implemented_is_not_attempted():
+    def stub(*arguments):
+        raise NotImplementedError
+
+    assert FUNCTIONS[0](stub).state == "not attempted yet"
+
+
+@pytest.mark.parametrize("check", FUNCTIONS, ids=ids)
+def test_a_wrong_shape_is_rejected_with_both_shapes(check):
+    verdict = check(changed(check, lambda y: y[None]))
+    assert verdict.state == "rejected" and "has shape" in verdict.text and "expected" in verdict.text
+
+
+@pytest.mark.parametrize("check", FUNCTIONS, ids=ids)
+def test_a_wrong_dtype_is_rejected_with_both_types(check):
+    verdict = check(changed(check, lambda y: y.astype(np.float32)))
+    assert verdict.state == "rejected" and "float32" in verdict.text
+
+
+@pytest.mark.parametrize("check", FUNCTIONS, ids=ids)
+def test_an_edit_in_place_is_rejected_and_the_argument_is_named(check):
+    cases = check.cases(np.random.default_rng(0))
+    place = next((i for i, a in enumerate(cases[0]) if isinstance(a, np.ndarray)), None)
+    if place is None:
+        return
+
+    def answer(*arguments):
+        right = check.solution(*arguments)
+        arguments[place][...] += 1
+        return right
+
+    assert f"its argument {check.arguments()[place]} in place" in check(answer).text
+
+
+@pytest.mark.parametrize("check", FUNCTIONS, ids=ids)
+def test_no_mistake_is_the_solution_and_no_two_are_alike(check):
+    cases = check.cases(np.random.default_rng(0))
+    with np.errstate(all="ignore"):
+        every = [[as_arrays(f(*case)) for case in cases] for f in (check.solution, *(m.wrong for m in check.mistakes))]
+    for i, one in enumerate(every):
+        for other in every[i + 1:]:
+            assert not all(check.alike(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_an_unknown_mistake_is_rejected_without_a_name_and_with_the_first_number():
+    verdict = EXERCISES["03.1"](lambda x, gamma, beta, eps: np.full_like(x, 7.0))
+    assert verdict.state == "rejected" and verdict.mistake == ""
+    assert "y[0, 0] is 7, expected" in verdict.text and "The law: " in verdict.text
+
+
+def test_an_error_in_the_answer_is_reported_with_its_line():
+    def answer(x, gamma, beta, eps):
+        return x / "two"
+
+    text = EXERCISES["03.1"](answer).text
+    assert "TypeError" in text and 'x / "two"' in text
+
+
+def test_something_else_than_a_function_is_said_to_be_so():
+    assert "expected a function of (x, gamma, beta, eps)" in EXERCISES["03.1"](3).text
+
+
+def test_too_few_outputs_are_counted_and_named():
+    assert "expected 2: gamma, beta" in EXERCISES["03.2"](lambda x, eps: x.std(0)).text
+
+
+@pytest.mark.parametrize("check", SENTENCES, ids=ids)
+def test_right_answers_pass_and_each_wrong_one_is_explained(check):
+    right = {key: s.true for key, s in check.sentences.items()}
+    assert check(right).passed
+    for key, sentence in check.sentences.items():
+        verdict = check({**right, key: not sentence.true})
+        assert verdict.mistake == key and sentence.why in verdict.text
+
+
+@pytest.mark.parametrize("check", SENTENCES, ids=ids)
+def test_sentences_may_be_answered_one_at_a_time(check):
+    key, sentence = next(iter(check.sentences.items()))
+    assert check({}).state == "not attempted yet"
+    assert "still open" in check({key: sentence.true}).text
+    assert "expected True or False" in check({key: "yes"}).text
+    assert "There is no sentence 'zz'" in check({"zz": True}).text
