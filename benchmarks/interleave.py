@@ -1,0 +1,118 @@
+"""Time callables against one another in one process, turn by turn.
+
+What else the machine does then falls on all of them alike, and a ratio within one round means
+more than two separate averages. The benchmarks beside this file import it:
+
+    timings = interleave({"ours": ours, "theirs": theirs})
+    print(timings.ratio("ours", "theirs"))          # 0.71 (0.69 to 0.74)
+"""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+CPUINFO = Path("/proc/cpuinfo")
+
+
+class Ratio(NamedTuple):
+    """The median over rounds, between its quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds per call, one figure a round, for each contender."""
+
+    seconds: Mapping[str, np.ndarray]
+
+    def median(self, name: str) -> float:
+        """Seconds per call of one contender in the median round."""
+        return float(np.median(self.seconds[name]))
+
+    def ratio(self, name: str, reference: str) -> Ratio:
+        """How many times as long `name` takes as `reference`, compared within each round."""
+        low, median, high = np.quantile(self.seconds[name] / self.seconds[reference], [0.25, 0.5, 0.75])
+        return Ratio(float(median), float(low), float(high))
+
+
+def interleave(
+    calls: Mapping[str, Callable[[], object]],
+    before: Mapping[str, Callable[[], object]] | None = None,
+    rounds: int = 21,
+    turn: float = 0.01,
+) -> Timings:
+    """Give every callable one turn a round, of about `turn` seconds or a single call if that is longer.
+
+    `before[name]` is called untimed ahead of each turn of that contender (to set a thread count, say);
+    then one untimed call brings its own data into the caches. The order turns by one each round.
+    """
+    before = before or {}
+    names = list(calls)
+    repeats = {name: _repeats(calls[name], before.get(name), turn) for name in names}
+    seconds = {name: np.empty(rounds) for name in names}
+    for i in range(rounds):
+        for name in names[i % len(names) :] + names[: i % len(names)]:
+            seconds[name][i] = _turn(calls[name], before.get(name), repeats[name])
+    return Timings(seconds)
+
+
+def _turn(call: Callable, prepare: Callable | None, repeats: int) -> float:
+    if prepare is not None:
+        prepare()
+    call()
+    start = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    return (time.perf_counter() - start) / repeats
+
+
+def _repeats(call: Callable, prepare: Callable | None, turn: float) -> int:
+    once = min(_turn(call, prepare, 1) for _ in range(3))
+    return max(1, round(turn / once))
+
+
+def machine() -> str:
+    """Where and with what a benchmark ran: processor, system, versions, thread variables, huge pages."""
+    threads = [f"{k}={os.environ[k]}" for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS") if k in os.environ]
+    pages = THP.read_text().strip() if THP.exists() else "not known on this system"
+    return "\n".join(
+        [
+            f"{_processor()}, {os.cpu_count()} cores; {platform.system()} {platform.release()}",
+            f"Python {platform.python_version()}, NumPy {np.__version__}; {' '.join(threads) or 'default threads'}",
+            f"transparent huge pages: {pages}; "
+            f"THP_MEM_ALLOC_ENABLE={os.environ.get('THP_MEM_ALLOC_ENABLE', 'unset')}",
+        ]
+    )
+
+
+def _processor() -> str:
+    if CPUINFO.exists():
+        for line in CPUINFO.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Columns padded to their widest cell, the first to the left, the others to the right; Markdown."""
+    cells = [header, *rows]
+    width = [max(len(row[k]) for row in cells) for k in range(len(header))]
+    rule = ["-" * width[0], *("-" * (w - 1) + ":" for w in width[1:])]
+    lines = [header, rule, *rows]
+    pads = [str.ljust, *[str.rjust] * (len(header) - 1)]
+    return "\n".join(
+        "| " + " | ".join(pad(c, w) for pad, c, w in zip(pads, row, width, strict=True)) + " |" for row in lines
+    )
