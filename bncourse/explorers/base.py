@@ -1,0 +1,180 @@
+"""Explorer: controls beside a Matplotlib picture that follows them, and that a page shows without a kernel.
+
+The picture is one image widget fed by one Figure. Nothing here uses pyplot or captured output, so the page
+does not jump while a slider is dragged, and a notebook stores the first picture as a plain PNG.
+
+A redraw has to take well under 100 ms. Laying out the axes costs as much as drawing them, so it is done once:
+later pictures keep the first one's axes where they are, which also holds them still. What is left is mostly
+the making of ticks and labels; `draw` may keep those too by returning a function that changes what it drew.
+"""
+
+import base64
+import html
+import io
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ipywidgets as widgets
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+DPI = 100
+
+
+class Explorer(widgets.VBox):
+    """Named controls (ipywidgets), a Reset button, and the picture that `draw` makes of their values.
+
+    `draw(fig, **values)` draws on an empty figure of `figsize` inches, with one value for each control. It is
+    called again after every change, on the emptied figure; if it returns a function `update(**values)`, that
+    is called instead and changes what is there, which is about twice as fast. `alt` says in words what the
+    picture shows.
+
+    Raises TypeError when a control is not a widget with a value, and whatever the first `draw` raises. A later
+    error of `draw` is shown under the picture, which then still shows the last values that could be drawn.
+    """
+
+    def __init__(self, draw: Callable, /, *, alt: str, figsize: tuple[float, float] = (6.4, 3.6),
+                 **controls: Any):
+        for name, control in controls.items():
+            if not (isinstance(control, widgets.Widget) and control.has_trait("value")):
+                raise TypeError(f"control {name} is {control!r}; expected a widget with a value, "
+                                "such as IntSlider(1, 0, 9)")
+        self.controls, self.alt = controls, alt
+        self._initial = self.values()
+        self._quiet = False
+        self._plot = _Plot(draw, figsize, self._initial)
+        width = f"{round(figsize[0] * DPI)}px"
+        self.image = widgets.Image(value=self._plot.png(self._initial), format="png", tooltip=alt,
+                                   layout=widgets.Layout(width=width, max_width="100%"))
+        self.message = widgets.HTML(layout=widgets.Layout(display="none"))
+        self.reset_button = widgets.Button(description="Reset", tooltip="Back to the first setting")
+        self.reset_button.on_click(lambda _button: self.reset())
+        _align(controls, width)
+        super().__init__([*controls.values(), self.reset_button, self.image, self.message])
+        for control in controls.values():
+            control.observe(self._redraw, "value")
+
+    def values(self) -> dict[str, Any]:
+        """What `draw` is given: the value of each control, by name."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def reset(self) -> None:
+        """Set every control to its first value, and redraw once."""
+        with self._one_redraw():
+            for name, value in self._initial.items():
+                self.controls[name].value = value
+
+    def dead_controls(self) -> list[str]:
+        """The names of the controls that change nothing: no other value of theirs gives another picture.
+
+        Each is moved alone, from the present values, and put back.
+        """
+        return [name for name, control in self.controls.items() if not self._changes_the_picture(control)]
+
+    def _changes_the_picture(self, control: widgets.Widget) -> bool:
+        value, before = control.value, self.image.value
+        try:
+            for trait, other in other_settings(control):
+                setattr(control, trait, other)
+                if self.image.value != before:
+                    return True
+            return False
+        finally:
+            control.value = value
+
+    @contextmanager
+    def _one_redraw(self) -> Iterator[None]:
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False
+            self._redraw()
+
+    def _redraw(self, _change: Any = None) -> None:
+        if self._quiet:
+            return
+        values = self.values()
+        try:
+            self.image.value = self._plot.png(values)
+        except Exception as error:
+            self._say(f"{_call(values)} could not be drawn. {traceback.format_exception_only(error)[-1]}")
+            raise
+        self._say("")
+
+    def _say(self, message: str) -> None:
+        self.message.value = message and f'<pre role="alert">{html.escape(message)}</pre>'
+        self.message.layout.display = None if message else "none"
+
+    def __repr__(self) -> str:
+        return f"Explorer({_call(self._initial)})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        data = super()._repr_mimebundle_(**kwargs) or {"text/plain": repr(self)}
+        data["image/png"] = base64.b64encode(self.image.value).decode("ascii")
+        return data, {"image/png": {"alt": self.alt}}
+
+
+class _Plot:
+    """One figure: laid out for the first values, then drawn for any, with the axes left where they were."""
+
+    def __init__(self, draw: Callable, figsize: tuple[float, float], values: dict[str, Any]):
+        self.draw = draw
+        self.figure = Figure(figsize=figsize, dpi=DPI, layout="constrained")
+        self.canvas = FigureCanvasAgg(self.figure)
+        self.update = draw(self.figure, **values)
+        self.figure.draw_without_rendering()
+        self.places = [ax.get_position(original=True) for ax in self.figure.axes]
+        self.figure.set_layout_engine("none")
+
+    def png(self, values: dict[str, Any]) -> bytes:
+        if callable(self.update):
+            self.update(**values)
+        else:
+            self.figure.clear()
+            self.draw(self.figure, **values)
+            for ax, place in zip(self.figure.axes, self.places, strict=False):
+                ax.set_position(place)
+        self.canvas.draw()
+        file = io.BytesIO()
+        size, pixels = self.canvas.get_width_height(), self.canvas.buffer_rgba()
+        Image.frombuffer("RGBA", size, pixels, "raw", "RGBA", 0, 1).convert("RGB").save(file, "PNG")
+        return file.getvalue()
+
+
+def other_settings(control: widgets.Widget) -> list[tuple[str, Any]]:
+    """Settings of a control that differ from the present one, as (trait, value); ends of a range first.
+
+    Raises TypeError for a kind of control that has neither options, nor bounds, nor two states.
+    """
+    if control.has_trait("options"):
+        indices = range(len(control.options))
+        several = isinstance(control.index, tuple)
+        settings = [("index", (i,) * max(len(control.index), 1) if several else i) for i in indices]
+    elif control.has_trait("min"):
+        ends = [control.base**end if control.has_trait("base") else end for end in (control.max, control.min)]
+        several = isinstance(control.value, tuple)
+        settings = [("value", (end, end) if several else end) for end in ends]
+    elif isinstance(control.value, bool):
+        settings = [("value", not control.value)]
+    else:
+        raise TypeError(f"no other setting is known for {control!r}; use a slider, a selection or a checkbox")
+    return [(trait, setting) for trait, setting in settings if setting != getattr(control, trait)]
+
+
+def _align(controls: dict[str, widgets.Widget], width: str) -> None:
+    """Name the controls that have no description, and give all of them one width and one column of names."""
+    for name, control in controls.items():
+        control.description = control.description or name
+    column = f"{max((len(control.description) for control in controls.values()), default=0) + 1}ch"
+    for control in controls.values():
+        control.layout.width, control.layout.max_width = width, "100%"
+        if control.style.has_trait("description_width"):
+            control.style.description_width = column
+
+
+def _call(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in values.items())
