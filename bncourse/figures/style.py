@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 SIZE = (6.4, 3.6)  # inches
-DPI = 144
+DPI = 150
 
 # Okabe and Ito's palette. A second mark (dashes, hollow) tells the same in grey.
 WITH = {"color": "#0072B2", "linestyle": "-"}

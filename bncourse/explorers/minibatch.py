@@ -1,0 +1,32 @@
+"""The explorer of notebook 03: batch size, gamma, beta and eps on one feature of a mini-batch."""
+
+import ipywidgets as widgets
+import numpy as np
+
+from bncourse.explorers.base import Explorer
+from bncourse.figures.minibatch import before_and_after
+from bncourse.kernels.normalize import batchnorm_forward
+
+FEATURE = 3 + 1.5 * np.random.default_rng(0).normal(size=512)
+
+
+def batch(fig, m: int, gamma: float, beta: float, eps: float) -> None:
+    """One feature of the first m examples before and after, with the numbers that change as the title."""
+    x = FEATURE[:m]
+    y = batchnorm_forward(x[:, None], np.array([gamma]), np.array([beta]), 10.0**eps)[0][:, 0]
+    ax = before_and_after(x, y, fig.add_subplot())
+    ax.set_title(f"x: mean {x.mean():.2f}, std {x.std():.2f}     y: mean {y.mean():.2f}, std {y.std():.2f}",
+                 fontsize=12, loc="left")
+
+
+def batch_explorer() -> Explorer:
+    """Move m, gamma, beta and the exponent of eps; watch the histogram under the sigmoid."""
+    return Explorer(
+        batch,
+        alt="Density of one feature before batch normalization (mean 3) and after it (mean beta, standard deviation "
+            "gamma), over the sigmoid that it feeds.",
+        m=widgets.IntSlider(64, 1, 256, description="m"),
+        gamma=widgets.FloatSlider(1.0, min=-3, max=3, step=0.1, description="gamma"),
+        beta=widgets.FloatSlider(0.0, min=-3, max=3, step=0.1, description="beta"),
+        eps=widgets.IntSlider(-5, -7, 1, description="log10 eps"),
+    )

@@ -1,0 +1,31 @@
+"""The explorer of notebook 00: the batch size against steps, epochs and the noise of the gradient."""
+
+import ipywidgets as widgets
+import numpy as np
+
+from bncourse.explorers.base import Explorer
+from bncourse.figures.start_here import estimates
+
+TRUE = np.array([1.5, 0.8])
+EXAMPLES = TRUE + np.random.default_rng(0).normal(size=(60_000, 2)) * [2.0, 1.2]
+
+
+def batch(fig, m: int, examples: int, epochs: int) -> None:
+    """Sixty mini-batch gradients of size 2^m around the true one, and the steps that the epochs take."""
+    size = 2**m
+    picked = np.random.default_rng(1).integers(len(EXAMPLES), size=(60, size))
+    ax = estimates(TRUE, EXAMPLES[picked].mean(axis=1), fig.add_subplot())
+    steps = epochs * -(-examples // size)
+    ax.set_title(f"m = {size}: {epochs} epochs of {examples:,} examples are {steps:,} steps", fontsize=12, loc="left")
+
+
+def batch_explorer() -> Explorer:
+    """Move the batch size and the epochs: fewer steps, or noisier ones."""
+    return Explorer(
+        batch,
+        alt="Sixty mini-batch gradients scattered around the full gradient, an arrow; the larger the mini-batch, the "
+            "closer they lie and the fewer steps an epoch has.",
+        m=widgets.IntSlider(5, 0, 10, description="log2 m"),
+        examples=widgets.Dropdown(options=[2_000, 60_000, 1_281_167], value=60_000, description="examples"),
+        epochs=widgets.IntSlider(20, 1, 100, description="epochs"),
+    )

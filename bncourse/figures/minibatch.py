@@ -1,0 +1,71 @@
+"""The pictures of notebook 03: the same numbers in different company, the sigmoid's straight part."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, density, label_end
+
+MARKERS = "osD^"
+
+
+def same_numbers(raw: np.ndarray, rows: dict[str, np.ndarray], ax: Axes | None = None) -> Axes:
+    """Four numbers as they are and as each row's normalization leaves them; rows maps a label to x_hat (4,)."""
+    ax = blank(ax, title="The smaller the company, the less is left of each number", xlabel="value")
+    levels = {"as they are": raw, **rows}
+    height = np.arange(len(levels))[::-1]
+    for i, marker in enumerate(MARKERS):
+        across = [values[i] for values in levels.values()]
+        up = height + 0.13 * (1.5 - i)
+        ax.plot(across, up, color=QUIET, linewidth=0.8, alpha=0.5, zorder=1)
+        ax.plot(across[1:], up[1:], marker, markersize=9, color=WITH["color"], markeredgecolor="white")
+        ax.plot(across[0], up[0], marker, markersize=9, color=WITHOUT["color"], markeredgecolor="white")
+        ax.annotate(f"{raw[i]:g}", (across[0], up[0]), (8, 0), textcoords="offset points", va="center", fontsize=11)
+    ax.set_yticks(height, list(levels))
+    ax.set_ylim(-0.5, len(levels) - 0.4)
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    return ax
+
+
+def straight_part(ax: Axes | None = None) -> Axes:
+    """The sigmoid, the best straight line through it for a standard normal input, and that input's density."""
+    x = np.linspace(-6, 6, 400)
+    weight = np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
+    sigmoid = 1 / (1 + np.exp(-x))
+    slope = (weight * x * sigmoid).sum() / (weight * x * x).sum()
+    ax = blank(ax, title="Inputs of mean 0 and variance 1 see almost a straight line", xlabel="input of the sigmoid")
+    ax.fill_between(x, weight, color=WITH["color"], alpha=0.25, linewidth=0)
+    ax.plot(x, sigmoid, color="black", linewidth=2)
+    near = np.abs(x) < 2.6
+    ax.plot(x[near], 0.5 + slope * x[near], linewidth=2, **WITHOUT)
+    label_end(ax, 6, sigmoid[-1], "sigmoid", "black")
+    label_end(ax, 2.6, 0.5 + slope * 2.6, "best line", WITHOUT["color"])
+    ax.annotate("inputs", (-1.1, 0.08), color=WITH["color"], fontsize=11)
+    ax.set_ylim(0, 1.08)
+    return ax
+
+
+def company(logits: dict[int, np.ndarray], ax: Axes | None = None) -> Axes:
+    """One example's logit in many random batches, for each batch size m."""
+    ax = blank(ax, title="What the network says of one digit depends on its company",
+               xlabel="examples in the mini-batch, m", ylabel="logit of the right class")
+    jitter = np.random.default_rng(0)
+    for place, values in enumerate(logits.values()):
+        across = place + jitter.uniform(-0.2, 0.2, len(values))
+        ax.plot(across, values, ".", color=WITH["color"], alpha=0.35, markersize=5)
+        ax.plot([place - 0.3, place + 0.3], [np.median(values)] * 2, color="black", linewidth=2)
+    ax.set_xticks(range(len(logits)), [str(m) for m in logits])
+    return ax
+
+
+def before_and_after(x: np.ndarray, y: np.ndarray, ax: Axes | None = None) -> Axes:
+    """One feature of a mini-batch before (x) and after (y) batch normalization, over the sigmoid they feed."""
+    grid = np.linspace(-8, 8, 241)
+    ax = blank(ax, xlabel="input of the sigmoid", ylabel="density")
+    ax.set_xlim(-8, 8)
+    ax.set_ylim(0, 1.05)
+    ax.plot(grid, 1 / (1 + np.exp(-grid)), color=QUIET, linewidth=1)
+    label_end(ax, 8, 1, "sigmoid", QUIET)
+    density(ax, x, grid, WITHOUT, "x")
+    density(ax, y, grid, WITH, "y")
+    return ax

@@ -1,0 +1,58 @@
+"""The pictures of notebook 00: Figure 3 as epochs, steps against noise, the first look at batch norm."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from bncourse.figures.style import PAPER, QUIET, WITH, WITHOUT, blank, label_end, spread
+from bncourse.runs import Run
+
+
+def steps_and_epochs(rows: Sequence[tuple[str, float, float]], ax: Axes | None = None) -> Axes:
+    """The paper's Figure 3: rows of (model, millions of steps to 72.2 %, epochs that these are)."""
+    ax = blank(ax, title="What took 774 epochs takes 52 with batch norm", xlabel="millions of steps of 32 images")
+    for height, (model, millions, epochs) in enumerate(reversed(rows)):
+        color = (WITH if model.startswith("BN") else WITHOUT)["color"]
+        ax.plot([0, millions], [height, height], color=color, linewidth=2)
+        ax.plot(millions, height, **{**PAPER, "color": color}, markersize=9, markeredgewidth=2)
+        offset, side = ((10, 0), "left") if millions < 20 else ((0, 14), "right")
+        ax.annotate(f"{millions:g} million steps, {epochs:.0f} epochs", (millions, height), offset,
+                    textcoords="offset points", va="center", ha=side, fontsize=11)
+    ax.set_yticks(range(len(rows)), [model for model, *_ in reversed(rows)])
+    ax.set_ylim(-0.5, len(rows) - 0.3)
+    ax.set_xlim(0, 33)
+    return ax
+
+
+def noise_against_size(sizes: np.ndarray, noise: np.ndarray, ax: Axes | None = None) -> Axes:
+    """Mean squared error of the mini-batch gradient against m, with the line of slope -1 through its middle."""
+    ax = blank(ax, title="Twice the examples, half the squared error",
+               xlabel="examples in the mini-batch, m (log scale)", ylabel="squared error of the\ngradient (log scale)")
+    ax.loglog(sizes, noise, "o", color=WITH["color"], markersize=8)
+    middle = np.exp(np.log(sizes * noise).mean())
+    ax.loglog(sizes, middle / sizes, color=QUIET, linewidth=1.5)
+    label_end(ax, sizes[-1], middle / sizes[-1], "slope −1", QUIET)
+    ax.set_xticks(sizes, [str(m) for m in sizes])
+    ax.minorticks_off()
+    return ax
+
+
+def first_look(with_bn: Sequence[Run], without: Sequence[Run], ax: Axes | None = None) -> Axes:
+    """Test accuracy through training, with batch norm and without it; a band for the seeds."""
+    ax = blank(ax, title="The same network learns sooner with batch norm", xlabel="training steps of 60 examples",
+               ylabel="test accuracy")
+    for runs, style, label in ((with_bn, WITH, "with"), (without, WITHOUT, "without")):
+        spread(ax, np.array(runs[0].columns["step"]), [run.columns["accuracy"] for run in runs], style, label)
+    ax.set_ylim(0, 1)
+    return ax
+
+
+def estimates(true: np.ndarray, guesses: np.ndarray, ax: Axes | None = None) -> Axes:
+    """The full gradient as an arrow and mini-batch gradients `(n, 2)` as points around its head."""
+    ax = blank(ax, xlabel="gradient in the first weight", ylabel="in the second")
+    ax.plot(*guesses.T, ".", color=WITH["color"], alpha=0.5, markersize=6)
+    ax.annotate("", true, (0, 0), arrowprops={"color": "black", "width": 1.5, "headwidth": 8})
+    ax.set_xlim(-2.5, 4.5)
+    ax.set_ylim(-2.5, 3.5)
+    return ax

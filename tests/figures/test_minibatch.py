@@ -1,0 +1,35 @@
+"""What the pictures of notebook 03 draw."""
+
+import numpy as np
+import pytest
+
+from bncourse.figures import minibatch
+
+
+def test_each_of_the_four_numbers_stands_in_each_row():
+    raw, alone = np.array([1.0, 2.0, 3.0, 6.0]), np.zeros(4)
+    ax = minibatch.same_numbers(raw, {"m = 1": alone})
+    paths = [line.get_xdata() for line in ax.lines if line.get_marker() in ("", "None", None)]
+    assert [list(p) for p in paths] == [[v, 0] for v in raw]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["as they are", "m = 1"]
+
+
+def test_the_straight_line_is_the_best_one_for_a_normal_input(rng):
+    ax = minibatch.straight_part()
+    x, y = ax.lines[1].get_data()
+    sample = rng.normal(size=400_000)
+    slope = np.polyfit(sample, 1 / (1 + np.exp(-sample)), 1)[0]
+    assert (y[-1] - y[0]) / (x[-1] - x[0]) == pytest.approx(slope, abs=2e-3)
+
+
+def test_every_logit_is_drawn_over_its_batch_size():
+    ax = minibatch.company({2: np.array([1.0, 5.0, 9.0]), 60: np.array([4.0, 5.0])})
+    clouds = [line for line in ax.lines if line.get_marker() == "."]
+    assert [len(c.get_xdata()) for c in clouds] == [3, 2]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["2", "60"]
+
+
+def test_the_limits_stay_when_the_numbers_change(rng):
+    near = minibatch.before_and_after(rng.normal(size=50), rng.normal(size=50))
+    far = minibatch.before_and_after(rng.normal(5, 3, size=50), rng.normal(-3, 0.1, size=50))
+    assert near.get_xlim() == far.get_xlim() and near.get_ylim() == far.get_ylim()

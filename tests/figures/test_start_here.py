@@ -1,0 +1,27 @@
+"""What the pictures of notebook 00 draw."""
+
+import numpy as np
+
+from bncourse.figures import start_here
+
+
+def test_the_papers_steps_are_hollow_and_start_at_zero():
+    ax = start_here.steps_and_epochs([("Inception", 31.0, 774.3), ("BN-x5", 2.1, 52.4)])
+    ends = [line for line in ax.lines if line.get_marker() == "o"]
+    assert sorted(line.get_xdata()[0] for line in ends) == [2.1, 31.0]
+    assert all(line.get_markerfacecolor() == "none" for line in ends)
+    assert ax.get_xlim()[0] == 0
+    assert "31 million steps, 774 epochs" in {t.get_text() for t in ax.texts}
+
+
+def test_the_line_beside_the_measured_noise_has_slope_minus_one():
+    sizes = np.array([1, 2, 4])
+    ax = start_here.noise_against_size(sizes, 3.0 / sizes)
+    points, line = ax.lines
+    assert np.allclose(points.get_ydata(), line.get_ydata())
+    assert np.allclose(np.diff(np.log(line.get_ydata())) / np.diff(np.log(sizes)), -1)
+
+
+def test_the_limits_stay_when_the_batch_grows(rng):
+    loose, tight = (start_here.estimates(np.ones(2), s * rng.normal(size=(9, 2))) for s in (1, 0.1))
+    assert loose.get_xlim() == tight.get_xlim() and loose.get_ylim() == tight.get_ylim()

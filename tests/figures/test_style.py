@@ -1,0 +1,51 @@
+"""The look of the course: colours told apart in grey too, pictures with a text, densities that are densities."""
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from bncourse.figures import style
+
+
+def lines_of(ax):
+    return {line.get_label(): line for line in ax.lines}
+
+
+def test_with_and_without_differ_in_more_than_colour():
+    assert style.WITH["linestyle"] != style.WITHOUT["linestyle"] != style.YOURS["linestyle"]
+    assert style.PAPER["markerfacecolor"] == "none"
+
+
+def test_drawing_needs_no_axes_and_takes_those_it_is_given():
+    mine = Figure().add_subplot()
+    assert style.blank(mine, title="t") is mine and mine.get_title(loc="left") == "t"
+    assert tuple(style.blank().figure.get_size_inches()) == style.SIZE
+
+
+def test_a_density_has_area_one_and_marks_the_three_percentiles(rng):
+    values, grid, ax = rng.normal(1, 2, 400), np.linspace(-10, 12, 500), style.blank()
+    style.density(ax, values, grid, style.WITH)
+    curve, *marks = ax.lines
+    assert np.trapezoid(curve.get_ydata(), grid) == pytest.approx(1, abs=1e-3)
+    assert [m.get_xdata()[0] for m in marks] == pytest.approx(np.percentile(values, [15, 50, 85]))
+
+
+def test_the_line_of_several_seeds_is_their_median_and_the_band_all_of_them():
+    runs, ax = np.array([[1.0, 2.0], [3.0, 7.0], [2.0, 9.0]]), style.blank()
+    style.spread(ax, np.array([0, 1]), runs, style.WITHOUT, "without")
+    assert list(ax.lines[0].get_ydata()) == [2, 7]
+    band = ax.collections[0].get_paths()[0].vertices
+    assert (band[:, 1].min(), band[:, 1].max()) == (1, 9)
+    assert ax.texts[0].get_text() == "without"
+
+
+def test_a_picture_carries_its_alternative_text_and_is_a_png_of_the_courses_size():
+    shown = style.picture(style.blank(title="t"), alt="what it tells", caption="glyphs, 5 seeds")
+    data, meta = shown._repr_mimebundle_()
+    assert data["text/plain"] == repr(shown) == meta["image/png"]["alt"] == "what it tells"
+    size = Image.open(io.BytesIO(shown.png)).size
+    assert size == tuple(round(inch * style.DPI) for inch in style.SIZE)
+    assert meta["image/png"]["width"] == 640
