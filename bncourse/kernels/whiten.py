@@ -1,0 +1,161 @@
+"""Section 2's full whitening, by ZCA, PCA or Cholesky, with the derivative through the covariance.
+
+All three subtract the mean and multiply by a matrix A with `A Cov[x] Aᵀ = I`: the output has zero mean,
+unit variances and no correlations. With `Cov = U diag(lam) Uᵀ = L Lᵀ` they are
+
+    zca        A = Cov^(-1/2) = U diag(lam)^(-1/2) Uᵀ    symmetric: the output nearest to x
+    pca        A = diag(lam)^(-1/2) Uᵀ                   an output for each principal axis
+    cholesky   A = L^(-1)                                triangular: each feature given those before it
+
+and differ by a rotation. The gradient has the form of batch norm's for all of them,
+
+    dx = (dy - mean(dy) - y S / m) A,    S_ij = w_ij G_ij + w_ji G_ji,    G = dyᵀ y,
+
+where batch norm keeps the diagonal of G, and w (with `w_ij + w_ji = 1`) says how the method shares a
+correlation between two features. The cost grows as N D² + D³ against batch norm's N D: the paper's
+reason to normalize each feature on its own.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+Array = np.ndarray
+
+
+class SingularCovariance(ValueError):
+    """Some direction has no variance, and nothing scales zero to one."""
+
+
+class EqualEigenvalues(ValueError):
+    """Two principal axes have the same variance: any rotation of the two is as good, so PCA has no gradient."""
+
+
+class Whitened(NamedTuple):
+    """What the gradient needs: the method, the whitened y, A, and Cov's eigenvalues and vectors if used."""
+
+    method: str
+    y: Array
+    a: Array
+    eigen: tuple[Array, Array] | None
+
+
+def whiten_forward(
+    x: Float[Array, "N D"], method: str = "zca", eps: float = 0.0
+) -> tuple[Float[Array, "N D"], Whitened]:
+    """Whiten a mini-batch: `(x - mean) Aᵀ`, with `Cov = E[(x - mean)ᵀ (x - mean)] + eps I` (section 2).
+
+    The expectation is over the mini-batch, with 1/m. Returns the output, shaped and typed like x, and the
+    cache that `whiten_backward` takes. PCA's outputs go from the largest variance to the smallest, and
+    each axis points where its largest entry is positive. Raises SingularCovariance where Cov has no
+    inverse: with eps = 0, whenever there are not more examples than features (section 3).
+    """
+    _check(x, method, eps)
+    centred = x.astype(np.promote_types(x.dtype, np.float32), copy=False)
+    centred = centred - centred.mean(0)
+    centred -= centred.mean(0)
+    cov = centred.T @ centred / len(x) + eps * np.eye(x.shape[1], dtype=centred.dtype)
+    if method == "cholesky":
+        a, eigen = _inverse_cholesky(cov, len(x)), None
+    else:
+        lam, u = eigen = _eigenvectors(cov, len(x))
+        a = u.T / np.sqrt(lam)[:, None]
+        a = u @ a if method == "zca" else a
+    y = centred @ a.T
+    return y.astype(x.dtype, copy=False), Whitened(method, y, a, eigen)
+
+
+def whiten_backward(dy: Float[Array, "N D"], cache: Whitened) -> Float[Array, "N D"]:
+    """Gradient of `whiten_forward`: `dx = (dy - mean(dy) - y S / m) A`, shaped and typed like dy.
+
+    ZCA's and Cholesky's are finite for every invertible Cov. PCA's grows without bound as two eigenvalues
+    approach each other; raises EqualEigenvalues where they cannot be told apart in this precision.
+    """
+    method, y, a, eigen = cache
+    if dy.shape != y.shape:
+        raise ValueError(f"dy has shape {dy.shape}, but the output has {y.shape}; expected the same")
+    shared = _SHARED[method](dy.T @ y, eigen)
+    dx = (dy - dy.mean(0) - y @ shared / len(y)) @ a
+    return dx.astype(dy.dtype, copy=False)
+
+
+def _shared_zca(g: Array, eigen: tuple[Array, Array]) -> Array:
+    """Among the eigenvectors, `w_ij = s_j / (s_i + s_j)` with `s = sqrt(lam)`: a sum, never a difference."""
+    lam, u = eigen
+    s = np.sqrt(lam)
+    return u @ _symmetric(u.T @ g @ u, s / (s[:, None] + s)) @ u.T
+
+
+def _shared_pca(g: Array, eigen: tuple[Array, Array]) -> Array:
+    """`w_ij = lam_j / (lam_j - lam_i)`: eigenvectors turn fast where eigenvalues are close."""
+    lam, _ = eigen
+    gaps = lam[:-1] - lam[1:]
+    if gaps.size and gaps.min() <= _rounding(lam[0], len(lam)):
+        k = int(gaps.argmin())
+        raise EqualEigenvalues(
+            f"eigenvalues {k} and {k + 1} of the covariance are both {lam[k]:.6g}, so PCA whitening has no "
+            'gradient here; use method "zca" or "cholesky", whose gradients stay finite'
+        )
+    difference = lam - lam[:, None]
+    np.fill_diagonal(difference, 2 * lam)
+    return _symmetric(g, lam / difference)
+
+
+def _shared_cholesky(g: Array, eigen: None) -> Array:
+    """`w_ij = 1` where i > j, 1/2 where i = j: a feature answers for its correlation with those before it."""
+    return _symmetric(g, np.tri(len(g), dtype=g.dtype) - 0.5 * np.eye(len(g), dtype=g.dtype))
+
+
+_SHARED = {"zca": _shared_zca, "pca": _shared_pca, "cholesky": _shared_cholesky}
+
+
+def _symmetric(g: Array, w: Array) -> Array:
+    s = w * g
+    return s + s.T
+
+
+def _eigenvectors(cov: Array, m: int) -> tuple[Array, Array]:
+    """Eigenvalues `(D,)` from the largest down, and the eigenvectors `(D, D)` in columns."""
+    lam, u = np.linalg.eigh(cov)
+    lam, u = lam[::-1], u[:, ::-1]
+    if lam[-1] <= _rounding(lam[0], len(lam)):
+        raise _singular(m, len(cov))
+    largest = u[np.abs(u).argmax(0), np.arange(len(u))]
+    return lam, u * np.sign(largest)
+
+
+def _inverse_cholesky(cov: Array, m: int) -> Array:
+    """`L^(-1)`, lower triangular; a pivot is a feature's variance given the features before it."""
+    try:
+        factor = np.linalg.cholesky(cov)
+    except np.linalg.LinAlgError:
+        raise _singular(m, len(cov)) from None
+    if np.any(np.square(np.diag(factor)) <= _rounding(np.diag(cov), len(cov))):
+        raise _singular(m, len(cov))
+    return np.tril(np.linalg.inv(factor))
+
+
+def _rounding(variance: Array, d: int) -> Array:
+    """How far a factorisation of d features may move a number of this size by rounding alone."""
+    return d * np.finfo(variance.dtype).eps * variance
+
+
+def _singular(m: int, d: int) -> SingularCovariance:
+    return SingularCovariance(
+        f"the covariance of x is singular, with m = {m} examples of d = {d} features: "
+        + (
+            f"m examples vary in at most m - 1 directions; use more than {d} examples, or eps > 0"
+            if m <= d
+            else "some feature is constant or depends on the others; remove it, standardize x, or use eps > 0"
+        )
+    )
+
+
+def _check(x: Array, method: str, eps: float) -> None:
+    if method not in _SHARED:
+        raise ValueError(f"method is {method!r}; expected one of {', '.join(map(repr, _SHARED))}")
+    if not eps >= 0:
+        raise ValueError(f"eps is {eps}; expected zero or a positive number")
+    if len(x) == 0 or (eps == 0 and len(x) <= x.shape[1]):
+        raise _singular(*x.shape)
