@@ -99,7 +99,7 @@ def find(experiment: str, folder: str | os.PathLike = RUNS) -> list[Run]:
     return [Run.load(path) for path in sorted((Path(folder) / experiment).glob("[!.]*.json"))]
 
 
-def provenance(*, command: str, seed: int, data: str, sha256: str, seconds: float,
+def provenance(*, command: str, seed: int, data: str, sha256: str, seconds: int | float,
                device: str | None = None, threads: int | None = None) -> dict:
     """What a run must tell about how it was made.
 

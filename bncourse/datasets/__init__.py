@@ -1,0 +1,36 @@
+"""Pictures and labels, made from a seed (glyphs) or read from files (mnist).
+
+    chosen()              the data that this session runs on: BNCOURSE_DATASET, else glyphs
+    load("mnist")         images (N, 28, 28) uint8 and labels (N,) int64
+
+Nothing here unpickles a file.
+"""
+
+import importlib
+import os
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+NAMES = ("glyphs", "mnist")
+
+
+def chosen() -> str:
+    """The name in BNCOURSE_DATASET, "glyphs" where it is not set. Raises ValueError for another name."""
+    return known("BNCOURSE_DATASET", os.environ.get("BNCOURSE_DATASET") or "glyphs")
+
+
+def load(name: str | None = None, split: str = "train") -> tuple[UInt8[np.ndarray, "N 28 28"],
+                                                                 Int[np.ndarray, "N"]]:
+    """Images (N, 28, 28) uint8 and labels (N,) int64 of the named data, of the chosen one unless named.
+
+    Raises ValueError for an unknown name or split, and `files.DataError` where files are missing or wrong.
+    """
+    name = chosen() if name is None else known("name", name)
+    return importlib.import_module(f"bncourse.datasets.{name}").load(split)
+
+
+def known(where: str, name: str) -> str:
+    if name not in NAMES:
+        raise ValueError(f"{where} is {name!r}; expected one of {', '.join(NAMES)}")
+    return name
