@@ -64,7 +64,7 @@ class Tape(NamedTuple):
 def init(
     sizes: Sequence[int] = (784, 100, 100, 100, 10),
     batchnorm: bool = True,
-    std: float = 0.1,
+    std: float | int = 0.1,
     *,
     rng: np.random.Generator,
     dtype: type = np.float64,
@@ -86,7 +86,7 @@ def forward(
     network: Network,
     x: Shaped[Array, "N D"],
     population: Sequence[Statistics] | None = None,
-    eps: float = 1e-5,
+    eps: float | int = 1e-5,
 ) -> tuple[Float[Array, "N K"], Tape]:
     """Logits and the tape; x is taken in the network's dtype.
 
@@ -104,7 +104,7 @@ def forward(
     return logits, Tape(traces, cache)
 
 
-def _hidden_forward(layer: Layer, u: Array, statistics: Statistics | None, eps: float) -> tuple[Array, Trace]:
+def _hidden_forward(layer: Layer, u: Array, statistics: Statistics | None, eps: float | int) -> tuple[Array, Trace]:
     """`z = g(BN(Wu))`, or `g(Wu + b)` in a layer without batch norm."""
     x, affine = layers.affine_forward(u, layer.w, layer.b)
     y, norm = x, None
@@ -138,7 +138,7 @@ def _hidden_backward(layer: Layer, dz: Array, trace: Trace) -> tuple[Array, Laye
 
 
 def loss_and_gradients(
-    network: Network, x: Shaped[Array, "N D"], t: Int[Array, "N"], eps: float = 1e-5
+    network: Network, x: Shaped[Array, "N D"], t: Int[Array, "N"], eps: float | int = 1e-5
 ) -> tuple[np.floating, list[Layer], Tape]:
     """Mean cross-entropy of one mini-batch, its gradient for every parameter, and the tape."""
     logits, tape = forward(network, x, eps=eps)
@@ -146,14 +146,14 @@ def loss_and_gradients(
     return loss, backward(network, layers.softmax_cross_entropy_backward(cache), tape), tape
 
 
-def sgd_step(network: Network, gradients: list[Layer], lr: float) -> None:
+def sgd_step(network: Network, gradients: list[Layer], lr: float | int) -> None:
     """`p <- p - lr dp` for every parameter, in place."""
     for layer, gradient in zip(network, gradients, strict=True):
         for p, dp in zip(layer.parameters(), gradient.parameters(), strict=True):
             p -= lr * dp
 
 
-def population(network: Network, batches: Iterable[Shaped[Array, "N D"]], eps: float = 1e-5) -> list[Statistics]:
+def population(network: Network, batches: Iterable[Shaped[Array, "N D"]], eps: float | int = 1e-5) -> list[Statistics]:
     """Mean and variance `(M,)` of each hidden layer's `x = Wu` over training mini-batches (Algorithm 2).
 
     The layers below are in training mode: the paper leaves this open, and one pass then serves every
@@ -171,7 +171,7 @@ def predict(
     network: Network,
     x: Shaped[Array, "N D"],
     population: Sequence[Statistics] | None = None,
-    eps: float = 1e-5,
+    eps: float | int = 1e-5,
 ) -> Int[Array, "N"]:
     """The most probable label of each example, with batch or population statistics as in `forward`."""
     logits, _ = forward(network, x, population, eps)

@@ -1,0 +1,192 @@
+"""Section 4.1's experiment (Figure 1): the sigmoid network with batch norm and without.
+
+While the network trains, test accuracy (Figure 1a) and the {15, 50, 85}th percentiles of the input to one
+typical sigmoid of the last hidden layer (Figures 1b and 1c) are recorded. The paper gives three hidden layers
+of 100, mini-batches of 60 binary images and 50,000 steps; it does not give the learning rate, the standard
+deviation of the initial weights, the threshold that makes an image binary, or which unit is typical.
+
+    run(Config(dataset="glyphs", batchnorm=False, steps=300)).columns["accuracy"]
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+
+from bncourse import datasets, runs
+from bncourse.kernels import mlp
+
+PERCENTILES = (15, 50, 85)
+LEAST = {"steps": 0, "seed": 0, "batch": 1, "threshold": 0, "records": 1, "test_images": 1, "population_batches": 1}
+
+
+@dataclass(frozen=True)
+class Config:
+    """One training. Raises ValueError naming the field that is out of range.
+
+    lr, std:             learning rate of SGD; standard deviation of the initial weights
+    sizes:               784 inputs, the hidden layers, 10 outputs
+    threshold:           a pixel is 1 where its value (0 to 255) is greater
+    records, spacing:    how often to record between the first step and the last; "even", or "log" for
+                         steps in constant ratio. The start, step 0, is recorded too.
+    test_images:         how many, spread evenly over the test set; None for all
+    population_batches:  training mini-batches for Algorithm 2 at each record
+    """
+
+    dataset: str = "glyphs"
+    batchnorm: bool = True
+    steps: int = 600
+    seed: int = 0
+    lr: float | int = 0.5
+    std: float | int = 0.1
+    batch: int = 60
+    sizes: tuple[int, ...] = (784, 100, 100, 100, 10)
+    threshold: int = 127
+    records: int = 20
+    spacing: str = "even"
+    test_images: int | None = 2000
+    population_batches: int = 20
+
+    def __post_init__(self):
+        datasets.known("dataset", self.dataset)
+        for name, least in LEAST.items():
+            value = getattr(self, name)
+            if not (name == "test_images" and value is None) and (type(value) is not int or value < least):
+                raise ValueError(f"{name} is {value!r}; expected an int of {least} or more")
+        for name in ("lr", "std"):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not 0 < value < math.inf:
+                raise ValueError(f"{name} is {value!r}; expected a positive number")
+        if self.batchnorm and self.batch == 1:
+            raise ValueError("batch is 1; expected 2 or more, as batch norm turns a single example into beta")
+        if len(self.sizes) < 3 or self.sizes[0] != 784 or self.sizes[-1] != 10 or min(self.sizes) < 1:
+            raise ValueError(f"sizes is {self.sizes!r}; expected 784, one or more hidden layers, 10")
+        if self.spacing not in ("even", "log"):
+            raise ValueError(f"spacing is {self.spacing!r}; expected 'even' or 'log'")
+
+    def recorded_steps(self) -> list[int]:
+        """The steps after which the network is observed, 0 and the last among them."""
+        if self.steps == 0:
+            return [0]
+        grid = np.geomspace if self.spacing == "log" else np.linspace
+        first = 1 if self.spacing == "log" or self.records == 1 else self.steps / self.records
+        return sorted({0, self.steps, *grid(first, self.steps, self.records).round().astype(int).tolist()})
+
+    def variant(self) -> str:
+        """A name for the run's file."""
+        kind = "batchnorm" if self.batchnorm else "plain"
+        return f"{self.dataset}-{kind}-lr{self.lr}-std{self.std}-seed{self.seed}"
+
+
+class Observation(NamedTuple):
+    """The network at one moment: test accuracy, and percentiles `(3, units)` of the last sigmoids' inputs."""
+
+    accuracy: float
+    percentiles: np.ndarray
+
+
+def run(config: Config, progress: Callable[[int, int], object] | None = None) -> runs.Run:
+    """Train one network and return what was recorded; nothing is written, so an interrupt leaves nothing.
+
+    Columns, a row for each of `config.recorded_steps()`: `step`; `accuracy` on the test images, by population
+    statistics where there is batch norm; `p15`, `p50`, `p85` of the input to the typical unit over those images;
+    `unit`, its index; `spread`, the median over all units of p85 - p15. The result depends on the configuration
+    alone, and the same seed gives both networks the same weights and mini-batches. `progress(done, total)`
+    is called about a hundred times. Raises ValueError when the data are fewer than config asks for.
+    """
+    start = time.perf_counter()
+    train, test = datasets.load(config.dataset, "train"), datasets.load(config.dataset, "test")
+    x, t = binary(train, config.threshold)
+    check_size("batch", config.batch, len(x), "training")
+    held_out = spread_out(binary(test, config.threshold), config.test_images)
+    for_weights, for_batches, for_population = np.random.default_rng(config.seed).spawn(3)
+
+    network = mlp.init(config.sizes, config.batchnorm, config.std, rng=for_weights)
+    population = [x[i] for i in islice(minibatches(len(x), config.batch, for_population), config.population_batches)]
+    recorded, history = config.recorded_steps(), [observe(network, held_out, population)]
+    batches = islice(minibatches(len(x), config.batch, for_batches), config.steps)
+    for step, i in enumerate(batches, start=1):
+        _, gradients, _ = mlp.loss_and_gradients(network, x[i], t[i])
+        mlp.sgd_step(network, gradients, config.lr)
+        if step in recorded:
+            history.append(observe(network, held_out, population))
+        if progress and (step % math.ceil(config.steps / 100) == 0 or step == config.steps):
+            progress(step, config.steps)
+    return runs.Run(
+        experiment="activations",
+        variant=config.variant(),
+        config=asdict(config) | {"sizes": list(config.sizes)},
+        provenance=runs.provenance(
+            command=f'python -c "from bncourse.experiments.activations import Config, run; run({config}).save()"',
+            seed=config.seed,
+            data=config.dataset,
+            sha256=runs.fingerprint(*train, *test),
+            seconds=time.perf_counter() - start,
+        ),
+        columns={"step": recorded, **columns(history)},
+    )
+
+
+def observe(network: mlp.Network, test: tuple, population: list[np.ndarray]) -> Observation:
+    """Accuracy and percentiles over the test images, as Algorithm 2 would deploy the network now."""
+    x, t = test
+    normalized = network[0].gamma is not None
+    logits, tape = mlp.forward(network, x, mlp.population(network, population) if normalized else None)
+    accuracy = float(np.mean(logits.argmax(1) == t))
+    return Observation(accuracy, np.percentile(tape.hidden[-1].y, PERCENTILES, axis=0))
+
+
+def typical_unit(percentiles: np.ndarray) -> int:
+    """The unit that moves by the median amount: as many units move more as move less.
+
+    The amount is the mean over records of how far the three percentiles `(records, 3, units)` are from
+    where they began. Initial weights make units exchangeable, so nothing else about it is special.
+    """
+    moved = np.abs(percentiles - percentiles[0]).mean((0, 1))
+    return int(np.argsort(moved, kind="stable")[moved.size // 2])
+
+
+def columns(history: list[Observation]) -> dict[str, list]:
+    """The history of one training as columns of plain numbers."""
+    percentiles = np.stack([observation.percentiles for observation in history])  # (records, 3, units)
+    unit = typical_unit(percentiles)
+    p15, p50, p85 = percentiles[:, :, unit].T.tolist()
+    return {
+        "accuracy": [observation.accuracy for observation in history],
+        "p15": p15,
+        "p50": p50,
+        "p85": p85,
+        "unit": [unit] * len(history),
+        "spread": np.median(percentiles[:, 2] - percentiles[:, 0], axis=1).tolist(),
+    }
+
+
+def minibatches(n: int, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Indices of mini-batches without end: each epoch a new order, its incomplete last batch left out."""
+    while True:
+        yield from rng.permutation(n)[: n - n % batch].reshape(-1, batch)
+
+
+def binary(images_and_labels: tuple, threshold: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images `(N, 28, 28)` as rows of 784 truths, pixel > threshold; and the labels."""
+    images, labels = images_and_labels
+    return images.reshape(len(images), -1) > threshold, labels
+
+
+def spread_out(data: tuple, n: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """n examples at even distances, or all."""
+    x, t = data
+    if n is None:
+        return data
+    check_size("test_images", n, len(x), "test")
+    i = np.arange(n) * len(x) // n
+    return x[i], t[i]
+
+
+def check_size(name: str, wanted: int, available: int, split: str) -> None:
+    if wanted > available:
+        raise ValueError(f"{name} is {wanted}, but there are {available} {split} images; expected at most as many")
