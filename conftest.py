@@ -1,7 +1,12 @@
-"""Shared by all tests: one seeded generator, and shapes checked at run time."""
+"""Shared by all tests: one seeded generator, shapes checked at run time, notebooks as tests."""
 
+import jaxtyping
 import numpy as np
 import pytest
+
+jaxtyping.install_import_hook("bncourse", "beartype.beartype")  # before anything imports bncourse
+
+pytest_plugins = ["tests.plugins.notebooks"]
 
 
 @pytest.fixture

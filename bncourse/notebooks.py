@@ -178,6 +178,9 @@ def _anatomy(notebook: NotebookNode) -> Iterator[str]:
         if special := next((line for line in lines if line.lstrip().startswith(("%", "!"))), None):
             yield f"cell {cell.id} has the line '{special.strip()}': only Python, no magic and no shell"
             continue
+        tags = " ".join(cell.metadata.get("tags", []))
+        if asked := re.search(r"NBVAL_\w+", cell.source) or re.search(r"nbval-\S+|raises-exception", tags):
+            yield f"cell {cell.id} is marked {asked[0]}: every cell is compared, and none may fail"
         nodes = list(ast.walk(ast.parse(cell.source)))
         importing += any(isinstance(node, ast.Import | ast.ImportFrom) for node in nodes)
         if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in nodes):

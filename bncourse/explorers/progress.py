@@ -73,9 +73,11 @@ class _Line:
     """The same on a terminal."""
 
     def __init__(self, label: str):
-        self._line = tqdm(desc=label, disable=None, leave=True)
+        self._label, self._line = label, tqdm(desc=label, disable=None)
 
     def show(self, done: int, total: int) -> None:
+        if done < self._line.n:
+            self._line = tqdm(desc=self._label, disable=None)
         self._line.total = total
         self._line.update(done - self._line.n)
         if done == total:

@@ -1,0 +1,141 @@
+"""Notebooks as tests: what nbval compares, and what it leaves open.
+
+nbval executes a notebook and compares its text. Added here: the stored form is checked before anything runs
+(`bncourse.notebooks.check`), pictures are compared by their pixels, every control of every explorer has to change
+its picture, and the summary ends with the seconds that each notebook took.
+"""
+
+import ast
+import base64
+import io
+import os
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from nbval.plugin import IPyNbCell, IPyNbFile
+from PIL import Image
+
+from bncourse.notebooks import check
+
+ROOM = 0.5  # mean absolute difference that two equal pictures may have, of 255
+EXPLORER_TIMEOUT = 60  # seconds
+
+FIND_DEAD_CONTROLS = """
+import gc
+from bncourse.explorers import Explorer
+_dead = [f"{name} of {explorer!r}" for explorer in gc.get_objects() if issubclass(type(explorer), Explorer)
+         for name in explorer.dead_controls()]
+"""
+
+
+def pytest_configure(config):
+    os.environ["BNCOURSE_PROGRESS"] = "off"
+    os.environ.pop("MPLBACKEND", None)  # kernels draw inline, whatever this process draws with
+    config.pluginmanager.register(Seconds(), "seconds per notebook")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path, parent):
+    collectors = yield
+    return [Notebook.from_parent(parent, path=file_path) if isinstance(collector, IPyNbFile) else collector
+            for collector in collectors]
+
+
+class Notebook(IPyNbFile):
+    """One notebook: its stored form, its cells in one kernel, its explorers in the same kernel."""
+
+    def collect(self):
+        yield StoredForm.from_parent(self, name="stored form")
+        for cell in super().collect():
+            yield Cell.from_parent(self, name=f"{cell.name} ({cell.cell.id})", cell_num=cell.cell_num, cell=cell.cell,
+                                   options=cell.options)
+        yield Explorers.from_parent(self, name="explorers")
+
+
+class NotebookItem(pytest.Item):
+    """A question about a whole notebook; a failure is its sentences, without a traceback."""
+
+    def runtest(self):
+        complaints = self.complaints()
+        if complaints:
+            raise Complaints("\n".join(f"{self.path.name}: {complaint}" for complaint in complaints))
+
+    def repr_failure(self, excinfo):
+        return str(excinfo.value) if isinstance(excinfo.value, Complaints) else super().repr_failure(excinfo)
+
+    def reportinfo(self):
+        return self.path, 0, f"{self.path.name}: {self.name}"
+
+
+class Complaints(Exception):
+    """What is wrong with a notebook, one sentence a line."""
+
+
+class StoredForm(NotebookItem):
+    def complaints(self):
+        return check(self.path)
+
+
+class Explorers(NotebookItem):
+    def complaints(self):
+        client = self.parent.kernel.kc
+        reply = client.execute_interactive(FIND_DEAD_CONTROLS, silent=True, timeout=EXPLORER_TIMEOUT,
+                                           user_expressions={"dead": "_dead"})["content"]
+        if reply["status"] != "ok":
+            return [f"an explorer fails when its controls are moved: {reply['ename']}: {reply['evalue']}"]
+        dead = ast.literal_eval(reply["user_expressions"]["dead"]["data"]["text/plain"])
+        return [f"the control {name} does not change the picture" for name in dead]
+
+
+class Cell(IPyNbCell):
+    """A cell whose pictures are compared too."""
+
+    def compare_outputs(self, test, ref, skip_compare=None):
+        if not super().compare_outputs(test, ref, skip_compare):
+            return False
+        self.comparison_traceback.extend(different_pictures(pictures(test), pictures(ref)))
+        return not self.comparison_traceback
+
+
+def pictures(outputs):
+    """The PNGs among a cell's outputs, as arrays (height, width, 4)."""
+    encoded = [output["data"]["image/png"] for output in outputs if "image/png" in output.get("data", {})]
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA"), float) for png in encoded]
+
+
+def different_pictures(now, stored):
+    """One sentence for each picture that is not what is stored, or one about their number."""
+    if len(now) != len(stored):
+        yield f"{len(now)} pictures were drawn, but {len(stored)} are stored"
+        return
+    for number, (new, old) in enumerate(zip(now, stored, strict=True), 1):
+        if new.shape != old.shape:
+            yield (f"picture {number} has {new.shape[1]} x {new.shape[0]} pixels, "
+                   f"but the stored one has {old.shape[1]} x {old.shape[0]}")
+        elif (difference := np.abs(new - old).mean()) > ROOM:
+            yield (f"picture {number} differs from the stored one by {difference:.2f} of 255 on the mean; "
+                   f"expected at most {ROOM}")
+
+
+class Seconds:
+    """The seconds of each notebook, all phases together; a test joins in by recording the property `notebook`."""
+
+    def __init__(self):
+        self.of = defaultdict(float)
+
+    def pytest_runtest_logreport(self, report):
+        file, _, _ = report.nodeid.partition("::")
+        name = dict(report.user_properties).get("notebook", file if file.endswith(".ipynb") else None)
+        if name is not None:
+            self.of[name.rpartition("/")[2]] += report.duration
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter):
+        if not self.of:
+            return
+        terminalreporter.section("seconds per notebook")
+        width = max(map(len, self.of))
+        for name in sorted(self.of):
+            terminalreporter.write_line(f"{name:{width}} {self.of[name]:8.1f}")
+        terminalreporter.write_line(f"{'total':{width}} {sum(self.of.values()):8.1f}")

@@ -1,0 +1,279 @@
+"""Notebooks stay what their code produced: each way in which one can rot is planted once, and has to be found.
+
+At the end every notebook of the course runs once more on real MNIST, where it is at hand: there the asserts count,
+and the outputs are not compared.
+"""
+
+import base64
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from bncourse.notebooks import NotebookError, canonical, check, refresh, run
+from bncourse.paths import ROOT
+from tests.plugins.notebooks import different_pictures
+
+IMPORTS = "import ipywidgets\nimport matplotlib.pyplot as plt\n\nfrom bncourse.explorers import Explorer, Progress"
+NUMBER = "progress = Progress('counting')\nprogress(3, 3)\nprint(40 + 2)"
+PICTURE = "fig, ax = plt.subplots(figsize=(2, 2))\n_ = ax.plot([0, 1], [0, 1])\nplt.show()"
+EXPLORER = """def line(fig, a, style):
+    fig.add_subplot().plot([0, 1], [0, a], style)
+
+Explorer(line, alt="A line", a=ipywidgets.FloatSlider(1), style=ipywidgets.Dropdown(options=["-", ":"]))"""
+
+
+def notebook():
+    """A small notebook of the course: imports, a number, a picture, an explorer; not run."""
+    return new_notebook(cells=[
+        new_markdown_cell("# Small", id="title"),
+        new_code_cell(IMPORTS, id="imports"),
+        new_code_cell(NUMBER, id="number", metadata={"slideshow": {"slide_type": "slide"}, "collapsed": False}),
+        new_code_cell(PICTURE, id="picture", metadata={"alt": "A rising line"}),
+        new_code_cell(EXPLORER, id="explorer"),
+    ])
+
+
+def cell(node, id):
+    return next(cell for cell in node.cells if cell.id == id)
+
+
+@pytest.fixture(scope="module")
+def refreshed(tmp_path_factory):
+    path = tmp_path_factory.mktemp("refreshed") / "small.ipynb"
+    nbformat.write(notebook(), path)
+    refresh(path)
+    return path
+
+
+@pytest.fixture
+def stored(refreshed):
+    """The refreshed notebook, to be spoiled by one test."""
+    return nbformat.read(refreshed, as_version=4)
+
+
+# what refresh writes
+
+
+def test_a_refreshed_notebook_passes_its_check(refreshed):
+    assert check(refreshed) == []
+
+
+def test_two_refreshes_are_the_same_to_the_byte(refreshed):
+    before = refreshed.read_bytes()
+    refresh(refreshed)
+    assert refreshed.read_bytes() == before
+    assert [path.name for path in refreshed.parent.iterdir()] == ["small.ipynb"]
+
+
+def test_refresh_keeps_what_slides_need_and_no_trace_of_the_execution(refreshed):
+    text = refreshed.read_text(encoding="utf-8")
+    node = nbformat.reads(text, as_version=4)
+    assert cell(node, "number").metadata == {"slideshow": {"slide_type": "slide"}}
+    assert cell(node, "picture").metadata == {"alt": "A rising line"}
+    assert set(node.metadata) == {"bncourse", "kernelspec", "language_info"}
+    assert not any(trace in text for trace in ("widget-view", "iopub", sys.version.split()[0]))
+
+
+def test_an_explorer_is_stored_as_its_picture_with_the_text_for_it(refreshed):
+    output, = cell(nbformat.read(refreshed, as_version=4), "explorer").outputs
+    assert output.data["text/plain"] == "Explorer(a=1.0, style='-')"
+    assert output.metadata["image/png"]["alt"] == "A line"
+
+
+def test_a_failing_cell_is_named_and_leaves_the_file_alone(tmp_path):
+    path = tmp_path / "failing.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("1 / 0", id="division")]), path)
+    before = path.read_bytes()
+    with pytest.raises(NotebookError, match=r"failing.ipynb: cell division failed with ZeroDivisionError: division"):
+        refresh(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_notebook_runs_under_the_given_environment_and_records_no_progress(tmp_path):
+    path = tmp_path / "environment.ipynb"
+    code = "import os\nraise ValueError(os.environ['BNCOURSE_DATASET'], os.environ['BNCOURSE_PROGRESS'])"
+    nbformat.write(new_notebook(cells=[new_code_cell(code, id="environment")]), path)
+    with pytest.raises(NotebookError, match=r"\('mnist', 'off'\)"):
+        run(path, {"BNCOURSE_DATASET": "mnist", "BNCOURSE_PROGRESS": "on"})
+
+
+# what check finds, without running
+
+
+def append(source):
+    def spoil(node):
+        node.cells.append(new_code_cell(source, id="added", execution_count=5))
+    return spoil
+
+
+def put(id, **changes):
+    def spoil(node):
+        cell(node, id).update(changes)
+    return spoil
+
+
+def output(id, kind, **content):
+    def spoil(node):
+        cell(node, id).outputs.append(new_output(kind, **content))
+    return spoil
+
+
+def tag(id, name):
+    def spoil(node):
+        cell(node, id).metadata["tags"] = [name]
+    return spoil
+
+
+def no_alternative(node):
+    del cell(node, "picture").metadata["alt"]
+
+
+def noted(node):
+    node.metadata["language_info"]["version"] = "3.11"
+
+
+SPOILT = {
+    "code edited after its run": (put("number", source="print(43)"), "edited after its outputs"),
+    "cell without an execution count": (put("number", execution_count=None), "cell number was not run"),
+    "cells run out of order": (put("number", execution_count=7), "not run once, from top to bottom"),
+    "stored error": (output("number", "error", ename="E", evalue="bad", traceback=[]), "number shows an error, E: bad"),
+    "stored warning": (output("number", "stream", name="stderr", text="beware\n"), "writes to stderr: beware"),
+    "memory address": (output("number", "stream", name="stdout", text="<f at 0x7f00ab12cd>"), "prints a memory"),
+    "another form": (noted, "not in canonical form"),
+    "picture without words": (no_alternative, "picture of cell picture has no alternative text"),
+    "image without words": (put("title", source="# Small\n![](a.png)"), "picture in cell title has no alternative"),
+    "tag without words": (put("title", source="# Small\n<img src='a.png'>"), "picture in cell title has no"),
+    "long cell": (append("\n".join(f"a = {i}" for i in range(21))), "cell added has 21 lines; expected at most 20"),
+    "second import cell": (append("import os"), "2 cells import; expected exactly one"),
+    "star": (append("from os import *"), "cell added imports with a star"),
+    "search path": (append("sys.path.append('..')"), "cell added uses sys.path"),
+    "installation": (append("%pip install numpy"), "the line '%pip install numpy': only Python"),
+    "uncompared cell": (append("# NBVAL_IGNORE_OUTPUT\n1"), "cell added is marked NBVAL_IGNORE_OUTPUT"),
+    "cell that may fail": (tag("number", "raises-exception"), "cell number is marked raises-exception"),
+    "heavy file": (output("number", "stream", name="stdout", text="x" * 300_000), "bytes; expected at most 300000"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "words"), SPOILT.values(), ids=SPOILT)
+def test_a_spoilt_notebook_is_found_without_running(spoil, words, stored, tmp_path):
+    spoil(stored)
+    path = tmp_path / "spoilt.ipynb"
+    nbformat.write(stored, path)
+    assert any(words in complaint for complaint in check(path)), check(path)
+
+
+def test_a_solution_may_be_long(stored, tmp_path):
+    append("\n".join(f"a = {i}" for i in range(21)))(stored)
+    tag("added", "solution")(stored)
+    path = tmp_path / "solution.ipynb"
+    nbformat.write(canonical(stored), path)
+    assert check(path) == []
+
+
+# what only running finds
+
+
+def upside_down(png):
+    """The same picture, turned over."""
+    file = io.BytesIO()
+    Image.open(io.BytesIO(base64.b64decode(png))).transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+@pytest.fixture(scope="module")
+def strict(refreshed, tmp_path_factory):
+    """What strict nbval says of a fresh notebook and of spoilt ones: (notebook, item) -> failure, or None."""
+    folder = tmp_path_factory.mktemp("strict")
+    node = nbformat.read(refreshed, as_version=4)
+    nbformat.write(node, folder / "fresh.ipynb")
+    changed = canonical(node)
+    cell(changed, "number").outputs[1].text = "43\n"
+    data = cell(changed, "picture").outputs[0].data
+    data["image/png"] = upside_down(data["image/png"])
+    cell(changed, "explorer").source = EXPLORER.replace("[0, a]", "[0, 1]")
+    nbformat.write(canonical(changed), folder / "changed.ipynb")
+    stale = canonical(node)
+    cell(stale, "number").source += "  # edited"
+    nbformat.write(stale, folder / "stale.ipynb")
+    return strict_nbval(folder, "fresh.ipynb", "changed.ipynb", "stale.ipynb::stored form")
+
+
+def strict_nbval(folder, *what):
+    report = folder / "report.xml"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "tests.plugins.notebooks", "-p", "no:cacheprovider", "--color=no",
+         "-c", ROOT / "pyproject.toml", "--rootdir", folder, f"--junitxml={report}",
+         "--nbval", "--nbval-current-env", *what],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120)
+    cases = ElementTree.parse(report).iter("testcase")
+    found = {(case.get("classname"), case.get("name")): case.findtext("failure") for case in cases}
+    return found, done.stdout
+
+
+def failure(strict, notebook, item):
+    return next(text for (file, name), text in strict[0].items() if notebook in file and item in name)
+
+
+def test_a_fresh_notebook_passes_strict_nbval(strict):
+    failures = [text for (file, _), text in strict[0].items() if "fresh" in file]
+    assert failures == [None] * 6
+
+
+def test_a_changed_number_fails_strict_nbval(strict):
+    assert "mismatch 'stdout'" in failure(strict, "changed", "number")
+
+
+def test_a_changed_picture_fails_strict_nbval(strict):
+    assert "picture 1 differs from the stored one by" in failure(strict, "changed", "picture")
+
+
+def test_a_dead_slider_fails_strict_nbval(strict):
+    assert failure(strict, "changed", "explorers") == (
+        "changed.ipynb: the control a of Explorer(a=1.0, style='-') does not change the picture")
+
+
+def test_a_stale_cell_fails_strict_nbval_with_the_reason(strict):
+    assert "edited after its outputs were made" in failure(strict, "stale", "stored form")
+
+
+def test_the_summary_ends_with_the_seconds_of_each_notebook(strict):
+    table = strict[1].rpartition("seconds per notebook")[2]
+    names = [line.split()[0] for line in table.splitlines()[1:5]]
+    assert names == ["changed.ipynb", "fresh.ipynb", "stale.ipynb", "total"]
+
+
+def test_equal_pictures_may_differ_by_half_a_grey_level(rng):
+    old = rng.integers(0, 250, size=(20, 30, 4)).astype(float)
+    assert list(different_pictures([old + 0.4], [old])) == []
+    assert list(different_pictures([old + 0.6], [old])) == [
+        "picture 1 differs from the stored one by 0.60 of 255 on the mean; expected at most 0.5"]
+
+
+def test_pictures_of_another_number_or_size_are_different():
+    small, large = np.zeros((20, 30, 4)), np.zeros((20, 40, 4))
+    assert list(different_pictures([], [small])) == ["0 pictures were drawn, but 1 are stored"]
+    assert list(different_pictures([large], [small])) == [
+        "picture 1 has 40 x 20 pixels, but the stored one has 30 x 20"]
+
+
+# the course on real data
+
+
+MNIST = Path(os.environ.get("BNCOURSE_DATA", ROOT / "data" / "cache")) / "mnist"
+
+
+@pytest.mark.skipif(not any(MNIST.glob("train-images*")), reason=f"no MNIST in {MNIST}; BNCOURSE_DATA names its place")
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_every_notebook_runs_on_real_mnist(path, record_property):
+    record_property("notebook", f"{path.name}, on MNIST")
+    run(path, {"BNCOURSE_DATASET": "mnist"})
