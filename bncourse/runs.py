@@ -148,66 +148,6 @@ def setting(*runs: Run) -> str:
                       *(f"{title} {shared[key]}" for key, title in IN_CAPTIONS.items() if key in shared)])
 
 
-def caption(self) -> str:
-        """One sentence of provenance for a figure; see the function `caption`."""
-        return caption(self)
-
-
-def find(experiment: str, folder: str | os.PathLike = RUNS) -> list[Run]:
-    """The recorded runs of an experiment, by variant in alphabetical order; none recorded: empty."""
-    check_name("experiment", experiment)
-    return [Run.load(path) for path in sorted((Path(folder) / experiment).glob("[!.]*.json"))]
-
-
-def provenance(*, command: str, seed: int, data: str, sha256: str, seconds: int | float,
-               device: str | None = None, threads: int | None = None) -> dict:
-    """What a run must tell about how it was made.
-
-    `command` repeats it; `data` names the data and `sha256` is its `fingerprint`; `device` is the
-    name of the processor unless given (an accelerator's name, say); `threads` is what the
-    environment or a loaded PyTorch says unless given. Revision and dirt are null outside a git checkout.
-    Raises RunError where the command holds a path of this user's.
-    """
-    for private in (str(ROOT), str(Path.home())):
-        if len(private) > 1 and private in command:
-            raise RunError(f"command is {command!r}, which holds the path {private}; "
-                           "expected one relative to the project")
-    revision, dirty = machine.revision()
-    return {
-        "command": command, "revision": revision, "dirty": dirty, "versions": machine.versions(),
-        "device": machine.processor() if device is None else device,
-        "threads": machine.threads() if threads is None else threads,
-        "seed": seed, "data": data, "sha256": sha256, "seconds": round(seconds, 3),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def fingerprint(*arrays: np.ndarray) -> str:
-    """SHA-256 of the arrays' dtypes, shapes and values; the same whatever the machine's byte order."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-        digest.update(f"{little.dtype.str} {little.shape}\n".encode())
-        digest.update(little.tobytes())
-    return digest.hexdigest()
-
-
-def setting(*runs: Run) -> str:
-    """The data, the seeds and the configuration that the runs share: the same on every machine.
-
-    For example "glyphs (synthetic), 5 seeds, 600 steps of 60 examples, lr 0.1".
-    """
-    seeds = sorted({run.provenance["seed"] for run in runs})
-    shared = {key: value for key, value in runs[0].config.items()
-              if key not in ("dataset", "seed") and all(run.config.get(key) == value for run in runs)}
-    steps, batch = shared.pop("steps", None), shared.pop("batch", None)
-    parts = [" and ".join(dict.fromkeys(data_title(run) for run in runs)),
-             f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"]
-    if steps is not None:
-        parts.append(f"{steps:,} steps" + (f" of {batch} examples" if batch is not None else ""))
-    return ", ".join(parts + [f"{key} {value}" for key, value in shared.items()])
-
-
 def caption(*runs: Run) -> str:
     """One sentence of provenance under a figure: the setting, the machine, the date.
 
