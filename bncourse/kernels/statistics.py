@@ -1,11 +1,14 @@
 """Statistics for inference (section 3.1): over the population, by Algorithm 2, or by moving averages.
 
 `Population` streams over training mini-batches after training, with the parameters frozen. `MovingAverage`
-follows the mini-batches during training, which is cheaper, lags, and is what the frameworks do.
+follows the mini-batches during training, which is cheaper, lags, and is what the frameworks do, each
+with its own conventions (`CONVENTIONS`).
 """
 
+from typing import NamedTuple
+
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from bncourse.kernels.normalize import batch_statistics
 
@@ -28,10 +31,10 @@ class Population:
         self._within = 0.0
         self._between = 0.0
 
-    def update(self, x: Shaped[Array, "N C *spatial"]) -> None:
-        """Take in one mini-batch. Raises ValueError when it is empty or has another number of channels."""
-        if x.size == 0:
-            raise ValueError(f"x has shape {x.shape}: no values to average; leave empty mini-batches out")
+    def update(self, x: Array) -> None:
+        """Take in a mini-batch `(N, C, *spatial)`. Raises ValueError if it is empty or has other channels."""
+        if x.ndim < 2 or x.size == 0:
+            raise ValueError(f"x has shape {x.shape}; expected (N, C) or (N, C, *spatial), and not empty")
         mean, var = batch_statistics(x.astype(np.float64, copy=False))
         m = x.size // x.shape[1]
         self._add(1, m, mean, m * var, 0.0)
@@ -83,3 +86,84 @@ class Population:
     def _check(self, enough: int | bool, otherwise: str) -> None:
         if not enough:
             raise ValueError(f"Population: {otherwise}")
+
+
+class MovingAverage:
+    """Moving averages of the mini-batches' mean and variance, from 0 and 1 as in the frameworks (section 3.1).
+
+    alpha is the weight of the *old* value, between 0 and 1; None gives all updates one weight (the
+    cumulative mean). Until about 1/(1 - alpha) updates have passed, the start still counts.
+    """
+
+    def __init__(self, alpha: float | int | None = 0.9):
+        _check_weight("alpha", alpha, "old")
+        self.alpha = alpha
+        self.updates = 0
+        self.mean: Array | float = 0.0
+        self.var: Array | float = 1.0
+
+    @classmethod
+    def from_torch_momentum(cls, momentum: float | int | None) -> "MovingAverage":
+        """As `torch.nn.BatchNorm*d` keeps its buffers: momentum weighs the *new* value, None is cumulative."""
+        _check_weight("momentum", momentum, "new")
+        return cls(None if momentum is None else 1 - momentum)
+
+    def to_torch_momentum(self) -> float | None:
+        """The momentum that makes `torch.nn.BatchNorm*d` forget as fast: `1 - alpha`."""
+        return None if self.alpha is None else 1 - self.alpha
+
+    def update(self, mean: Array, var: Array) -> None:
+        """`average <- alpha average + (1 - alpha) new`, for the statistics `(C,)` of one mini-batch.
+
+        The variance is kept as given. Algorithm 1's is biased; the paper's for inference is m/(m-1) of it,
+        and the frameworks differ (`CONVENTIONS`). Raises ValueError where the shapes differ.
+        """
+        expected = mean.shape if self.updates == 0 else np.shape(self.mean)
+        if not mean.shape == var.shape == expected:
+            raise ValueError(f"mean has shape {mean.shape} and var {var.shape}; expected {expected} for both")
+        self.updates += 1
+        alpha = 1 - 1 / self.updates if self.alpha is None else self.alpha
+        self.mean = alpha * self.mean + (1 - alpha) * mean
+        self.var = alpha * self.var + (1 - alpha) * var
+
+
+def _check_weight(name: str, value: float | int | None, of: str) -> None:
+    if value is not None and not 0 <= value <= 1:
+        raise ValueError(f"{name} is {value}; expected the weight of the {of} value, from 0 to 1, or None")
+
+
+class Convention(NamedTuple):
+    """How one framework keeps its moving averages; all normalize with the biased variance in training.
+
+    `parameter` is what it calls the weight, `weighs` the "old" or the "new" value it multiplies, `default` and
+    `eps` what it takes unless told (None: no default). `running_var` is "biased" or "unbiased", `axis` the
+    channels', `one_value` what training gives for a channel with m = 1, `checked` the version that was run.
+    """
+
+    framework: str
+    parameter: str
+    weighs: str
+    default: float | None
+    eps: float | None
+    running_var: str
+    axis: int | None
+    one_value: str
+    checked: str
+
+    def alpha(self, value: float | int | None = None) -> float:
+        """The weight of the old value, for the framework's parameter (its default unless given)."""
+        value = self.default if value is None else value
+        if value is None:
+            raise ValueError(f"{self.framework} has no default for {self.parameter}; expected a value")
+        return value if self.weighs == "old" else 1 - value
+
+
+CONVENTIONS = (
+    Convention("PyTorch", "momentum", "new", 0.1, 1e-5, "unbiased", 1, "ValueError", "torch 2.13.0"),
+    Convention("Keras", "momentum", "old", 0.99, 1e-3, "biased", -1, "beta", "keras 3.15.1"),
+    Convention("TensorFlow fused", "exponential_avg_factor", "new", 1.0, 1e-3, "unbiased", -1, "beta on a CPU",
+               "tensorflow 2.21.0"),
+    Convention("Flax", "momentum", "old", 0.99, 1e-5, "biased", -1, "beta", "flax 0.12.8"),
+    Convention("ONNX", "momentum", "old", 0.9, 1e-5, "biased", 1, "beta", "onnx 1.23.2"),
+    Convention("cuDNN", "exponentialAverageFactor", "new", None, None, "unbiased", None, "NaN", "not run"),
+)
