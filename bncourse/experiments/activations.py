@@ -8,6 +8,7 @@ deviation of the initial weights, the threshold that makes an image binary, or w
     run(Config(dataset="glyphs", batchnorm=False, steps=300)).columns["accuracy"]
 """
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ import numpy as np
 from bncourse import datasets, runs
 from bncourse.kernels import mlp
 
+Examples = tuple[np.ndarray, np.ndarray]
 PERCENTILES = (15, 50, 85)
 LEAST = {"steps": 0, "seed": 0, "batch": 1, "threshold": 0, "records": 1, "test_images": 1, "population_batches": 1}
 
@@ -99,23 +101,10 @@ def run(config: Config, progress: Callable[[int, int], object] | None = None) ->
     is called about a hundred times. Raises ValueError when the data are fewer than config asks for.
     """
     start = time.perf_counter()
-    train, test = datasets.load(config.dataset, "train"), datasets.load(config.dataset, "test")
-    x, t = binary(train, config.threshold)
-    check_size("batch", config.batch, len(x), "training")
-    held_out = spread_out(binary(test, config.threshold), config.test_images)
-    for_weights, for_batches, for_population = np.random.default_rng(config.seed).spawn(3)
-
-    network = mlp.init(config.sizes, config.batchnorm, config.std, rng=for_weights)
-    population = [x[i] for i in islice(minibatches(len(x), config.batch, for_population), config.population_batches)]
-    recorded, history = config.recorded_steps(), [observe(network, held_out, population)]
-    batches = islice(minibatches(len(x), config.batch, for_batches), config.steps)
-    for step, i in enumerate(batches, start=1):
-        _, gradients, _ = mlp.loss_and_gradients(network, x[i], t[i])
-        mlp.sgd_step(network, gradients, config.lr)
-        if step in recorded:
-            history.append(observe(network, held_out, population))
-        if progress and (step % math.ceil(config.steps / 100) == 0 or step == config.steps):
-            progress(step, config.steps)
+    train, test, sha256 = binary_images(config.dataset, config.threshold)
+    check_size("batch", config.batch, len(train[0]), "training")
+    check_size("test_images", config.test_images or 0, len(test[0]), "test")
+    history = list(follow(config, train, spread_out(test, config.test_images), progress))
     return runs.Run(
         experiment="activations",
         variant=config.variant(),
@@ -124,14 +113,33 @@ def run(config: Config, progress: Callable[[int, int], object] | None = None) ->
             command=f'python -c "from bncourse.experiments.activations import Config, run; run({config}).save()"',
             seed=config.seed,
             data=config.dataset,
-            sha256=runs.fingerprint(*train, *test),
+            sha256=sha256,
             seconds=time.perf_counter() - start,
         ),
-        columns={"step": recorded, **columns(history)},
+        columns={"step": config.recorded_steps(), **columns(history)},
     )
 
 
-def observe(network: mlp.Network, test: tuple, population: list[np.ndarray]) -> Observation:
+def follow(
+    config: Config, train: Examples, test: Examples, progress: Callable[[int, int], object] | None = None
+) -> Iterator[Observation]:
+    """Train, and observe the network at each of `config.recorded_steps()`."""
+    x, t = train
+    for_weights, for_batches, for_population = np.random.default_rng(config.seed).spawn(3)
+    network = mlp.init(config.sizes, config.batchnorm, config.std, rng=for_weights)
+    some_batches = islice(minibatches(len(x), config.batch, for_population), config.population_batches)
+    population, recorded = [x[i] for i in some_batches], config.recorded_steps()
+    yield observe(network, test, population)
+    for step, i in enumerate(islice(minibatches(len(x), config.batch, for_batches), config.steps), start=1):
+        _, gradients, _ = mlp.loss_and_gradients(network, x[i], t[i])
+        mlp.sgd_step(network, gradients, config.lr)
+        if step in recorded:
+            yield observe(network, test, population)
+        if progress and (step % math.ceil(config.steps / 100) == 0 or step == config.steps):
+            progress(step, config.steps)
+
+
+def observe(network: mlp.Network, test: Examples, population: list[np.ndarray]) -> Observation:
     """Accuracy and percentiles over the test images, as Algorithm 2 would deploy the network now."""
     x, t = test
     normalized = network[0].gamma is not None
@@ -171,18 +179,24 @@ def minibatches(n: int, batch: int, rng: np.random.Generator) -> Iterator[np.nda
         yield from rng.permutation(n)[: n - n % batch].reshape(-1, batch)
 
 
-def binary(images_and_labels: tuple, threshold: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images `(N, 28, 28)` as rows of 784 truths, pixel > threshold; and the labels."""
-    images, labels = images_and_labels
-    return images.reshape(len(images), -1) > threshold, labels
+@functools.lru_cache(maxsize=2)
+def binary_images(dataset: str, threshold: int) -> tuple[Examples, Examples, str]:
+    """Training and test set as rows of 784 truths, pixel > threshold, with labels; and the images' SHA-256.
+
+    Kept from one run to the next, and read-only for that.
+    """
+    train, test = datasets.load(dataset, "train"), datasets.load(dataset, "test")
+    sha256 = runs.fingerprint(*train, *test)
+    binary = [(images.reshape(len(images), -1) > threshold, labels) for images, labels in (train, test)]
+    for array in (*binary[0], *binary[1]):
+        array.flags.writeable = False
+    return *binary, sha256
 
 
-def spread_out(data: tuple, n: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """n examples at even distances, or all."""
+def spread_out(data: Examples, n: int | None) -> Examples:
+    """n of the examples at even distances; all where n is None."""
     x, t = data
-    if n is None:
-        return data
-    check_size("test_images", n, len(x), "test")
+    n = len(x) if n is None else n
     i = np.arange(n) * len(x) // n
     return x[i], t[i]
 
