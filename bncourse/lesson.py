@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from IPython.display import Markdown
+from threadpoolctl import threadpool_limits
 
-from bncourse import checks, datasets, paper
+from bncourse import checks, datasets, paper, runs
 from bncourse.checks import progress
 from bncourse.paths import ROOT
 
@@ -16,10 +17,21 @@ NOTEBOOKS = ROOT / "notebooks"
 
 
 def setup(seed: int = 0) -> np.random.Generator:
-    """Say which versions and which data the notebook runs with; returns its one seeded generator."""
+    """Say which versions and which data the notebook runs with; returns its one seeded generator.
+
+    NumPy's matrix products are held to one thread: the course's are small, and a second thread that has to wait
+    for a busy core makes them many times slower.
+    """
+    threadpool_limits(1)
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, bncourse {version('bncourse')}")
-    print(f"data: {datasets.describe()}")
+    print(f"data: {data()}")
     return np.random.default_rng(seed)
+
+
+def data() -> str:
+    """The data that this session runs on, with the word synthetic where they are made from a seed."""
+    name = datasets.chosen()
+    return f"{name} (synthetic)" if name in runs.SYNTHETIC else name
 
 
 def claims_table(notebook: str, measured: dict[str, str]) -> Markdown:

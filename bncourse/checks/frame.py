@@ -71,8 +71,8 @@ class Check:
     mistakes: tuple[Mistake, ...] = ()
     tolerance: float = 1e-9
 
-    def __call__(self, attempt: Callable, remember: bool = True) -> Verdict:
-        """The verdict on a learner's function; a pass is remembered unless told otherwise."""
+    def __call__(self, attempt: object, remember: bool = True) -> Verdict:
+        """The verdict on a learner's function; a pass is remembered, unless it is the course's own solution."""
         try:
             verdict = self.judge(attempt)
         except Unanswered:
@@ -83,21 +83,21 @@ class Check:
             progress.remember(self.exercise)
         return verdict
 
-    def judge(self, attempt: Callable) -> Verdict:
+    def judge(self, attempt: object) -> Verdict:
         cases = self.cases(np.random.default_rng(0))
         wanted = [as_arrays(self.solution(*copy.deepcopy(case))) for case in cases]
         given = [self.ask(attempt, case) for case in cases]
         objections = [self.objection(g, w) for g, w in zip(given, wanted, strict=True)]
         if not any(objections):
-            return Verdict(self.exercise, "passed", f"The law holds: {self.law}")
+            return Verdict(self.exercise, "passed", f"The law holds. {self.law}")
         first, case = next((o, c) for o, c in zip(objections, cases, strict=True) if o)
-        text = f"{first}, for {self.describe(case)}.\nThe law: {self.law}"
+        text = f"{first}, for {self.describe(case)}.\nThe law is: {self.law}"
         mistake = self.recognise(cases, given, wanted)
         if mistake:
             text += f"\nThis is a known mistake: {mistake.name}. {mistake.why} See {mistake.see}."
         return Verdict(self.exercise, "rejected", text, mistake.name if mistake else "")
 
-    def ask(self, attempt: Callable, case: tuple) -> list[np.ndarray]:
+    def ask(self, attempt: object, case: tuple) -> list[np.ndarray]:
         """What the attempt returns for one case, as arrays; the case itself stays as it is."""
         if attempt is None or attempt is ...:
             raise Unanswered
@@ -185,4 +185,4 @@ def as_arrays(returned) -> list[np.ndarray]:
 def _close(given: np.ndarray, wanted: np.ndarray, tolerance: float) -> np.ndarray:
     finite = wanted[np.isfinite(wanted)]
     scale = max(1.0, float(np.abs(finite).max())) if finite.size else 1.0
-    return np.isclose(given, wanted, rtol=0, atol=tolerance * scale, equal_nan=True)
+    return np.asarray(np.isclose(given, wanted, rtol=0, atol=tolerance * scale, equal_nan=True))

@@ -23,14 +23,14 @@ class Statements:
     exercise: str
     sentences: Mapping[str, Statement]
 
-    def __call__(self, answers: Mapping[str, bool | None], remember: bool = True) -> Verdict:
+    def __call__(self, answers: Mapping[str, object], remember: bool = True) -> Verdict:
         """The verdict: the first wrong sentence with its reason, or how many are still open."""
         verdict = self.judge(answers)
         if verdict.passed and remember:
             progress.remember(self.exercise)
         return verdict
 
-    def judge(self, answers: Mapping[str, bool | None]) -> Verdict:
+    def judge(self, answers: Mapping[str, object]) -> Verdict:
         unknown = sorted(set(answers) - set(self.sentences))
         if unknown:
             return self.rejected(f"There is no sentence {unknown[0]!r}; expected {', '.join(self.sentences)}.")

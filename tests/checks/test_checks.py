@@ -94,7 +94,7 @@ def test_no_mistake_is_the_solution_and_no_two_are_alike(check):
 def test_an_unknown_mistake_is_rejected_without_a_name_and_with_the_first_number():
     verdict = EXERCISES["03.1"](lambda x, gamma, beta, eps: np.full_like(x, 7.0))
     assert verdict.state == "rejected" and verdict.mistake == ""
-    assert "y[0, 0] is 7, expected" in verdict.text and "The law: " in verdict.text
+    assert "y[0, 0] is 7, expected" in verdict.text and "The law is: " in verdict.text
 
 
 def test_an_error_in_the_answer_is_reported_with_its_line():

@@ -1,0 +1,108 @@
+"""The paper's claims that a few lines can hold, one law each; data/paper/claims.toml points here."""
+
+import numpy as np
+
+from bncourse.experiments import activations
+from bncourse.kernels import mlp
+from bncourse.kernels.normalize import batchnorm_forward, batchnorm_inference
+from bncourse.paper import figure3
+
+SIZES = (20, 9, 8, 10)
+
+
+def examples(rng, m):
+    return rng.normal(size=(m, SIZES[0])), rng.integers(10, size=m)
+
+
+def steps(model):
+    return next(row.steps for row in figure3() if row.model == model)
+
+
+def test_c2_c13_the_printed_steps_are_14_times_fewer_and_7_per_cent():
+    ratio = steps("Inception") / steps("BN-x5")
+    assert int(ratio) == 14
+    assert round(100 / ratio) == 7
+
+
+def test_c5_the_gradient_of_the_mean_loss_is_the_mean_of_the_examples_gradients(rng):
+    network = mlp.init(SIZES, batchnorm=False, std=0.5, rng=rng)
+    x, t = examples(rng, 12)
+    _, whole, _ = mlp.loss_and_gradients(network, x, t)
+    each = [mlp.loss_and_gradients(network, x[i : i + 1], t[i : i + 1])[1] for i in range(12)]
+    for layer, gradient in enumerate(whole):
+        assert np.allclose(np.mean([g[layer].w for g in each], axis=0), gradient.w, atol=1e-15)
+
+
+def test_c6_the_squared_error_of_the_minibatch_gradient_falls_as_one_over_m(rng):
+    network = mlp.init(SIZES, batchnorm=False, std=0.5, rng=rng)
+    x, t = examples(rng, 300)
+    true = mlp.loss_and_gradients(network, x, t)[1][0].w
+
+    def error(m):
+        rows = rng.integers(300, size=(400, m))
+        return np.mean([np.sum((mlp.loss_and_gradients(network, x[r], t[r])[1][0].w - true) ** 2) for r in rows])
+
+    assert np.isclose(error(2) / error(16), 8, rtol=0.2)
+
+
+def test_c7_the_layer_of_a_batch_is_the_layer_of_each_example(rng):
+    network = mlp.init(SIZES, batchnorm=False, std=0.5, rng=rng)
+    x, _ = examples(rng, 12)
+    singly = np.concatenate([mlp.forward(network, x[i : i + 1])[0] for i in range(12)])
+    assert np.allclose(mlp.forward(network, x)[0], singly, atol=1e-14)
+
+
+def test_c22_a_line_explains_most_of_a_sigmoid_fed_with_a_standard_normal(rng):
+    x = rng.normal(size=200_000)
+    assert 0.98 < np.corrcoef(x, 1 / (1 + np.exp(-x)))[0, 1] ** 2 < 0.99
+
+
+def test_c23_the_standard_deviation_and_the_mean_give_the_identity_and_the_variance_does_not(rng):
+    x, eps = rng.normal(3, 5, size=(7, 4)), 0.3
+    back, _ = batchnorm_forward(x, np.sqrt(x.var(0) + eps), x.mean(0), eps)
+    assert np.abs(back - x).max() < 1e-12
+    assert np.abs(batchnorm_forward(x, x.var(0), x.mean(0), eps)[0] - x).max() > 1
+
+
+def test_c24_the_covariance_of_fewer_examples_than_features_is_singular(rng):
+    assert np.linalg.matrix_rank(np.cov(rng.normal(size=(32, 100)).T)) == 31
+
+
+def test_c26_normalized_values_sum_to_zero_and_their_mean_square_is_the_variance_over_itself_plus_eps(rng):
+    x, eps = rng.normal(2, 3, size=(60, 5)), 0.1
+    x_hat, _ = batchnorm_forward(x, np.ones(5), np.zeros(5), eps)
+    assert np.abs(x_hat.sum(0)).max() < 1e-12
+    assert np.allclose((x_hat**2).mean(0), x.var(0) / (x.var(0) + eps), rtol=1e-12)
+
+
+def test_c27_in_training_an_example_depends_on_its_company_and_at_inference_it_does_not(rng):
+    gamma, beta, one = rng.normal(size=4), rng.normal(size=4), rng.normal(size=(1, 4))
+    mean, var = rng.normal(size=4), rng.uniform(1, 2, size=4)
+    companies = [np.concatenate([one, rng.normal(size=(5, 4))]) for _ in range(2)]
+    train = [batchnorm_forward(x, gamma, beta)[0][0] for x in companies]
+    infer = [batchnorm_inference(x, gamma, beta, mean, var)[0] for x in companies]
+    assert np.abs(train[0] - train[1]).max() > 0.01
+    assert np.array_equal(infer[0], infer[1])
+
+
+def test_c28_shape_and_correlation_are_left_as_they_are(rng):
+    x = rng.exponential(size=(500, 2)) @ np.array([[1.0, 2.0], [0.0, 1.0]])
+    x_hat, _ = batchnorm_forward(x, np.ones(2), np.zeros(2), 1e-12)
+    third = [((v - v.mean(0)) ** 3).mean(0) / v.std(0) ** 3 for v in (x, x_hat)]
+    assert np.allclose(*third, rtol=1e-9)
+    assert np.allclose(np.corrcoef(x.T), np.corrcoef(x_hat.T), rtol=1e-9)
+
+
+def test_c42_with_batch_norm_the_network_of_section_4_1_learns_sooner():
+    config = dict(steps=120, records=1, lr=0.5, test_images=500, population_batches=5)
+    accuracy = {bn: activations.run(activations.Config(batchnorm=bn, **config)).columns["accuracy"][-1]
+                for bn in (True, False)}
+    assert accuracy[True] > accuracy[False] + 0.3
+
+
+def test_c54_two_parameters_are_added_for_each_activation(rng):
+    def size(batchnorm):
+        network = mlp.init(batchnorm=batchnorm, rng=rng)
+        return sum(p.size for layer in network for p in layer.parameters())
+
+    assert size(True) - size(False) == 3 * (2 * 100 - 100)  # gamma and beta come, b goes
