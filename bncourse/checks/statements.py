@@ -1,7 +1,7 @@
 """Sentences to be judged true or false: those that circulate about the paper, with what is right."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bncourse.checks import progress
 from bncourse.checks.frame import Verdict
@@ -26,7 +26,9 @@ class Statements:
     def __call__(self, answers: Mapping[str, object], remember: bool = True) -> Verdict:
         """The verdict: the first wrong sentence with its reason, or how many are still open."""
         verdict = self.judge(answers)
-        if verdict.passed and remember:
+        if not remember:
+            return replace(verdict, exercise=f"{self.exercise}, the solution")
+        if verdict.passed:
             progress.remember(self.exercise)
         return verdict
 
