@@ -46,7 +46,7 @@ def claims_table(notebook: str, measured: dict[str, str]) -> Markdown:
         raise ValueError(f"{stray[0]} is not among the claims of notebook {notebook}: "
                          f"{', '.join(claim.id for claim in claims)}")
     lines = ["| claim | the paper | measured here | verdict |", "|---|---|---|---|"]
-    lines += [f"| {c.id} | {c.says} | {measured.get(c.id, c.measured)} | **{c.verdict}** |" for c in claims]
+    lines += [f"| {c.id} | {c.says} | {measured.get(c.id, c.measured) or '–'} | **{c.verdict}** |" for c in claims]
     return Markdown("\n".join(lines))
 
 
