@@ -30,8 +30,7 @@ def setup(seed: int = 0) -> np.random.Generator:
 
 def data() -> str:
     """The data that this session runs on, with the word synthetic where they are made from a seed."""
-    name = datasets.chosen()
-    return f"{name} (synthetic)" if name in runs.SYNTHETIC else name
+    return runs.TITLES[datasets.chosen()]
 
 
 def claims_table(notebook: str, measured: dict[str, str]) -> Markdown:
