@@ -42,7 +42,7 @@ class Whitened(NamedTuple):
 
 
 def whiten_forward(
-    x: Float[Array, "N D"], method: str = "zca", eps: float = 0.0
+    x: Float[Array, "N D"], method: str = "zca", eps: float | int = 0.0
 ) -> tuple[Float[Array, "N D"], Whitened]:
     """Whiten a mini-batch: `(x - mean) Aᵀ`, with `Cov = E[(x - mean)ᵀ (x - mean)] + eps I` (section 2).
 
@@ -136,7 +136,7 @@ def _inverse_cholesky(cov: Array, m: int) -> Array:
     return np.tril(np.linalg.inv(factor))
 
 
-def _rounding(variance: Array, d: int) -> Array:
+def _rounding(variance: Array | np.floating, d: int) -> Array | np.floating:
     """How far a factorisation of d features may move a number of this size by rounding alone."""
     return d * np.finfo(variance.dtype).eps * variance
 
@@ -152,7 +152,7 @@ def _singular(m: int, d: int) -> SingularCovariance:
     )
 
 
-def _check(x: Array, method: str, eps: float) -> None:
+def _check(x: Array, method: str, eps: float | int) -> None:
     if method not in _SHARED:
         raise ValueError(f"method is {method!r}; expected one of {', '.join(map(repr, _SHARED))}")
     if not eps >= 0:
