@@ -20,6 +20,7 @@ import ipywidgets as widgets
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
+from traitlets import Unicode
 
 DPI = 100
 
@@ -47,13 +48,14 @@ class Explorer(widgets.VBox):
         self._quiet = False
         self._plot = _Plot(draw, figsize, self._initial)
         width = f"{round(figsize[0] * DPI)}px"
-        self.image = widgets.Image(value=self._plot.png(self._initial), format="png", tooltip=alt,
-                                   layout=widgets.Layout(width=width, max_width="100%"))
+        self.image = _Picture(value=self._plot.png(self._initial), format="png", tooltip=alt,
+                              layout=widgets.Layout(width=width, max_width="100%"))
         self.message = widgets.HTML(layout=widgets.Layout(display="none"))
         self.reset_button = widgets.Button(description="Reset", tooltip="Back to the first setting")
         self.reset_button.on_click(lambda _button: self.reset())
         _align(controls, width)
         super().__init__([*controls.values(), self.reset_button, self.image, self.message])
+        self.add_class("bncourse-explorer")
         for control in controls.values():
             control.observe(self._redraw, "value")
 
@@ -116,6 +118,15 @@ class Explorer(widgets.VBox):
         data = super()._repr_mimebundle_(**kwargs) or {"text/plain": repr(self)}
         data["image/png"] = base64.b64encode(self.image.value).decode("ascii")
         return data, {"image/png": {"alt": self.alt}}
+
+
+class _Picture(widgets.Image):
+    """An image whose tooltip reaches the page as its title, by which a screen reader names it.
+
+    The page's code asks a widget with a tooltip for its description, which a plain Image does not have.
+    """
+
+    description = Unicode("").tag(sync=True)
 
 
 class _Plot:
