@@ -28,7 +28,7 @@ from bncourse import machine
 from bncourse.paths import DATA, ROOT
 
 RUNS = DATA / "runs"
-SYNTHETIC = ("glyphs", "scenes")  # data made from a seed; every caption says so
+TITLES = {"glyphs": "glyphs (synthetic)", "scenes": "scenes (synthetic)", "mnist": "MNIST"}
 IN_CAPTIONS = {"lr": "learning rate", "std": "initial std"}  # the record holds the rest of the configuration
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
@@ -141,11 +141,11 @@ def setting(*runs: Run) -> str:
     seeds = {run.provenance["seed"] for run in runs}
     shared = {key: value for key, value in runs[0].config.items()
               if all(run.config.get(key) == value for run in runs)}
-    steps = [f"{shared['steps']:,} steps"] if "steps" in shared else []
-    steps = [f"{steps[0]} of {shared['batch']} examples"] if steps and "batch" in shared else steps
-    return ", ".join([" and ".join(dict.fromkeys(data_title(run) for run in runs)),
-                      f"{len(seeds)} seeds" if len(seeds) > 1 else f"seed {min(seeds)}", *steps,
-                      *(f"{title} {shared[key]}" for key, title in IN_CAPTIONS.items() if key in shared)])
+    parts = [" and ".join(dict.fromkeys(data_title(run) for run in runs)),
+             f"{len(seeds)} seeds" if len(seeds) > 1 else f"seed {min(seeds)}"]
+    if "steps" in shared:
+        parts.append(f"{shared['steps']:,} steps" + (f" of {shared['batch']} examples" if "batch" in shared else ""))
+    return ", ".join(parts + [f"{title} {shared[key]}" for key, title in IN_CAPTIONS.items() if key in shared])
 
 
 def caption(*runs: Run) -> str:
@@ -161,7 +161,7 @@ def caption(*runs: Run) -> str:
 
 def data_title(run: Run) -> str:
     name = run.provenance["data"]
-    return f"{name} (synthetic)" if name in SYNTHETIC else name
+    return TITLES.get(name, name)
 
 
 def device_title(run: Run) -> str:
