@@ -63,6 +63,8 @@ class Config:
             value = getattr(self, name)
             if type(value) not in (int, float) or not 0 < value < math.inf:
                 raise ValueError(f"{name} is {value!r}; expected a positive number")
+        if self.threshold > 254:
+            raise ValueError(f"threshold is {self.threshold}; expected an int from 0 to 254, as pixels go to 255")
         if self.batchnorm and self.batch == 1:
             raise ValueError("batch is 1; expected 2 or more, as batch norm turns a single example into beta")
         if len(self.sizes) < 3 or self.sizes[0] != 784 or self.sizes[-1] != 10 or min(self.sizes) < 1:
@@ -75,7 +77,7 @@ class Config:
         if self.steps == 0:
             return [0]
         grid = np.geomspace if self.spacing == "log" else np.linspace
-        first = 1 if self.spacing == "log" or self.records == 1 else self.steps / self.records
+        first = 1 if self.spacing == "log" else self.steps / self.records
         return sorted({0, self.steps, *grid(first, self.steps, self.records).round().astype(int).tolist()})
 
     def variant(self) -> str:
