@@ -1,9 +1,12 @@
 """Batch normalization and its relatives: forward, backward, inference.
 
-Batch, layer, instance and group norm differ only in the axes over which they average.
-`standardize` does the averaging over any axes; everything else here chooses them and
-applies gamma and beta. Input is `(N, C)` or `(N, C, *spatial)`: with no spatial axes the
-one body is section 3's batch norm, with them section 3.2's.
+Batch, layer, instance and group norm differ only in the axes over which they average; `standardize`
+takes any. Input is `(N, C)` or `(N, C, *spatial)`: without spatial axes batch norm is that of section
+3, with them that of section 3.2, by the same lines. The arithmetic is in `sets.py`; batch
+renormalization and the gradient's six equations have files of their own and are importable from here.
+
+Of all of them: y and dx have the dtype of x, but statistics and arithmetic are in at least float32;
+x may have any strides and is never written to; a cache serves its own forward call, whatever comes after.
 """
 
 from typing import NamedTuple
@@ -11,88 +14,227 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-Array = np.ndarray
+from bncourse.kernels import sets
+from bncourse.kernels.arguments import (
+    Array,
+    Checked,
+    check_gradient,
+    check_groups,
+    check_input,
+    check_per_channel,
+    check_per_value,
+    check_variance,
+)
+from bncourse.kernels.gradient_steps import GradientSteps, batchnorm_backward_steps
+from bncourse.kernels.renormalize import batchrenorm_backward, batchrenorm_forward
+from bncourse.kernels.sets import batch_axes, by_channel, per_channel, rows_in_place
+
+__all__ = [
+    "GradientSteps",
+    "batch_axes",
+    "batch_statistics",
+    "batchnorm_backward",
+    "batchnorm_backward_steps",
+    "batchnorm_forward",
+    "batchnorm_inference",
+    "batchrenorm_backward",
+    "batchrenorm_forward",
+    "groupnorm_backward",
+    "groupnorm_forward",
+    "instancenorm_backward",
+    "instancenorm_forward",
+    "layernorm_backward",
+    "layernorm_forward",
+    "per_channel",
+    "standardize",
+    "standardize_backward",
+]
+
+
+class BatchnormCache(NamedTuple):
+    """What `batchnorm_backward` needs: the sets' cache, and what x looked like."""
+
+    sets: sets.Cache
+    shape: tuple[int, ...]
+    dtype: np.dtype
 
 
 class Standardized(NamedTuple):
-    """What the gradient of `standardize` needs."""
+    """What `standardize_backward` needs: the sets' cache, their place among the axes, and x's dtype."""
+
+    sets: sets.Cache
+    layout: sets.Layout
+    dtype: np.dtype
+
+
+class ScaledCache(NamedTuple):
+    """What the gradients of layer and group norm need: x_hat, gamma as it broadcasts, and how to go on back."""
 
     x_hat: Array
-    inv_std: Array
-    axes: tuple[int, ...]
+    gamma: Array
+    standardized: Standardized
 
 
-def batch_axes(x: Array) -> tuple[int, ...]:
-    """All axes but the channels', which is the second: `(0,)` dense, `(0, 2, 3)` for images."""
-    return (0, *range(2, x.ndim))
-
-
-def per_channel(v: Array, x: Array) -> Array:
-    """A vector `(C,)` shaped to broadcast along the second axis of x."""
-    return v.reshape(-1, *[1] * (x.ndim - 2))
-
-
-def batch_statistics(x: Float[Array, "N C *spatial"]) -> tuple[Float[Array, "C"], Float[Array, "C"]]:
-    """Mean and biased variance of each channel (Algorithm 1), in at least float32."""
-    x, mean, var = _moments(x, batch_axes(x))
-    return mean.reshape(-1), var.reshape(-1)
-
-
-def standardize(x: Array, axes: tuple[int, ...], eps: float = 1e-5) -> tuple[Array, Standardized]:
-    """`(x - mean) / sqrt(var + eps)` over the axes, and the cache that `standardize_backward` takes."""
-    centred, _, var = _moments(x, axes)
-    inv_std = 1 / np.sqrt(var + np.asarray(eps, var.dtype))
-    x_hat = centred * inv_std
-    return x_hat, Standardized(x_hat, inv_std, axes)
-
-
-def standardize_backward(dx_hat: Array, cache: Standardized) -> Array:
-    """Gradient of `standardize`: `(g - mean(g) - x_hat mean(g x_hat)) / sqrt(var + eps)`."""
-    x_hat, inv_std, axes = cache
-    mean = dx_hat.mean(axes, keepdims=True)
-    along = (dx_hat * x_hat).mean(axes, keepdims=True)
-    return inv_std * (dx_hat - mean - x_hat * along)
-
-
-def _moments(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array, Array]:
-    """x centred twice, its mean and its variance: the second pass removes the first one's rounding."""
-    x = x.astype(np.promote_types(x.dtype, np.float32), copy=False)
-    mean = x.mean(axes, keepdims=True)
-    centred = x - mean
-    rest = centred.mean(axes, keepdims=True)
-    centred -= rest
-    return centred, mean + rest, np.square(centred).mean(axes, keepdims=True)
+def batch_statistics(x: Checked) -> tuple[Float[Array, "C"], Float[Array, "C"]]:
+    """Mean and biased variance of each channel of x `(N, C, *spatial)`: the first lines of Algorithm 1."""
+    check_input(x)
+    with rows_in_place(x):
+        moments = sets.moments(by_channel(x))
+    return (moments.mean + moments.rest).reshape(-1), moments.var.reshape(-1)
 
 
 def batchnorm_forward(
-    x: Float[Array, "N C *spatial"], gamma: Array, beta: Array, eps: float = 1e-5
-) -> tuple[Float[Array, "N C *spatial"], tuple]:
-    """Batch-normalizing transform (Algorithm 1; section 3.2 when x has spatial axes).
+    x: Checked, gamma: Checked, beta: Checked, eps: float = 1e-5
+) -> tuple[Float[Array, "N C *spatial"], BatchnormCache]:
+    """Batch-normalizing transform (Algorithm 1; section 3.2 where x has spatial axes).
 
-    Returns y, shaped and typed like x, and the cache that `batchnorm_backward` takes.
+    x is `(N, C)` or `(N, C, *spatial)`, gamma and beta `(C,)`. Returns y, shaped and typed like x, and the
+    cache that `batchnorm_backward` takes. Of one value a channel (N = 1, dense) y is beta, and its gradient
+    zero: nothing is left of x. Of none, y is empty. Raises TypeError for an x that is not floating
+    point, ValueError for shapes that do not fit and for eps <= 0.
     """
-    x_hat, cache = standardize(x, batch_axes(x), eps)
-    y = per_channel(gamma, x) * x_hat + per_channel(beta, x)
-    return y.astype(x.dtype, copy=False), (cache, gamma)
+    check_input(x, eps)
+    check_per_channel(x, gamma=gamma, beta=beta)
+    columns = by_channel(x)
+    gamma, beta = (per_channel(v.astype(columns.dtype, copy=False), columns) for v in (gamma, beta))
+    with rows_in_place(x):
+        y, cache = sets.forward(sets.moments(columns), gamma, beta, eps)
+    return y.reshape(x.shape).astype(x.dtype, copy=False), BatchnormCache(cache, x.shape, x.dtype)
 
 
-def batchnorm_backward(dy: Float[Array, "N C *spatial"], cache: tuple) -> tuple[Array, Array, Array]:
-    """Gradients of the batch-normalizing transform, section 3's six equations combined.
+def batchnorm_backward(
+    dy: Checked, cache: BatchnormCache
+) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
+    """Gradients of the batch-normalizing transform, in closed form.
 
-    For each channel, with means over its m values,
+    Section 3's six equations combine, for each channel and with means over its m values, to
     `dx = gamma / sqrt(var + eps) * (dy - mean(dy) - x_hat * mean(dy * x_hat))`.
-    Returns dx like dy, and dgamma, dbeta of shape `(C,)`.
+    Returns dx, shaped and typed like x, and dgamma, dbeta of shape `(C,)`. Raises ValueError for a dy
+    that is not shaped like y.
     """
-    normalized, gamma = cache
-    dx = standardize_backward(per_channel(gamma, dy) * dy, normalized)
-    dgamma = (dy * normalized.x_hat).sum(normalized.axes)
-    return dx.astype(dy.dtype, copy=False), dgamma, dy.sum(normalized.axes)
+    check_gradient(dy, cache.shape)
+    with rows_in_place(dy):
+        dx, dgamma, dbeta = sets.backward(by_channel(dy, cache.sets.centred.dtype), cache.sets)
+    return dx.reshape(cache.shape).astype(cache.dtype, copy=False), dgamma.reshape(-1), dbeta.reshape(-1)
 
 
 def batchnorm_inference(
-    x: Float[Array, "N C *spatial"], gamma: Array, beta: Array, mean: Array, var: Array, eps: float = 1e-5
+    x: Checked, gamma: Checked, beta: Checked, mean: Checked, var: Checked, eps: float = 1e-5
 ) -> Float[Array, "N C *spatial"]:
-    """The affine map of Algorithm 2, line 11: population mean and variance in place of the batch's."""
-    scale = gamma / np.sqrt(var + eps)
-    y = per_channel(scale, x) * (x - per_channel(mean, x)) + per_channel(beta, x)
-    return y.astype(x.dtype, copy=False)
+    """Batch norm with the population's mean and variance, an affine map (Algorithm 2, line 11).
+
+    Returns `gamma * (x - mean) / sqrt(var + eps) + beta`, shaped and typed like x. The other arguments are
+    `(C,)`; a mean of more digits than x has is used to its last. Raises as `batchnorm_forward` does,
+    and ValueError for a negative variance.
+    """
+    check_input(x, eps)
+    check_per_channel(x, gamma=gamma, beta=beta, mean=mean, var=var)
+    check_variance(var)
+    columns = by_channel(x)
+    rounded = mean.astype(columns.dtype)
+    scale = gamma / np.sqrt(var + float(eps))
+    shift = beta - (mean - rounded) * scale
+    rounded, scale, shift = (
+        per_channel(v.astype(columns.dtype, copy=False), columns) for v in (rounded, scale, shift)
+    )
+    with rows_in_place(x):
+        y = columns - rounded
+        y *= scale
+        y += shift
+    return y.reshape(x.shape).astype(x.dtype, copy=False)
+
+
+def standardize(
+    x: Checked, axes: tuple[int, ...], eps: float = 1e-5
+) -> tuple[Float[Array, "..."], Standardized]:
+    """`x_hat = (x - mean) / sqrt(var + eps)`, mean and biased variance taken over the axes.
+
+    x has any number of axes. Returns x_hat, shaped and typed like x, and the cache that
+    `standardize_backward` takes.
+    """
+    x_hat, cache = _standardize(x, axes, eps)
+    return x_hat.astype(x.dtype, copy=False), cache
+
+
+def standardize_backward(dx_hat: Checked, cache: Standardized) -> Float[Array, "..."]:
+    """`dx = (dx_hat - mean(dx_hat) - x_hat * mean(dx_hat * x_hat)) / sqrt(var + eps)`, typed like x."""
+    columns = cache.layout.gather(dx_hat.astype(cache.sets.centred.dtype, copy=False))
+    with rows_in_place(dx_hat):
+        dx, _, _ = sets.backward(columns, cache.sets)
+    return cache.layout.scatter(dx).astype(cache.dtype, copy=False)
+
+
+def _standardize(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Standardized]:
+    """`standardize`, x_hat in at least float32."""
+    layout = sets.by_axes(x.shape, axes)
+    with rows_in_place(x):
+        x_hat, cache = sets.forward(sets.moments(layout.gather(sets.widen(x))), 1.0, 0.0, eps)
+    return layout.scatter(x_hat), Standardized(cache, layout, x.dtype)
+
+
+def layernorm_forward(
+    x: Checked, gamma: Checked, beta: Checked, eps: float = 1e-5
+) -> tuple[Float[Array, "N *values"], ScaledCache]:
+    """Layer norm (Ba et al. 2016): each example on its own, over all axes but the first.
+
+    gamma and beta have the shape of one example, `x.shape[1:]`, as `torch.nn.LayerNorm(x.shape[1:])` has
+    them. Returns y, shaped and typed like x, and the cache that `layernorm_backward` takes.
+    """
+    check_input(x, eps)
+    check_per_value(x, gamma=gamma, beta=beta)
+    return _scaled(x, _standardize(x, tuple(range(1, x.ndim)), eps), gamma, beta)
+
+
+def layernorm_backward(dy: Checked, cache: ScaledCache) -> tuple[Float[Array, "N *values"], Array, Array]:
+    """dx, shaped and typed like x, and dgamma, dbeta of the shape of one example."""
+    return _scaled_backward(dy, cache, axes=(0,))
+
+
+def groupnorm_forward(
+    x: Checked, gamma: Checked, beta: Checked, groups: int, eps: float = 1e-5
+) -> tuple[Float[Array, "N C *spatial"], ScaledCache]:
+    """Group norm (Wu & He 2018): each example on its own, over the spatial axes and a group of channels.
+
+    One group is layer norm, C groups are instance norm, but for gamma and beta, which are `(C,)` here.
+    Returns y, shaped and typed like x, and the cache that `groupnorm_backward` takes.
+    """
+    check_input(x, eps)
+    check_per_channel(x, gamma=gamma, beta=beta)
+    check_groups(x, groups)
+    grouped = x.reshape(x.shape[0], groups, x.shape[1] // groups, *x.shape[2:])
+    x_hat, cache = _standardize(grouped, tuple(range(2, grouped.ndim)), eps)
+    return _scaled(x, (x_hat.reshape(x.shape), cache), per_channel(gamma, x), per_channel(beta, x))
+
+
+def groupnorm_backward(
+    dy: Checked, cache: ScaledCache
+) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
+    """dx, shaped and typed like x, and dgamma, dbeta of shape `(C,)`."""
+    dx, dgamma, dbeta = _scaled_backward(dy, cache, axes=batch_axes(dy))
+    return dx, dgamma, dbeta
+
+
+def instancenorm_forward(
+    x: Checked, gamma: Checked, beta: Checked, eps: float = 1e-5
+) -> tuple[Float[Array, "N C *spatial"], ScaledCache]:
+    """Instance norm (Ulyanov et al. 2016): group norm with each channel a group; gamma and beta are `(C,)`."""
+    check_input(x, eps)
+    return groupnorm_forward(x, gamma, beta, x.shape[1], eps)
+
+
+instancenorm_backward = groupnorm_backward
+
+
+def _scaled(
+    x: Array, standardized: tuple[Array, Standardized], gamma: Array, beta: Array
+) -> tuple[Array, ScaledCache]:
+    x_hat, cache = standardized
+    y = gamma * x_hat + beta
+    return y.astype(x.dtype, copy=False), ScaledCache(x_hat, gamma, cache)
+
+
+def _scaled_backward(dy: Array, cache: ScaledCache, axes: tuple[int, ...]) -> tuple[Array, Array, Array]:
+    check_gradient(dy, cache.x_hat.shape)
+    dx_hat = (cache.gamma * dy).astype(cache.x_hat.dtype)
+    dx = standardize_backward(dx_hat.reshape(cache.standardized.layout.shape), cache.standardized)
+    return dx.reshape(dy.shape), (dy * cache.x_hat).sum(axes), dy.sum(axes)

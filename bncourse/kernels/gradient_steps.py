@@ -1,0 +1,53 @@
+"""Section 3's six gradient equations, one after the other, each intermediate kept.
+
+This is the chain rule as the paper prints it, for reading beside the page and for checking one's own
+derivation line by line. `normalize.batchnorm_backward` is what the six combine to.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from bncourse.kernels.arguments import Array, Checked, check_gradient, check_input, check_per_channel
+from bncourse.kernels.sets import batch_axes, per_channel, widen
+
+
+class GradientSteps(NamedTuple):
+    """The gradients of section 3, in its order; dx_hat and dx shaped like x, the others `(C,)`."""
+
+    dx_hat: Array
+    dvar: Array
+    dmean: Array
+    dx: Array
+    dgamma: Array
+    dbeta: Array
+
+
+def batchnorm_backward_steps(dy: Checked, x: Checked, gamma: Checked, eps: float = 1e-5) -> GradientSteps:
+    """The six equations of section 3, from dy and the inputs of the forward pass.
+
+    x and dy are `(N, C)` or `(N, C, *spatial)`, gamma is `(C,)`; sums run over the m values of a channel.
+    Everything is in at least float32, dx too. Raises as `batchnorm_forward` and `batchnorm_backward` do.
+    """
+    check_input(x, eps)
+    check_per_channel(x, gamma=gamma)
+    check_gradient(dy, x.shape)
+    axes, m = batch_axes(x), max(x.size // max(x.shape[1], 1), 1)
+    x_mu = _centred(widen(x), axes, m)
+    var = np.square(x_mu).sum(axes) / m
+    inv_std = 1 / np.sqrt(var + float(eps))
+
+    dx_hat = dy * per_channel(gamma, x)
+    dvar = (dx_hat * x_mu).sum(axes) * -0.5 * inv_std**3
+    dmean = -(dx_hat.sum(axes) * inv_std) + dvar * -2 * x_mu.sum(axes) / m
+    dx = dx_hat * per_channel(inv_std, x) + per_channel(dvar, x) * 2 * x_mu / m + per_channel(dmean, x) / m
+    dgamma = (dy * x_mu).sum(axes) * inv_std
+    dbeta = dy.sum(axes)
+    return GradientSteps(dx_hat, dvar, dmean, dx, dgamma, dbeta)
+
+
+def _centred(x: Float[Array, "N C *spatial"], axes: tuple[int, ...], m: int) -> Float[Array, "N C *spatial"]:
+    """x minus its mean, twice: the second time takes away what rounding left of the first."""
+    x_mu = x - x.sum(axes, keepdims=True) / m
+    return x_mu - x_mu.sum(axes, keepdims=True) / m

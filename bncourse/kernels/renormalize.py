@@ -1,0 +1,85 @@
+"""Batch renormalization (Ioffe 2017): batch norm that is corrected towards the moving statistics.
+
+With the batch's mu_B and sigma_B, and mu and sigma of the moving averages,
+
+    (x - mu) / sigma = (x - mu_B) / sigma_B * r + d,   r = sigma_B / sigma,   d = (mu_B - mu) / sigma,
+
+so training computes what inference will. r and d are clipped, and the gradient takes them for constants.
+With r_max = 1 and d_max = 0 this is batch norm; the paper starts there and then opens the two bounds.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from bncourse.kernels import sets
+from bncourse.kernels.arguments import (
+    Array,
+    Checked,
+    check_bounds,
+    check_gradient,
+    check_input,
+    check_per_channel,
+    check_variance,
+)
+from bncourse.kernels.sets import by_channel, per_channel, rows_in_place
+
+
+class BatchrenormCache(NamedTuple):
+    """What `batchrenorm_backward` needs: the sets' cache, r and d, and what x looked like."""
+
+    sets: sets.Cache
+    r: Array
+    d: Array
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+def batchrenorm_forward(
+    x: Checked,
+    gamma: Checked,
+    beta: Checked,
+    mean: Checked,
+    var: Checked,
+    r_max: float,
+    d_max: float,
+    eps: float = 1e-5,
+) -> tuple[Float[Array, "N C *spatial"], BatchrenormCache]:
+    """`y = gamma * (x_hat * r + d) + beta`, r within `[1/r_max, r_max]`, d within `[-d_max, d_max]`.
+
+    x is `(N, C)` or `(N, C, *spatial)`; gamma, beta and the moving mean and variance are `(C,)`; sigma
+    is `sqrt(var + eps)`. Returns y, shaped and typed like x, and the cache that `batchrenorm_backward`
+    takes. Updating the moving statistics is the caller's. Raises as `batchnorm_inference` does, and
+    ValueError for r_max < 1 or d_max < 0.
+    """
+    check_input(x, eps)
+    check_per_channel(x, gamma=gamma, beta=beta, mean=mean, var=var)
+    check_variance(var)
+    check_bounds(r_max, d_max)
+    columns = by_channel(x)
+    gamma, beta, mean, var = (
+        per_channel(v.astype(columns.dtype, copy=False), columns) for v in (gamma, beta, mean, var)
+    )
+    sigma = np.sqrt(var + float(eps))
+    with rows_in_place(x):
+        moments = sets.moments(columns)
+        r = np.clip(np.sqrt(moments.var + float(eps)) / sigma, 1 / r_max, r_max)
+        d = np.clip((moments.mean - mean + moments.rest) / sigma, -d_max, d_max)
+        y, cache = sets.forward(moments, gamma * r, gamma * d + beta, eps)
+    return y.reshape(x.shape).astype(x.dtype, copy=False), BatchrenormCache(cache, r, d, x.shape, x.dtype)
+
+
+def batchrenorm_backward(
+    dy: Checked, cache: BatchrenormCache
+) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
+    """dx, shaped and typed like x, and dgamma, dbeta of shape `(C,)`; r and d are constants.
+
+    Batch norm's gradient with gamma * r in place of gamma; and since gamma multiplies x_hat * r + d,
+    `dgamma = r * sum(dy * x_hat) + d * sum(dy)`.
+    """
+    check_gradient(dy, cache.shape)
+    with rows_in_place(dy):
+        dx, dy_x_hat, dbeta = sets.backward(by_channel(dy, cache.sets.centred.dtype), cache.sets)
+    dgamma = cache.r * dy_x_hat + cache.d * dbeta
+    return dx.reshape(cache.shape).astype(cache.dtype, copy=False), dgamma.reshape(-1), dbeta.reshape(-1)
