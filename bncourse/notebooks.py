@@ -33,12 +33,12 @@ class NotebookError(Exception):
 
 
 def refresh(path: str | Path) -> None:
-    """Execute a notebook in a fresh kernel, in its folder, and write it back in canonical form.
+    """Execute a notebook in a fresh kernel, in its folder and on the synthetic data, and write it back.
 
     Raises NotebookError, and leaves the file as it was, if a cell fails or writes to stderr.
     """
     path = Path(path)
-    notebook = run(path)
+    notebook = run(path, {"BNCOURSE_DATASET": "glyphs"})
     for complaint in _outputs(notebook):
         raise NotebookError(f"{path.name}: {complaint}; nothing was written")
     draft = path.with_name(path.name + ".new")

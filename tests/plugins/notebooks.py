@@ -9,6 +9,7 @@ import ast
 import base64
 import io
 import os
+import re
 from collections import defaultdict
 
 import numpy as np
@@ -19,6 +20,7 @@ from PIL import Image
 from bncourse.notebooks import check
 
 ROOM = 0.5  # mean absolute difference that two equal pictures may have, of 255
+VERSIONS = re.compile(r"\b(Python|NumPy|PyTorch|bncourse) \d+(\.\w+)+(\+\w+)?")  # printed for the reader
 EXPLORER_TIMEOUT = 60  # seconds
 
 FIND_DEAD_CONTROLS = """
@@ -89,9 +91,18 @@ class Explorers(NotebookItem):
 
 
 class Cell(IPyNbCell):
-    """A cell whose pictures are compared too."""
+    """A cell whose pictures are compared too, but not the versions that it prints.
+
+    Stored outputs come from the synthetic data: with `BNCOURSE_DATASET` set to other data only errors count.
+    """
+
+    def sanitize(self, s):
+        s = super().sanitize(s)
+        return VERSIONS.sub(r"\1 (version)", s) if isinstance(s, str) else s
 
     def compare_outputs(self, test, ref, skip_compare=None):
+        if os.environ.get("BNCOURSE_DATASET", "glyphs") != "glyphs":
+            return True
         if not super().compare_outputs(test, ref, skip_compare):
             return False
         self.comparison_traceback.extend(different_pictures(pictures(test), pictures(ref)))
