@@ -114,5 +114,6 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     lines = [header, rule, *rows]
     pads = [str.ljust, *[str.rjust] * (len(header) - 1)]
     return "\n".join(
-        "| " + " | ".join(pad(c, w) for pad, c, w in zip(pads, row, width, strict=True)) + " |" for row in lines
+        "| " + " | ".join(pad(c, w) for pad, c, w in zip(pads, row, width, strict=True)) + " |"
+        for row in lines
     )

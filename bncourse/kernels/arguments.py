@@ -9,7 +9,7 @@ Checked = Shaped[
 ]  # its shape and dtype are looked at here, so that the message can say what to do
 
 
-def check_input(x: Checked, eps: float = 1.0) -> None:
+def check_input(x: Checked, eps: float | int = 1.0) -> None:
     """x must be `(N, C)` or `(N, C, *spatial)` of a floating dtype, and eps positive."""
     if not isinstance(x, np.ndarray):
         raise TypeError(f"x is a {type(x).__name__}; expected a NumPy array")
@@ -57,7 +57,7 @@ def check_variance(var: Checked) -> None:
         raise ValueError(f"var[{k}] is {var[k]}; expected variances, which are not negative")
 
 
-def check_bounds(r_max: float, d_max: float) -> None:
+def check_bounds(r_max: float | int, d_max: float | int) -> None:
     """Batch renormalization's bounds must let r be 1 and d be 0."""
     if not r_max >= 1:
         raise ValueError(f"r_max is {r_max}; expected at least 1, so that r may be 1")

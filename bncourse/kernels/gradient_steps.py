@@ -24,7 +24,9 @@ class GradientSteps(NamedTuple):
     dbeta: Array
 
 
-def batchnorm_backward_steps(dy: Checked, x: Checked, gamma: Checked, eps: float = 1e-5) -> GradientSteps:
+def batchnorm_backward_steps(
+    dy: Checked, x: Checked, gamma: Checked, eps: float | int = 1e-5
+) -> GradientSteps:
     """The six equations of section 3, from dy and the inputs of the forward pass.
 
     x and dy are `(N, C)` or `(N, C, *spatial)`, gamma is `(C,)`; sums run over the m values of a channel.

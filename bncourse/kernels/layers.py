@@ -1,74 +1,118 @@
 """The other layers of section 4.1's network, each with its gradient by hand.
 
-Affine map, sigmoid, tanh, ReLU, and the softmax cross-entropy loss. A forward function returns its
-output and a cache; the backward function takes the upstream gradient and that cache.
+Affine map, sigmoid, tanh, ReLU, and the softmax cross-entropy loss. A forward function returns its output
+and a cache; the backward function takes the upstream gradient and that cache. No argument is written to.
+The cache refers to what was passed in or handed out: leave those arrays alone until the backward pass.
 """
 
+from typing import NamedTuple
+
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 Array = np.ndarray
+Given = Shaped[Array, "..."]  # its shape is looked at here, so that the message can say what to do
 
 
-def affine_forward(x: Float[Array, "N D"], w: Float[Array, "D M"], b: Array | None) -> tuple[Array, tuple]:
-    """`y = x w + b`, shape `(N, M)`; b is None where batch norm's beta follows (section 3.2)."""
+class AffineCache(NamedTuple):
+    """What `affine_backward` needs: the input, the weights, and whether there was a bias."""
+
+    x: Array
+    w: Array
+    has_bias: bool
+
+
+class SoftmaxCache(NamedTuple):
+    """What `softmax_cross_entropy_backward` needs: the probabilities `(N, K)` and the labels `(N,)`."""
+
+    p: Array
+    t: Array
+
+
+def affine_forward(x: Given, w: Given, b: Given | None) -> tuple[Float[Array, "N M"], AffineCache]:
+    """`y = x w + b`: x is `(N, D)`, w `(D, M)`, b `(M,)`, or None where batch norm's beta follows (section 3.2).
+
+    Raises ValueError for shapes that do not fit.
+    """
+    if x.ndim != 2 or w.ndim != 2 or x.shape[1] != w.shape[0]:
+        raise ValueError(f"x has shape {x.shape} and w {w.shape}; expected (N, D) and (D, M)")
+    if b is not None and b.shape != w.shape[1:]:
+        raise ValueError(f"b has shape {b.shape}, but w has {w.shape[1]} columns; expected {w.shape[1:]}")
     y = x @ w
     if b is not None:
         y += b
-    return y, (x, w, b is not None)
+    return y, AffineCache(x, w, b is not None)
 
 
-def affine_backward(dy: Float[Array, "N M"], cache: tuple) -> tuple[Array, Array, Array | None]:
-    """`dx = dy wᵀ`, `dw = xᵀ dy`, `db` the sum of dy over the batch (None without a bias)."""
+def affine_backward(
+    dy: Float[Array, "N M"], cache: AffineCache
+) -> tuple[Float[Array, "N D"], Float[Array, "D M"], Float[Array, "M"] | None]:
+    """`dx = dy wᵀ`, `dw = xᵀ dy`, and db, the sum of dy over the batch; None without a bias."""
     x, w, has_bias = cache
-    return dy @ w.T, x.T @ dy, dy.sum(0) if has_bias else None
+    return dy @ w.T, x.T @ dy, dy.sum(axis=0) if has_bias else None
 
 
-def sigmoid_forward(x: Array) -> tuple[Array, Array]:
-    """`y = 1 / (1 + exp(-x))`, computed as `(1 + tanh(x / 2)) / 2`, which cannot overflow."""
-    y = 0.5 * np.tanh(0.5 * x) + 0.5
+def sigmoid_forward(x: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
+    """`y = 1 / (1 + exp(-x))`, as `(1 + tanh(x / 2)) / 2`, which does not overflow."""
+    y = np.tanh(0.5 * x)
+    y += 1
+    y *= 0.5
     return y, y
 
 
-def sigmoid_backward(dy: Array, y: Array) -> Array:
-    """`dx = dy y (1 - y)`."""
+def sigmoid_backward(dy: Float[Array, "*shape"], y: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """`dx = dy y (1 - y)`: at most a quarter of dy, and next to nothing where the sigmoid saturates."""
     return dy * y * (1 - y)
 
 
-def tanh_forward(x: Array) -> tuple[Array, Array]:
+def tanh_forward(x: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
     """`y = tanh(x)`."""
     y = np.tanh(x)
     return y, y
 
 
-def tanh_backward(dy: Array, y: Array) -> Array:
+def tanh_backward(dy: Float[Array, "*shape"], y: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """`dx = dy (1 - y²)`."""
     return dy * (1 - y * y)
 
 
-def relu_forward(x: Array) -> tuple[Array, Array]:
+def relu_forward(x: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Bool[Array, "*shape"]]:
     """`y = max(x, 0)`."""
     return np.maximum(x, 0), x > 0
 
 
-def relu_backward(dy: Array, positive: Array) -> Array:
-    """`dx = dy` where x > 0, else 0."""
-    return dy * positive
+def relu_backward(dy: Float[Array, "*shape"], positive: Bool[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """`dx = dy` where x > 0, and 0 elsewhere, at x = 0 too."""
+    return np.where(positive, dy, dy.dtype.type(0))
 
 
-def softmax_cross_entropy_forward(z: Float[Array, "N K"], t: Int[Array, "N"]) -> tuple[np.floating, tuple]:
-    """Mean over the batch of `-log softmax(z)[t]`: logits z, labels t; in natural units."""
-    shifted = z - z.max(1, keepdims=True)
-    exp = np.exp(shifted)
-    total = exp.sum(1, keepdims=True)
-    rows = np.arange(len(t))
-    loss = np.mean(np.log(total[:, 0]) - shifted[rows, t])
-    return loss, (exp / total, t)
+def softmax_cross_entropy_forward(
+    z: Float[Array, "N K"], t: Int[Array, "N"]
+) -> tuple[np.floating, SoftmaxCache]:
+    """The mean over the batch of `-log softmax(z)[t]`, in nats; z are logits, t labels from 0 to K - 1.
+
+    Raises ValueError for an empty batch, whose mean is not defined, and for a label out of range.
+    """
+    _check_labels(z, t)
+    shifted = z - z.max(axis=1, keepdims=True)
+    p = np.exp(shifted)
+    total = p.sum(axis=1, keepdims=True)
+    p /= total
+    loss = np.mean(np.log(total[:, 0]) - shifted[np.arange(len(t)), t])
+    return loss, SoftmaxCache(p, t)
 
 
-def softmax_cross_entropy_backward(cache: tuple) -> Array:
+def softmax_cross_entropy_backward(cache: SoftmaxCache) -> Float[Array, "N K"]:
     """`dz = (softmax(z) - onehot(t)) / N`."""
-    p, t = cache
-    dz = p / len(t)
-    dz[np.arange(len(t)), t] -= 1 / len(t)
+    dz = cache.p / len(cache.t)
+    dz[np.arange(len(cache.t)), cache.t] -= 1 / len(cache.t)
     return dz
+
+
+def _check_labels(z: Array, t: Array) -> None:
+    if len(t) == 0:
+        raise ValueError("z has no rows; expected at least one example")
+    K = z.shape[1]
+    if t.min() < 0 or t.max() >= K:
+        i = int(np.argmax((t < 0) | (t >= K)))
+        raise ValueError(f"t[{i}] is {t[i]}, but z has {K} columns; expected labels from 0 to {K - 1}")

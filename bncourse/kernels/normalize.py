@@ -84,7 +84,7 @@ def batch_statistics(x: Checked) -> tuple[Float[Array, "C"], Float[Array, "C"]]:
 
 
 def batchnorm_forward(
-    x: Checked, gamma: Checked, beta: Checked, eps: float = 1e-5
+    x: Checked, gamma: Checked, beta: Checked, eps: float | int = 1e-5
 ) -> tuple[Float[Array, "N C *spatial"], BatchnormCache]:
     """Batch-normalizing transform (Algorithm 1; section 3.2 where x has spatial axes).
 
@@ -119,7 +119,7 @@ def batchnorm_backward(
 
 
 def batchnorm_inference(
-    x: Checked, gamma: Checked, beta: Checked, mean: Checked, var: Checked, eps: float = 1e-5
+    x: Checked, gamma: Checked, beta: Checked, mean: Checked, var: Checked, eps: float | int = 1e-5
 ) -> Float[Array, "N C *spatial"]:
     """Batch norm with the population's mean and variance, an affine map (Algorithm 2, line 11).
 
@@ -145,7 +145,7 @@ def batchnorm_inference(
 
 
 def standardize(
-    x: Checked, axes: tuple[int, ...], eps: float = 1e-5
+    x: Checked, axes: tuple[int, ...], eps: float | int = 1e-5
 ) -> tuple[Float[Array, "..."], Standardized]:
     """`x_hat = (x - mean) / sqrt(var + eps)`, mean and biased variance taken over the axes.
 
@@ -164,7 +164,7 @@ def standardize_backward(dx_hat: Checked, cache: Standardized) -> Float[Array, "
     return cache.layout.scatter(dx).astype(cache.dtype, copy=False)
 
 
-def _standardize(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Standardized]:
+def _standardize(x: Array, axes: tuple[int, ...], eps: float | int) -> tuple[Array, Standardized]:
     """`standardize`, x_hat in at least float32."""
     layout = sets.by_axes(x.shape, axes)
     with rows_in_place(x):
@@ -173,7 +173,7 @@ def _standardize(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, St
 
 
 def layernorm_forward(
-    x: Checked, gamma: Checked, beta: Checked, eps: float = 1e-5
+    x: Checked, gamma: Checked, beta: Checked, eps: float | int = 1e-5
 ) -> tuple[Float[Array, "N *values"], ScaledCache]:
     """Layer norm (Ba et al. 2016): each example on its own, over all axes but the first.
 
@@ -191,7 +191,7 @@ def layernorm_backward(dy: Checked, cache: ScaledCache) -> tuple[Float[Array, "N
 
 
 def groupnorm_forward(
-    x: Checked, gamma: Checked, beta: Checked, groups: int, eps: float = 1e-5
+    x: Checked, gamma: Checked, beta: Checked, groups: int, eps: float | int = 1e-5
 ) -> tuple[Float[Array, "N C *spatial"], ScaledCache]:
     """Group norm (Wu & He 2018): each example on its own, over the spatial axes and a group of channels.
 
@@ -215,7 +215,7 @@ def groupnorm_backward(
 
 
 def instancenorm_forward(
-    x: Checked, gamma: Checked, beta: Checked, eps: float = 1e-5
+    x: Checked, gamma: Checked, beta: Checked, eps: float | int = 1e-5
 ) -> tuple[Float[Array, "N C *spatial"], ScaledCache]:
     """Instance norm (Ulyanov et al. 2016): group norm with each channel a group; gamma and beta are `(C,)`."""
     check_input(x, eps)

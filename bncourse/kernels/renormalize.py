@@ -42,9 +42,9 @@ def batchrenorm_forward(
     beta: Checked,
     mean: Checked,
     var: Checked,
-    r_max: float,
-    d_max: float,
-    eps: float = 1e-5,
+    r_max: float | int,
+    d_max: float | int,
+    eps: float | int = 1e-5,
 ) -> tuple[Float[Array, "N C *spatial"], BatchrenormCache]:
     """`y = gamma * (x_hat * r + d) + beta`, r within `[1/r_max, r_max]`, d within `[-d_max, d_max]`.
 

@@ -60,7 +60,9 @@ def moments(x: Float[Array, "L K *S"]) -> Moments:
     return Moments(centred, mean, rest, np.maximum(var, 0, out=var), weights)
 
 
-def forward(moments: Moments, gamma: Vector | float, beta: Vector | float, eps: float) -> tuple[Array, Cache]:
+def forward(
+    moments: Moments, gamma: Vector | float, beta: Vector | float, eps: float | int
+) -> tuple[Array, Cache]:
     """`y = gamma * x_hat + beta` with `x_hat = (x - mean) / sqrt(var + eps)`, and the cache."""
     centred, _, rest, var, weights = moments
     inv_std = 1 / np.sqrt(var + float(eps))

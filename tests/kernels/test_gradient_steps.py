@@ -1,0 +1,63 @@
+"""Section 3's six equations: each named gradient against finite differences of what follows it."""
+
+import numpy as np
+import pytest
+
+from bncourse.kernels.gradcheck import check_coordinates
+from bncourse.kernels.normalize import batchnorm_backward, batchnorm_backward_steps, batchnorm_forward
+from tests.kernels.laws import EPS, SHAPES, assert_close, batch
+
+with_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
+
+
+@with_shape
+def test_the_steps_lead_to_the_closed_form(shape, rng):
+    x, gamma, beta, dy = batch(rng, shape, mean=2)
+    steps = batchnorm_backward_steps(dy, x, gamma, EPS)
+    dx, dgamma, dbeta = batchnorm_backward(dy, batchnorm_forward(x, gamma, beta, EPS)[1])
+    for ours, closed in ((steps.dx, dx), (steps.dgamma, dgamma), (steps.dbeta, dbeta)):
+        assert_close(ours, closed, 1e-12)
+
+
+@with_shape
+def test_each_intermediate_is_a_derivative(shape, rng):
+    """The forward pass cut open behind x_hat, the variance and the mean, everything before the cut held fixed."""
+    x, gamma, beta, dy = batch(rng, shape)
+    axes, column = (0, *range(2, x.ndim)), (-1,) + (1,) * (x.ndim - 2)
+    gamma_, beta_ = gamma.reshape(column), beta.reshape(column)
+    mean, var = x.mean(axes), x.var(axes)
+    x_hat = (x - mean.reshape(column)) / np.sqrt(var.reshape(column) + EPS)
+
+    def after_x_hat(x_hat):
+        return gamma_ * x_hat + beta_
+
+    def after_variance(var):
+        return after_x_hat((x - mean.reshape(column)) / np.sqrt(var.reshape(column) + EPS))
+
+    def after_mean(mean):
+        centred = x - mean.reshape(column)
+        return after_x_hat(centred / np.sqrt((centred**2).mean(axes, keepdims=True) + EPS))
+
+    steps = batchnorm_backward_steps(dy, x, gamma, EPS)
+    check_coordinates(after_x_hat, x_hat, steps.dx_hat, dy, tolerance=1e-8)
+    check_coordinates(after_variance, var, steps.dvar, dy, tolerance=1e-8)
+    check_coordinates(after_mean, mean, steps.dmean, dy, tolerance=1e-8)
+
+
+def test_the_second_term_of_the_mean_is_zero(rng):
+    """So the mean's gradient is minus the sum of dx_hat over the standard deviation."""
+    x, gamma, _, dy = batch(rng, (6, 3, 4))
+    steps = batchnorm_backward_steps(dy, x, gamma, EPS)
+    assert_close(steps.dmean, -steps.dx_hat.sum((0, 2)) / np.sqrt(x.var((0, 2)) + EPS), 1e-14)
+
+
+def test_steps_of_an_empty_batch_are_empty():
+    steps = batchnorm_backward_steps(np.zeros((0, 3)), np.zeros((0, 3)), np.ones(3))
+    assert steps.dx.shape == (0, 3)
+    assert not steps.dgamma.any()
+
+
+def test_steps_name_a_gradient_of_another_shape(rng):
+    x, gamma, _, dy = batch(rng, (6, 3))
+    with pytest.raises(ValueError, match=r"dy has shape \(5, 3\), but y had \(6, 3\)"):
+        batchnorm_backward_steps(dy[1:], x, gamma)
