@@ -53,7 +53,7 @@ def start(port: int | None, browser: bool, more: list[str]) -> int:
     return run([
         where.python, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}",
         f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}",
-        f"--ServerApp.port={chosen}", "--ServerApp.port_retries=0", "--ServerApp.log_level=WARN",
+        f"--ServerApp.port={chosen}", "--ServerApp.port_retries=0", "--Application.log_level=WARN",
         "--KernelManager.transport_encryption=auto",  # else each kernel warns about it
         *([] if browser else ["--no-browser"]),
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),

@@ -161,7 +161,8 @@ def create(folder: Path, test: bool):
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
         raise Stop(f"This Python ({sys.executable}) cannot make environments, because its venv module is incomplete; "
                    "on Debian or Ubuntu, run: apt-get install python3-venv")
-    import venv  # here, because a Python without it must come as far as the sentence above
+    import venv  # only now, because not every Python has it
+
     write_stamp(folder, test, whole=False)
     for entry in folder.iterdir():
         if entry.is_dir() and not entry.is_symlink():

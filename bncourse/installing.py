@@ -23,20 +23,20 @@ class Stop(Exception):
 
 def watched(command: list[str], folder: Path) -> tuple[int, str]:
     """Runs a command in a folder, showing its present step and the seconds. Returns its status and all it said."""
-    process = subprocess.Popen(command, cwd=str(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               encoding="utf-8", errors="replace", env={**os.environ, "PIP_USER": "0"})
     lines, began, live = [], time.monotonic(), sys.stdout.isatty()
-    reader = threading.Thread(target=keep, args=(process.stdout, lines), daemon=True)
-    reader.start()
-    try:
-        while reader.is_alive():
-            reader.join(0.5 if live else 10)
-            show(lines, time.monotonic() - began, live)
-        return process.wait(), "".join(lines)
-    finally:
-        process.kill()
-        process.wait()
-        print(end="\n" if live else "", flush=True)
+    with subprocess.Popen(command, cwd=str(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
+                          errors="replace", env={**os.environ, "PIP_USER": "0"}) as process:
+        reader = threading.Thread(target=keep, args=(process.stdout, lines), daemon=True)
+        reader.start()
+        try:
+            while reader.is_alive():
+                reader.join(0.5 if live else 10)
+                if live or reader.is_alive():
+                    show(lines, time.monotonic() - began, live)
+            return process.wait(), "".join(lines)
+        finally:
+            process.kill()
+            print(end="\n" if live else "", flush=True)
 
 
 def keep(stream, lines: list[str]):
@@ -47,7 +47,7 @@ def keep(stream, lines: list[str]):
 def show(lines: list[str], seconds: float, live: bool):
     """One line, such as `  12 s  Downloading torch-2.13.0 (84.4 MB)`; on a terminal, over the line before."""
     step = next((line for line in reversed(lines) if STEPS.match(line)), "Starting pip")
-    step = re.sub(r"(-(cp|py)\d\S*|\(from |: ).*?(?=\(|$)", " ", step.strip())
+    step = re.split(r" \(from |: ", re.sub(r"-(cp|py)\d\S*", "", step))[0].strip()
     width = shutil.get_terminal_size().columns - 1
     text = f"{seconds:4.0f} s  {step}"[:width]
     print(f"\r{text:<{width}}" if live else text, end="" if live else "\n", flush=True)
@@ -56,8 +56,8 @@ def show(lines: list[str], seconds: float, live: bool):
 # What failed, by what pip or the system said of it: the first that matches is the cause.
 CAUSES = [
     (r"No space left on device|not enough space on the disk|[Qq]uota exceeded|Errno 28\b|WinError 112\b",
-     "The disk is full: free some space ({needed} are needed), or put the environment elsewhere with BNCOURSE_VENV "
-     "and temporary files with TMPDIR. {space}"),
+     "The disk is full: free some space (2 GB are needed, 6 where PyTorch brings CUDA), or put the environment "
+     "elsewhere with BNCOURSE_VENV and temporary files with TMPDIR. {space}"),
     (r"Long Path|\[WinError 206\]|File ?name too long",
      "A path became too long for this system: clone into a short folder such as C:\\bncourse, "
      "or set BNCOURSE_VENV to one."),
@@ -86,7 +86,7 @@ def diagnosis(said: str, folder: Path) -> str:
         found = re.search(pattern, said)
         if found:
             package = found.group(1) if found.re.groups and found.group(1) else "set of packages that fit together"
-            return sentence.format(package=package, folder=folder, space=free_space(folder), needed="about 2 GB",
+            return sentence.format(package=package, folder=folder, space=free_space(folder),
                                    python=platform.python_version(), executable=sys.executable,
                                    system=f"{platform.system()} ({platform.machine()})")
     last = "\n".join("  " + line for line in said.strip().splitlines()[-12:])

@@ -1,0 +1,144 @@
+"""The architecture, as a table that the code is held to: which module may import what.
+
+A module imports only from rows above its own, and of those only what its row names. `kernels` never
+sees torch, and `nn` never sees `kernels`: two independent implementations, which the tests compare.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions, requires
+
+import pytest
+
+from bncourse.paths import ROOT
+
+HOUSE = {
+    # module       layer  of the house                               of others
+    "installing":  (0, "",                                           ""),
+    "environment": (0, "installing",                                 ""),
+    "paths":       (0, "",                                           ""),
+    "machine":     (0, "paths",                                      ""),
+    "kernels":     (0, "",                                           "numpy jaxtyping"),
+    "datasets":    (0, "paths",                                      "numpy jaxtyping pooch"),
+    "runs":        (0, "paths machine",                              "numpy"),
+    "paper":       (0, "paths",                                      ""),
+    "nn":          (1, "paper",                                      "torch jaxtyping"),
+    "experiments": (3, "kernels datasets runs paper nn",             "numpy"),
+    "figures":     (3, "kernels runs paper",                         "numpy matplotlib PIL"),
+    "explorers":   (4, "figures kernels nn",                         "numpy matplotlib PIL ipywidgets IPython "
+                                                                     "traitlets tqdm"),
+    "checks":      (4, "figures kernels nn paths",                   "numpy torch"),
+    "lesson":      (4, "checks datasets paper paths runs",           "numpy IPython threadpoolctl"),
+    "notebooks":   (5, "paths",                                      "nbformat nbclient jupyter_client traitlets zmq"),
+    "readme":      (5, "paths paper",                                ""),
+    "cli":         (5, "paths datasets runs notebooks",              ""),
+    "bootstrap":   (6, "installing environment cli",                 ""),
+    "__main__":    (6, "bootstrap",                                  ""),
+    "__init__":    (6, "",                                           ""),
+}
+LAZY = {"cli": {"datasets", "runs", "notebooks"}, "bootstrap": {"cli"}}  # imported inside the functions that use them
+
+FILES = sorted((ROOT / "bncourse").rglob("*.py"))
+NAMES = [path.relative_to(ROOT).as_posix() for path in FILES]
+
+
+def row(path):
+    """The row of the table that a file belongs to: its package, or its own name."""
+    return path.relative_to(ROOT / "bncourse").parts[0].removesuffix(".py")
+
+
+def imported(node):
+    """The absolute names that an import statement brings in: `from bncourse import runs` is `bncourse.runs`."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    assert not node.level, "relative import"
+    return [f"bncourse.{alias.name}" for alias in node.names] if node.module == "bncourse" else [node.module]
+
+
+def imports(path, lazy=True):
+    """The modules that a file imports: those of the house by their rows, and the others by their first names."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = [node for node in (ast.walk(tree) if lazy else tree.body) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = [name for node in nodes for name in imported(node)]
+    house = {name.split(".")[1] for name in names if name.startswith("bncourse.")}
+    others = {name.split(".")[0] for name in names} - {"bncourse"} - set(sys.stdlib_module_names)
+    return house - {row(path)}, others
+
+
+def loaded_by(*modules):
+    """The first names of what is loaded, beyond the standard library, once a fresh Python has imported the modules."""
+    code = ("import sys; before = set(sys.modules); import " + ", ".join(modules) +
+            "; print(*{name.split('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))")
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(answer.stdout.split()) - {"bncourse"}
+
+
+def modules_of(*rows):
+    parts = [path.relative_to(ROOT).with_suffix("").parts for path in FILES if row(path) in rows]
+    return [".".join(names).removesuffix(".__init__") for names in parts]
+
+
+def test_every_module_has_its_row_and_every_row_its_module():
+    assert {row(path) for path in FILES} == set(HOUSE)
+
+
+def test_the_rows_name_only_rows_above_and_the_layers_never_fall():
+    names = list(HOUSE)
+    for place, (_, house, _) in enumerate(HOUSE.values()):
+        assert set(house.split()) <= set(names[:place])
+    layers = [layer for layer, _, _ in HOUSE.values()]
+    assert layers == sorted(layers)
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_a_module_imports_what_its_row_allows(path):
+    _, house, others = HOUSE[row(path)]
+    found_house, found_others = imports(path)
+    assert found_house - set(house.split()) == set(), "of the house"
+    assert found_others - set(others.split()) == set(), "of others"
+
+
+def test_the_two_implementations_never_see_each_other():
+    for path in FILES:
+        house, others = imports(path)
+        assert not (row(path) == "nn" and "kernels" in house), path.name
+        assert not (row(path) == "kernels" and (house or "torch" in others)), path.name
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_the_command_line_imports_when_a_command_runs(name):
+    at_once, _ = imports(ROOT / "bncourse" / f"{name}.py", lazy=False)
+    later, _ = imports(ROOT / "bncourse" / f"{name}.py")
+    assert later - at_once == LAZY[name]
+
+
+def test_what_is_imported_is_required():
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    direct = [re.match(r"[\w-]+", text)[0] for text in wanted]
+    theirs = [re.match(r"[\w-]+", text)[0] for name in direct for text in requires(name) or []]
+    provided = {name.lower().replace("_", "-") for name in direct + theirs}
+    found = packages_distributions()
+    for name in {other for path in FILES for other in imports(path)[1]}:
+        assert {each.lower().replace("_", "-") for each in found[name]} & provided, name
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_a_module_opens_with_what_it_is_for(path):
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_importing_the_package_or_the_command_line_loads_the_standard_library_alone():
+    assert loaded_by("bncourse") == set()
+    assert loaded_by("bncourse.bootstrap", "bncourse.cli") == set()
+
+
+def test_the_lowest_layer_loads_neither_torch_nor_matplotlib():
+    assert loaded_by(*modules_of("kernels", "datasets", "runs", "paper")) & {"torch", "matplotlib"} == set()
+
+
+@pytest.mark.parametrize("name", ["__init__", "__main__"])
+def test_every_python_3_can_read_that_it_is_too_old(name):
+    ast.parse((ROOT / "bncourse" / f"{name}.py").read_text(encoding="utf-8"), feature_version=(3, 7))

@@ -1,0 +1,115 @@
+"""The command line: misuse is status 2, a failure is one sentence and status 1, a defect keeps its traceback."""
+
+import pytest
+
+from bncourse import cli, datasets, notebooks, runs
+from bncourse.datasets import files, mnist
+from bncourse.paths import ROOT
+
+
+def run(*arguments):
+    options, _ = cli.parse(list(arguments))
+    return cli.run(options)
+
+
+def test_the_help_fits_a_screen(capsys):
+    with pytest.raises(SystemExit):
+        cli.parse(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 24 and max(map(len, lines)) <= 80
+    assert all(any(command in line for line in lines) for command in ("start", "test", "data", "runs", "notebooks"))
+
+
+@pytest.mark.parametrize("arguments", [["data", "imagenet"], ["data", "--fast"], ["notebooks"], ["notebooks", "run"],
+                                       ["start", "--port", "x"], ["start", "--port", "65536"]])
+def test_misuse_is_status_2_with_the_word_that_was_not_understood(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.parse(arguments)
+    assert end.value.code == 2
+    assert (arguments[-1] if len(arguments) > 1 else "what") in capsys.readouterr().err
+
+
+def test_what_is_meant_for_pytest_or_jupyter_is_left_over_in_order():
+    meant = ["-k", "a b", "tests/kernels", "-x", "--lf"]
+    assert cli.parse(["test", *meant])[1] == meant
+    assert cli.parse(["start", "--LabApp.x=1", "--port", "9000"])[1] == ["--LabApp.x=1"]
+
+
+def test_data_says_where_it_looks_and_what_is_there(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("BNCOURSE_DATA", str(tmp_path))
+    assert run("data") == 0
+    told = capsys.readouterr().out
+    assert str(tmp_path) in told and "not there" in told and f"chosen   {datasets.chosen()}" in told
+    (tmp_path / "mnist").mkdir()
+    for name in mnist.SHA256:
+        (tmp_path / "mnist" / name).touch()
+    assert run("data") == 0
+    assert "mnist    there" in capsys.readouterr().out
+
+
+def test_data_that_cannot_be_fetched_is_one_sentence_and_status_1(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("BNCOURSE_DATA", str(tmp_path))
+    monkeypatch.setattr(files.pooch, "retrieve", refuse)
+    assert run("data", "mnist") == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("bncourse data: train-images") and err.count("\n") == 1
+
+
+def refuse(*_, **__):
+    raise OSError("no network")
+
+
+def test_runs_are_listed_by_experiment_and_variant(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(runs, "RUNS", tmp_path)
+    record = runs.provenance(command="python -m x", seed=3, data="glyphs", sha256="0" * 64, seconds=1.5)
+    for experiment, variant in (("one", "b"), ("one", "a"), ("two", "c")):
+        runs.Run(experiment, variant, {}, record, {"step": [1]}).save(tmp_path)
+    monkeypatch.setattr(runs, "find", lambda experiment, folder=tmp_path, find=runs.find: find(experiment, folder))
+    assert run("runs") == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["one/a", "one/b", "two/c"]
+    assert run("runs", "two") == 0
+    told = capsys.readouterr().out.split()
+    assert told[:6] == ["two/c", "glyphs", "seed", "3", "1.5", "s"]
+
+
+def test_no_runs_is_said(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(runs, "RUNS", tmp_path)
+    assert run("runs") == 0
+    assert "No runs are recorded" in capsys.readouterr().out
+
+
+def test_notebooks_are_all_of_the_course_unless_named(monkeypatch, capsys):
+    refreshed = []
+    monkeypatch.setattr(notebooks, "refresh", refreshed.append)
+    assert run("notebooks", "refresh") == 0
+    assert refreshed == sorted((ROOT / "notebooks").glob("*.ipynb"))
+    refreshed.clear()
+    assert run("notebooks", "refresh", "a.ipynb", "b.ipynb") == 0
+    assert [path.name for path in refreshed] == ["a.ipynb", "b.ipynb"]
+
+
+@pytest.mark.parametrize("complaints, status", [([], 0), (["cell 3 was not run"], 1)])
+def test_what_is_wrong_with_a_notebook_is_told_and_status_1(monkeypatch, capsys, complaints, status):
+    monkeypatch.setattr(notebooks, "check", lambda path: complaints)
+    assert run("notebooks", "check", "a.ipynb") == status
+    told = capsys.readouterr().out
+    assert told == ("a.ipynb: cell 3 was not run\n" if complaints else "1 notebooks are as their code made them\n")
+
+
+@pytest.mark.parametrize("error", [notebooks.NotebookError("cell 3 failed"), FileNotFoundError("no a.ipynb")])
+def test_what_the_house_refuses_is_one_sentence(monkeypatch, capsys, error):
+    monkeypatch.setattr(notebooks, "check", raising(error))
+    assert run("notebooks", "check", "a.ipynb") == 1
+    assert capsys.readouterr().err == f"bncourse notebooks: {error}\n"
+
+
+def test_a_defect_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr(notebooks, "check", raising(KeyError("defect")))
+    with pytest.raises(KeyError):
+        run("notebooks", "check", "a.ipynb")
+
+
+def raising(error):
+    def call(_):
+        raise error
+    return call
