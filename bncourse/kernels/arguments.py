@@ -10,15 +10,15 @@ Checked = Shaped[
 
 
 def check_input(x: Checked, eps: float | int = 1.0) -> None:
-    """x must be `(N, C)` or `(N, C, *spatial)` of a floating dtype, and eps positive."""
+    """x must be `(N, C)` or `(N, C, *spatial)` of a floating dtype, and eps not negative."""
     if not isinstance(x, np.ndarray):
         raise TypeError(f"x is a {type(x).__name__}; expected a NumPy array")
     if x.ndim < 2:
         raise ValueError(f"x has shape {x.shape}; expected (N, C) or (N, C, *spatial)")
     if x.dtype.kind != "f":
         raise TypeError(f"x has dtype {x.dtype}; expected floating point, as from x.astype(np.float32)")
-    if not eps > 0:
-        raise ValueError(f"eps is {eps}; expected a positive number, for a constant feature has variance 0")
+    if not eps >= 0:
+        raise ValueError(f"eps is {eps}; expected a positive number, or 0 where no feature is constant")
 
 
 def check_per_channel(x: Checked, **vectors: Checked) -> None:
@@ -50,11 +50,14 @@ def check_groups(x: Checked, groups: int) -> None:
         raise ValueError(f"groups is {groups}, but x has {x.shape[1]} channels; expected a divisor of that")
 
 
-def check_variance(var: Checked) -> None:
-    """No variance may be negative."""
-    if (var < 0).any():
-        k = int(np.argmax(var < 0))
-        raise ValueError(f"var[{k}] is {var[k]}; expected variances, which are not negative")
+def check_variance(var: Checked, eps: float | int) -> None:
+    """No variance may be negative, nor zero where eps is."""
+    wrong = (var < 0) | (var + float(eps) == 0)
+    if wrong.any():
+        k = int(np.argmax(wrong))
+        raise ValueError(
+            f"var[{k}] is {var[k]} and eps is {eps}; expected variances, positive where eps is 0"
+        )
 
 
 def check_bounds(r_max: float | int, d_max: float | int) -> None:

@@ -91,7 +91,7 @@ def batchnorm_forward(
     x is `(N, C)` or `(N, C, *spatial)`, gamma and beta `(C,)`. Returns y, shaped and typed like x, and the
     cache that `batchnorm_backward` takes. Of one value a channel (N = 1, dense) y is beta, and its gradient
     zero: nothing is left of x. Of none, y is empty. Raises TypeError for an x that is not floating
-    point, ValueError for shapes that do not fit and for eps <= 0.
+    point, ValueError for shapes that do not fit and for an eps below 0, or 0 with a constant feature.
     """
     check_input(x, eps)
     check_per_channel(x, gamma=gamma, beta=beta)
@@ -129,7 +129,7 @@ def batchnorm_inference(
     """
     check_input(x, eps)
     check_per_channel(x, gamma=gamma, beta=beta, mean=mean, var=var)
-    check_variance(var)
+    check_variance(var, eps)
     columns = by_channel(x)
     rounded = mean.astype(columns.dtype)
     scale = gamma / np.sqrt(var + float(eps))

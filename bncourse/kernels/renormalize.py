@@ -55,7 +55,7 @@ def batchrenorm_forward(
     """
     check_input(x, eps)
     check_per_channel(x, gamma=gamma, beta=beta, mean=mean, var=var)
-    check_variance(var)
+    check_variance(var, eps)
     check_bounds(r_max, d_max)
     columns = by_channel(x)
     gamma, beta, mean, var = (

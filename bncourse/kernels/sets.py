@@ -63,8 +63,13 @@ def moments(x: Float[Array, "L K *S"]) -> Moments:
 def forward(
     moments: Moments, gamma: Vector | float, beta: Vector | float, eps: float | int
 ) -> tuple[Array, Cache]:
-    """`y = gamma * x_hat + beta` with `x_hat = (x - mean) / sqrt(var + eps)`, and the cache."""
+    """`y = gamma * x_hat + beta` with `x_hat = (x - mean) / sqrt(var + eps)`, and the cache.
+
+    Raises ValueError where eps is 0 and so is a variance.
+    """
     centred, _, rest, var, weights = moments
+    if eps == 0 and not var.all():
+        raise ValueError("eps is 0 and so is a variance; expected eps > 0, or values that are not all equal")
     inv_std = 1 / np.sqrt(var + float(eps))
     scale = gamma * inv_std
     y = centred * scale

@@ -270,7 +270,6 @@ PROBLEMS = [
     ("beta", np.ones((5, 1)), ValueError, r"beta has shape \(5, 1\), but x has 5 channels; expected \(5,\)"),
     ("x", np.ones(5), ValueError, r"x has shape \(5,\); expected \(N, C\) or \(N, C, \*spatial\)"),
     ("x", np.ones((4, 5), int), TypeError, r"x has dtype int64; expected floating point"),
-    ("eps", 0.0, ValueError, r"eps is 0.0; expected a positive number"),
     ("eps", -1e-5, ValueError, r"eps is -1e-05; expected a positive number"),
     ("eps", float("nan"), ValueError, r"eps is nan; expected a positive number"),
 ]
@@ -296,8 +295,20 @@ def test_group_norm_names_groups_that_do_not_divide(rng):
 
 
 def test_inference_names_a_negative_variance(rng):
-    with pytest.raises(ValueError, match=r"var\[3\] is -0.1; expected variances"):
+    with pytest.raises(ValueError, match=r"var\[3\] is -0.1 and eps is 1e-05; expected variances"):
         normalize.batchnorm_inference(**good(rng), mean=np.zeros(5), var=np.array([1, 1, 1, -0.1, 1]))
+
+
+def test_without_eps_a_constant_feature_is_refused(rng):
+    arguments = good(rng)
+    normalize.batchnorm_forward(**arguments, eps=0)
+    arguments["x"][:, 3] = 2.0
+    with pytest.raises(ValueError, match="eps is 0 and so is a variance; expected eps > 0"):
+        normalize.batchnorm_forward(**arguments, eps=0)
+    with pytest.raises(
+        ValueError, match=r"var\[0\] is 0.0 and eps is 0; expected variances, positive where eps is 0"
+    ):
+        normalize.batchnorm_inference(**arguments, mean=np.zeros(5), var=np.zeros(5), eps=0)
 
 
 def test_inference_names_statistics_of_the_wrong_length(rng):
