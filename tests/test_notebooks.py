@@ -18,12 +18,16 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from bncourse import notebooks
 from bncourse.notebooks import NotebookError, canonical, check, refresh, run
 from bncourse.paths import ROOT
 from tests.plugins.notebooks import different_pictures
 
 IMPORTS = "import ipywidgets\nimport matplotlib.pyplot as plt\n\nfrom bncourse.explorers import Explorer, Progress"
-NUMBER = "progress = Progress('counting')\nprogress(3, 3)\nprint(40 + 2, 'with NumPy 1.2.3')"
+NUMBER = """progress = Progress('counting')
+progress(3, 3)
+print('The answer, with NumPy 1.2.3:', flush=True)
+print(40 + 2)"""
 PICTURE = "fig, ax = plt.subplots(figsize=(2, 2))\n_ = ax.plot([0, 1], [0, 1])\nplt.show()"
 EXPLORER = """def line(fig, a, style):
     fig.add_subplot().plot([0, 1], [0, a], style)
@@ -94,6 +98,34 @@ def test_a_failing_cell_is_named_and_leaves_the_file_alone(tmp_path):
     nbformat.write(new_notebook(cells=[new_code_cell("1 / 0", id="division")]), path)
     before = path.read_bytes()
     with pytest.raises(NotebookError, match=r"failing.ipynb: cell division failed with ZeroDivisionError: division"):
+        refresh(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_cell_prints_is_stored_as_one_output(refreshed):
+    _progress, printed = cell(nbformat.read(refreshed, as_version=4), "number").outputs
+    assert printed.text == "The answer, with NumPy 1.2.3:\n42\n"
+
+
+def test_refresh_runs_on_the_synthetic_data_whatever_this_process_uses(tmp_path, monkeypatch):
+    path, environments = tmp_path / "small.ipynb", []
+    nbformat.write(notebook(), path)
+    monkeypatch.setattr(notebooks, "run", lambda path, environment: environments.append(environment) or notebook())
+    refresh(path)
+    assert environments == [{"BNCOURSE_DATASET": "glyphs"}]
+
+
+def test_a_write_that_fails_leaves_no_draft(tmp_path, monkeypatch):
+    def full(draft, path):
+        raise OSError("no space left on device")
+
+    path = tmp_path / "small.ipynb"
+    nbformat.write(notebook(), path)
+    before = path.read_bytes()
+    monkeypatch.setattr(notebooks, "run", lambda *_: notebook())
+    monkeypatch.setattr(notebooks.os, "replace", full)
+    with pytest.raises(OSError, match="no space left"):
         refresh(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
@@ -200,7 +232,7 @@ def strict(refreshed, tmp_path_factory):
     fresh_number.text = fresh_number.text.replace("NumPy 1.2.3", "NumPy 3.2.1rc1")
     nbformat.write(fresh, folder / "fresh.ipynb")
     changed = canonical(node)
-    cell(changed, "number").outputs[1].text = "43 with NumPy 1.2.3\n"
+    cell(changed, "number").outputs[1].text = "The answer, with NumPy 1.2.3:\n43\n"
     data = cell(changed, "picture").outputs[0].data
     data["image/png"] = upside_down(data["image/png"])
     cell(changed, "explorer").source = EXPLORER.replace("[0, a]", "[0, 1]")

@@ -69,16 +69,24 @@ def test_reset_redraws_once_however_many_controls_it_moves():
     assert drawn == [{"frequency": 2.0, "style": "-"}]
 
 
-def test_the_axes_stay_where_the_first_picture_put_them():
+@pytest.mark.parametrize("anew", [True, False])
+def test_the_axes_stay_where_the_first_picture_put_them(anew):
     places = []
 
     def growing(fig, frequency, style):
-        ax = fig.add_subplot(ylabel="y\n" * int(frequency))
-        places.append(ax)
+        ax = fig.add_subplot()
+
+        def update(frequency, style):
+            ax.set_ylabel("y\n" * int(frequency))
+            places.append(ax)
+
+        update(frequency, style)
+        return None if anew else update
 
     example = explorer(growing)
+    first = places[-1].get_position()
     example.controls["frequency"].value = 9
-    assert np.array_equal(places[-1].get_position(), places[0].get_position())
+    assert np.array_equal(places[-1].get_position(), first)
 
 
 def test_the_picture_has_the_size_asked_for(either):
@@ -99,6 +107,7 @@ def test_its_text_does_not_depend_on_what_was_moved(either):
 
 def test_the_picture_is_described_to_those_who_do_not_see_it(either):
     assert either.image.tooltip == "A sine wave"
+    assert either.image.description == ""  # without one the page cannot show an image that has a tooltip
 
 
 def test_no_control_of_a_live_explorer_is_dead(either):
@@ -126,6 +135,11 @@ def test_every_kind_of_control_has_another_setting(control):
         assert control.value != before
         control.value = before
     assert other_settings(control)
+
+
+def test_the_ends_of_a_range_are_tried_first():
+    assert other_settings(ipywidgets.IntSlider(9, 0, 9)) == [("value", 0)]
+    assert other_settings(ipywidgets.FloatLogSlider(10, min=-2, max=3)) == [("value", 1000), ("value", 0.01)]
 
 
 def test_a_control_without_another_setting_is_refused():
