@@ -1,0 +1,169 @@
+"""Who feeds whom inside a model, as folding needs to know it.
+
+Two ways to find out. `trace` runs `forward` on stand-ins for tensors (torch.fx), so that what it finds holds
+for every input; but Python that asks for a tensor's shape or values cannot be traced. `watch` runs the model
+on an example and looks on; what it finds holds for inputs that take the same path through the model.
+"""
+
+import inspect
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, fx, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from bncourse.nn.batchnorm import BATCHNORMS
+
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+LINEAR = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
+
+
+class Untraceable(ValueError):
+    """The forward pass of a model cannot be traced; an example would help."""
+
+
+@dataclass
+class Flow:
+    """What one forward pass does with the linear layers and batch norms, by name.
+
+    `calls` counts how often each runs, and `source` says what made its input: a layer, by name, or a phrase
+    that no layer can be named, such as `relu()`. `uses` says what takes a layer's output, and `reads` what
+    else reads its parameters. `dims` is the number of axes of its input, where an example has shown it.
+    """
+
+    calls: Counter[str] = field(default_factory=Counter)
+    source: dict[str, str] = field(default_factory=dict)
+    uses: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    reads: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    dims: dict[str, int] = field(default_factory=dict)
+
+
+def is_linear(module: nn.Module) -> bool:
+    """Whether this is a linear layer or convolution of torch.nn that computes what torch.nn's does."""
+    return computes_as(module, LINEAR, ("forward", "_conv_forward"))
+
+
+def is_batchnorm(module: nn.Module) -> bool:
+    """Whether this is a batch norm, ours or torch.nn's, that computes what those do."""
+    return computes_as(module, (*BATCHNORMS, nn.SyncBatchNorm), ("forward",))
+
+
+def computes_as(module: nn.Module, classes: tuple[type, ...], methods: tuple[str, ...]) -> bool:
+    """Whether the module has these methods from one of the classes, neither overridden nor patched."""
+    return not any(name in vars(module) for name in methods) and any(
+        isinstance(module, cls)
+        and all(getattr(type(module), m, None) is getattr(cls, m, None) for m in methods)
+        for cls in classes
+    )
+
+
+def trace(model: nn.Module) -> Flow:
+    """The flow for every input, with optional arguments at their defaults. Raises Untraceable."""
+    try:
+        graph = LayerTracer().trace(model)
+    except Exception as error:  # whatever the model's own code makes of stand-ins for tensors
+        raise Untraceable(
+            f"{type(model).__name__} cannot be traced ({type(error).__name__}: {error}); "
+            f"pass an example of its input, fold_batchnorm(model, example), or fold its parts one by one"
+        ) from error
+    flow, modules = Flow(), dict(model.named_modules())
+    for node in graph.nodes:
+        name = describe(node, modules)
+        for source in node.all_input_nodes:
+            if source.op == "get_attr":
+                flow.reads[source.target.rpartition(".")[0]].add(name)
+            else:
+                flow.uses[describe(source, modules)].add(name)
+        if node.op == "call_module":
+            flow.calls[name] += 1
+            flow.source[name] = (
+                describe(node.all_input_nodes[0], modules) if node.all_input_nodes else "nothing"
+            )
+    return flow
+
+
+def describe(node: fx.Node, modules: dict[str, nn.Module]) -> str:
+    """A linear layer or batch norm by its name; anything else by a phrase."""
+    if node.op == "call_module":
+        module = modules[node.target]
+        named = is_linear(module) or is_batchnorm(module)
+        return node.target if named else f"{node.target} ({type(module).__name__})"
+    if node.op in ("placeholder", "output"):
+        return "the model's input" if node.op == "placeholder" else "the model's output"
+    return f"{getattr(node.target, '__name__', node.target)}()"
+
+
+class LayerTracer(fx.Tracer):
+    """Goes into modules made of modules; gives the model only the arguments it cannot do without."""
+
+    proxy_buffer_attributes = True
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        childless = next(m.children(), None) is None
+        return childless or is_linear(m) or super().is_leaf_module(m, module_qualified_name)
+
+    def create_args_for_root(self, root_fn, is_module, concrete_args=None):
+        _, *parameters = inspect.signature(root_fn).parameters.values()
+        required = [p for p in parameters if p.default is p.empty and p.kind <= p.POSITIONAL_OR_KEYWORD]
+        stand_ins = [self.create_proxy("placeholder", p.name, (), {}) for p in required or parameters[:1]]
+        return root_fn, [self.root, *stand_ins]
+
+
+def watch(model: nn.Module, example: Tensor | tuple) -> Flow:
+    """The flow for inputs that take the example's path; a tuple is all the model's positional arguments.
+
+    Leaves its hooks in the model: give it a copy.
+    """
+    watcher = Watcher({m: name for name, m in model.named_modules() if is_linear(m) or is_batchnorm(m)})
+    with torch.no_grad(), watcher:
+        output = model(*example) if isinstance(example, tuple) else model(example)
+    watcher.note(output, "the model's output")
+    return watcher.flow
+
+
+class Watcher(TorchDispatchMode):
+    """Notes in `flow` what operations and layers do with each tensor, while it is on."""
+
+    def __init__(self, layers: dict[nn.Module, str]):
+        super().__init__()
+        self.flow = Flow()
+        self.layers = layers
+        self.inside = []
+        self.maker, self.owner = WeakTensorKeyDictionary(), WeakTensorKeyDictionary()
+        for layer, name in layers.items():
+            self.owner.update({t: name for t in (*layer.parameters(False), *layer.buffers(False))})
+            layer.register_forward_pre_hook(self.enter, with_kwargs=True)
+            layer.register_forward_hook(self.leave)
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        user = self.inside[-1] if self.inside else f"{func.overloadpacket.__name__}()"
+        self.note((args, kwargs), user)
+        made = func(*args, **(kwargs or {}))
+        self.maker.update({t: user for t in tensors(made)})
+        return made
+
+    def note(self, taken, user: str) -> None:
+        """The user takes these tensors, or reads them where they are parameters of another layer."""
+        for tensor in tensors(taken):
+            if tensor in self.maker:
+                self.flow.uses[self.maker[tensor]].add(user)
+            if self.owner.get(tensor, user) != user:
+                self.flow.reads[self.owner[tensor]].add(user)
+
+    def enter(self, layer, args, kwargs) -> None:
+        name, x = self.layers[layer], args[0] if args else kwargs["input"]
+        self.flow.calls[name] += 1
+        self.flow.source[name] = self.maker.get(x, "the model's input")
+        self.flow.dims[name] = x.dim()
+        self.inside.append(name)
+
+    def leave(self, layer, args, y) -> None:
+        self.inside.pop()
+
+
+def tensors(tree) -> list[Tensor]:
+    """All tensors in nested tuples, lists and dicts."""
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
