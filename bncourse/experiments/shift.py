@@ -1,0 +1,112 @@
+"""Covariate shift: a small classifier learns digits under one condition and is tested under another.
+
+Every pixel is standardised, with the mean and the variance of the training pictures or of the test pictures
+themselves (`normalize.batchnorm_inference` with gamma 1 and beta 0 does it). The second undoes a shift that only
+rescales pixels. `run` measures what it does for pictures by other writers:
+
+    run(Config(train="glyphs", test="mnist")).columns["own"]
+"""
+
+import time
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from bncourse import datasets, runs
+from bncourse.kernels import mlp
+from bncourse.kernels.normalize import batch_statistics, batchnorm_inference
+
+Pixels = Float[np.ndarray, "N D"]
+Labels = Int[np.ndarray, "N"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """One classifier: trained on `train_images` pictures of one data set, tested on pictures of two.
+
+    eps is added to the variance of a pixel, which lies between 0 and 1. Raises ValueError for an unknown data set.
+    """
+
+    train: str = "glyphs"
+    test: str = "mnist"
+    seed: int = 0
+    steps: int = 600
+    train_images: int = 6000
+    test_images: int = 2000
+    eps: float = 1e-3
+
+    def __post_init__(self):
+        datasets.known("train", self.train)
+        datasets.known("test", self.test)
+
+    def variant(self) -> str:
+        """A name for the run's file."""
+        return f"{self.train}-to-{self.test}-seed{self.seed}"
+
+
+def pictures(dataset: str, split: str, n: int) -> tuple[Float[np.ndarray, "n 28 28"], Labels]:
+    """The first n pictures, 0 for paper and 1 for ink, and their labels. Raises ValueError when there are fewer."""
+    images, labels = datasets.load(dataset, split)
+    if n > len(images):
+        raise ValueError(f"n is {n}, but {dataset} has {len(images)} {split} pictures; expected at most as many")
+    return images[:n] / 255, labels[:n]
+
+
+def classifier(x: Pixels, t: Labels, seed: int, steps: int = 600) -> mlp.Network:
+    """One hidden layer of 50 sigmoids, trained by steps of 60 examples at rate 0.5, without batch norm."""
+    rng = np.random.default_rng(seed)
+    network = mlp.init((x.shape[1], 50, 10), batchnorm=False, std=0.05, rng=rng)
+    for _ in range(steps):
+        rows = rng.integers(len(x), size=60)
+        _, gradients, _ = mlp.loss_and_gradients(network, x[rows], t[rows])
+        mlp.sgd_step(network, gradients, lr=0.5)
+    return network
+
+
+def run(config: Config) -> runs.Run:
+    """Train and test one classifier; nothing is written.
+
+    One row. `home`: accuracy on the training set's own test pictures; `training` and `own`: on those of the
+    other set, standardised with the statistics of the training pictures or with their own.
+    """
+    start = time.perf_counter()
+    train, home, abroad = data = [
+        (flat(images), t) for images, t in (pictures(config.train, "train", config.train_images),
+                                            pictures(config.train, "test", config.test_images),
+                                            pictures(config.test, "test", config.test_images))]
+    training, own = batch_statistics(train[0]), batch_statistics(abroad[0])
+    network = classifier(standardised(train[0], training, config.eps), train[1], config.seed, config.steps)
+
+    def accuracy(examples, statistics):
+        x, t = examples
+        return float(np.mean(mlp.predict(network, standardised(x, statistics, config.eps)) == t))
+
+    return runs.Run(
+        experiment="shift",
+        variant=config.variant(),
+        config=asdict(config),
+        provenance=runs.provenance(
+            command=f'python -c "from bncourse.experiments.shift import Config, run; run({config}).save()"',
+            seed=config.seed,
+            data=f"{config.train} and {config.test}",
+            sha256=runs.fingerprint(*(array for examples in data for array in examples)),
+            seconds=time.perf_counter() - start,
+        ),
+        columns={
+            "home": [accuracy(home, training)],
+            "training": [accuracy(abroad, training)],
+            "own": [accuracy(abroad, own)],
+        },
+    )
+
+
+def flat(images: Float[np.ndarray, "N H W"]) -> Pixels:
+    """A row of pixels for each picture."""
+    return images.reshape(len(images), -1)
+
+
+def standardised(x: Pixels, statistics: tuple, eps: float) -> Pixels:
+    """(x - mean) / sqrt(var + eps), pixel by pixel."""
+    mean, var = statistics
+    return batchnorm_inference(x, np.ones_like(mean), np.zeros_like(mean), mean, var, eps)
