@@ -1,0 +1,36 @@
+"""The explorer of lesson 04: the graph of three numbers, one step at a time, forward and back."""
+
+import ipywidgets as widgets
+import numpy as np
+
+from bncourse.explorers.base import Explorer
+from bncourse.figures.backprop import STEPS, graph
+from bncourse.kernels.normalize import batchnorm_backward_steps
+
+
+def three_numbers(x: np.ndarray, dy: np.ndarray, gamma: float, beta: float, eps: float) -> tuple[dict, dict]:
+    """Values and gradients at every node of the graph, for one feature with the examples x `(m,)`."""
+    mu, var = x.mean(), x.var()
+    s = np.sqrt(var + eps)
+    x_hat = (x - mu) / s
+    back = batchnorm_backward_steps(dy[:, None], x[:, None], np.array([gamma]), eps)
+    dvar, dx_hat = back.dvar[0], back.dx_hat[:, 0]
+    values = {"x": x, "mu": mu, "centred": x - mu, "var": var, "s": s, "x_hat": x_hat, "y": gamma * x_hat + beta}
+    gradients = {"x": back.dx[:, 0], "mu": back.dmean[0], "centred": dx_hat / s + dvar * 2 * (x - mu) / len(x),
+                 "var": dvar, "s": 2 * s * dvar, "x_hat": dx_hat, "y": dy}
+    return values, gradients
+
+
+def graph_explorer(x: np.ndarray, dy: np.ndarray, gamma: float, beta: float, eps: float) -> Explorer:
+    """Step through the graph: seven values, then seven gradients."""
+    values, gradients = three_numbers(x, dy, gamma, beta, eps)
+
+    def draw(fig, step):
+        graph(values, gradients, step, fig.add_subplot())
+
+    return Explorer(
+        draw,
+        alt="The computational graph of batch norm on three numbers, with the value above each node and the gradient "
+            "below it.",
+        step=widgets.IntSlider(STEPS, 0, STEPS, description="step"),
+    )

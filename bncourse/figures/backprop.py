@@ -1,0 +1,96 @@
+"""The pictures of lesson 04: the graph of three numbers, node by node, and the spectrum of the Jacobian."""
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from bncourse.figures.style import QUIET, WITH, WITHOUT, blank
+
+
+class Node(NamedTuple):
+    """A node of the graph: its letter, its place, its formula forward and the paper's formula backward."""
+
+    name: str
+    place: tuple[float, float]
+    forward: str
+    backward: str
+
+
+NODES = (
+    Node("x", (0, 1), "the mini-batch", r"$\ell_{\hat x_i}/s + \ell_{\sigma^2}\,2(x_i-\mu)/m + \ell_\mu/m$"),
+    Node("mu", (1, 0), r"$\mu=\frac{1}{m}\sum x_i$", r"$-\sum \ell_{\hat x_i}/s$"),
+    Node("centred", (2, 1), r"$x_i-\mu$", r"$\ell_{\hat x_i}/s + \ell_{\sigma^2}\,2(x_i-\mu)/m$"),
+    Node("var", (3, 0), r"$\sigma^2=\frac{1}{m}\sum (x_i-\mu)^2$",
+         r"$\sum \ell_{\hat x_i}(x_i-\mu)\cdot(-\frac{1}{2})(\sigma^2+\epsilon)^{-3/2}$"),
+    Node("s", (4, 0), r"$s=\sqrt{\sigma^2+\epsilon}$", r"$-\sum \ell_{\hat x_i}(x_i-\mu)/s^2$"),
+    Node("x_hat", (5, 1), r"$\hat x_i=(x_i-\mu)/s$", r"$\gamma\,\ell_{y_i}$"),
+    Node("y", (6, 1), r"$y_i=\gamma\hat x_i+\beta$", "what comes from the layers above"),
+)
+EDGES = (("x", "mu"), ("x", "centred"), ("mu", "centred"), ("centred", "var"), ("var", "s"), ("s", "x_hat"),
+         ("centred", "x_hat"), ("x_hat", "y"))
+LETTERS = {"x": "x", "mu": r"\mu", "centred": r"x-\mu", "var": r"\sigma^2", "s": "s", "x_hat": r"\hat x", "y": "y"}
+BACKWARD = ("y", "x_hat", "s", "var", "centred", "mu", "x")
+STEPS = len(NODES) + len(BACKWARD)
+
+
+def graph(values: dict, gradients: dict, step: int, ax: Axes | None = None) -> Axes:
+    """The graph after `step` of `STEPS` steps: first values, above the nodes, then gradients, below them.
+
+    values and gradients map a node's name to its number or vector. The title is the formula of the last step.
+    """
+    known = [node.name for node in NODES[:step]]
+    backed = BACKWARD[:max(step - len(NODES), 0)]
+    ax = blank(ax, title=formula(step))
+    place = {node.name: node.place for node in NODES}
+    for start, end in EDGES:
+        lit = end in known
+        ax.annotate("", place[end], place[start], arrowprops={"arrowstyle": "->", "shrinkA": 19, "shrinkB": 19,
+                    "color": "black" if lit else "#CCCCCC", "linewidth": 1.5})
+    for node in NODES:
+        lit = node.name in known
+        ax.plot(*node.place, "o", markersize=34, markerfacecolor="white", markeredgewidth=2,
+                color=WITH["color"] if lit else "#CCCCCC")
+        ax.text(*node.place, f"${LETTERS[node.name]}$", ha="center", va="center", fontsize=12,
+                color="black" if lit else QUIET)
+        if lit:
+            ax.text(node.place[0], node.place[1] + 0.36, numbers(values[node.name]), ha="center", color=WITH["color"])
+        if node.name in backed:
+            ax.text(node.place[0], node.place[1] - 0.36, numbers(gradients[node.name]), ha="center", va="top",
+                    color=WITHOUT["color"])
+    ax.set_xlim(-0.6, 6.6)
+    ax.set_ylim(-0.95, 1.85)
+    ax.axis("off")
+    return ax
+
+
+def formula(step: int) -> str:
+    """What the step computes: nothing yet, a value, or a gradient."""
+    if step == 0:
+        return "The graph of batch norm"
+    if step <= len(NODES):
+        node = NODES[step - 1]
+        return f"Value:  {node.forward}"
+    node = next(node for node in NODES if node.name == BACKWARD[step - len(NODES) - 1])
+    return f"Gradient in ${LETTERS[node.name]}$:  {node.backward}"
+
+
+def numbers(value) -> str:
+    """One number, or several below one another, with two decimals at most."""
+    return "\n".join(f"{round(float(v), 2) + 0.0:g}" for v in np.atleast_1d(value))
+
+
+def spectrum(full: np.ndarray, constants: np.ndarray, ax: Axes | None = None) -> Axes:
+    """Singular values of sigma times the Jacobian, and of the same with the statistics held constant."""
+    ax = blank(ax, title="Batch norm passes all directions of the gradient but two",
+               xlabel="singular value, from the largest", ylabel="size")
+    index = np.arange(1, len(full) + 1)
+    ax.plot(index, constants, "s", markersize=9, markerfacecolor="none", markeredgewidth=2, color=WITHOUT["color"])
+    ax.plot(index, full, "o", markersize=8, color=WITH["color"])
+    ax.annotate("statistics held constant", (index[-1], constants[-1]), (-4, 12), textcoords="offset points",
+                ha="right", color=WITHOUT["color"], fontsize=11)
+    ax.annotate("whole Jacobian", (index[-2], full[-2]), (-14, 4), textcoords="offset points", ha="right",
+                color=WITH["color"], fontsize=11)
+    ax.set_ylim(-0.08, 1.25)
+    ax.set_xticks(index)
+    return ax
