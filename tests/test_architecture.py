@@ -26,11 +26,11 @@ HOUSE = {
     "runs":        (0, "paths machine",                              "numpy"),
     "paper":       (0, "paths",                                      ""),
     "nn":          (1, "paper",                                      "torch jaxtyping"),
-    "experiments": (3, "kernels datasets runs paper nn",             "numpy"),
-    "figures":     (3, "kernels runs paper",                         "numpy matplotlib PIL"),
-    "explorers":   (4, "figures kernels nn",                         "numpy matplotlib PIL ipywidgets IPython "
-                                                                     "traitlets tqdm"),
-    "checks":      (4, "figures kernels nn paths",                   "numpy torch"),
+    "experiments": (3, "kernels datasets runs paper nn",             "numpy jaxtyping threadpoolctl"),
+    "figures":     (3, "kernels runs paper",                         "numpy jaxtyping matplotlib PIL"),
+    "explorers":   (4, "figures kernels nn",                         "numpy jaxtyping matplotlib PIL ipywidgets "
+                                                                     "IPython traitlets tqdm"),
+    "checks":      (4, "figures kernels nn paths",                   "numpy jaxtyping torch"),
     "lesson":      (4, "checks datasets paper paths runs",           "numpy IPython threadpoolctl"),
     "notebooks":   (5, "paths",                                      "nbformat nbclient jupyter_client traitlets zmq"),
     "readme":      (5, "paths paper",                                ""),

@@ -52,7 +52,7 @@ def test_an_interrupted_command_is_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(installing.threading.Thread, "join", interrupt)
     with pytest.raises(KeyboardInterrupt):
         watched([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path)
-    assert started[0].returncode is not None
+    assert started[0].returncode not in (None, 0)
 
 
 def interrupt(*_):

@@ -12,7 +12,7 @@ from bncourse.paths import ROOT
 
 LONGEST_FILE = 300  # lines
 LONGEST_FUNCTION = 45  # lines below its docstring
-MACHINE = re.compile(r"(?<![\w.)}$<:/+-])/(home|Users|root|work|tmp|opt|mnt)/\w|[A-Z]:\\\\?Users\\\\?\w|file://(?!/?[\"'{])")
+MACHINE = re.compile(r"(?<![\w.)}$<:/+-])/(home|Users|root|work|tmp|opt|mnt)/\w|[A-Z]:\\\\?Users\\\\?\w|file:/{2,3}\w")
 REGISTRY = re.compile(r"https?://[^\s/\"]*(pypi|pythonhosted|artifactor|nexus|registry|mirror)|index-url[= ]+\S*//")
 
 
