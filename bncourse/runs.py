@@ -127,7 +127,7 @@ def fingerprint(*arrays: np.ndarray) -> str:
     """SHA-256 of the arrays' dtypes, shapes and values; the same whatever the machine's byte order."""
     digest = hashlib.sha256()
     for array in arrays:
-        little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
         digest.update(f"{little.dtype.str} {little.shape}\n".encode())
         digest.update(little.tobytes())
     return digest.hexdigest()

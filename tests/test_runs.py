@@ -244,8 +244,9 @@ def test_a_recorded_run_is_no_dirt(checkout):
     assert machine.revision()[1] is False
 
 
-def test_without_a_checkout_there_is_no_revision(tmp_path, monkeypatch):
-    monkeypatch.setattr(machine, "ROOT", tmp_path)
+def test_outside_its_own_checkout_there_is_no_revision(checkout, monkeypatch):
+    (checkout / "installed").mkdir()
+    monkeypatch.setattr(machine, "ROOT", checkout / "installed")
     assert machine.revision() == (None, None)
 
 

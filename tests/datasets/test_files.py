@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import logging
 import sys
 
 import pooch
@@ -113,7 +114,7 @@ def test_the_folder_is_the_one_that_the_environment_names(tmp_path, monkeypatch)
         assert files.folder() == files.DATA / "cache"
 
 
-def test_progress_is_shown_on_a_terminal_and_nothing_elsewhere(fetch, folder, monkeypatch, caplog):
+def test_progress_is_shown_on_a_terminal_and_nothing_elsewhere(fetch, folder, monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -122,4 +123,15 @@ def test_progress_is_shown_on_a_terminal_and_nothing_elsewhere(fetch, folder, mo
         monkeypatch.setattr(sys, "stderr", stream)
         fetch("good").unlink()
         assert ("100%" in stream.getvalue()) == shown
-    assert caplog.records == []
+
+
+def test_pooch_reports_nothing_here_and_as_before_elsewhere(fetch, monkeypatch):
+    logger, heard = pooch.get_logger(), io.StringIO()
+    handler = logging.StreamHandler(heard)
+    logger.addHandler(handler)
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    try:
+        fetch("missing", "good")
+    finally:
+        logger.removeHandler(handler)
+    assert heard.getvalue() == "" and logger.level == logging.INFO

@@ -65,6 +65,13 @@ def test_a_curve_passes_through_its_points(rng):
         np.testing.assert_allclose(lines[-1][1], path[-1], atol=1e-15)
 
 
+def test_a_closed_curve_through_eight_points_of_a_circle_is_round():
+    angles = np.linspace(0, 2 * np.pi, 8, endpoint=False)
+    points = list(np.stack([np.cos(angles), np.sin(angles)], axis=1)[:, None])
+    starts = np.array([start for start, _ in glyphs.lines([*points, points[0]])])
+    np.testing.assert_allclose(np.hypot(*starts.T), 1, atol=0.02)
+
+
 def test_the_distance_is_that_of_the_nearest_point_of_the_lines(rng):
     lines = list(rng.uniform(0, 28, (3, 2, 2, 2)).astype(np.float32))  # three lines (start, end) in two hands
     t = np.linspace(0, 1, 2001)[:, None, None]

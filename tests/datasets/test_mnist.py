@@ -67,9 +67,10 @@ def test_a_header_that_is_cut_off_is_refused(tmp_path, images):
 
 @pytest.mark.parametrize("spoil", [
     lambda packed: packed[:-20], lambda packed: packed[:5], lambda packed: b"", lambda packed: b"plain" + packed,
+    lambda packed: packed[:10] + b"\xff" + packed[11:],
     lambda packed: packed[:200] + bytes([packed[200] ^ 255]) + packed[201:],
     lambda packed: packed[:-6] + bytes([packed[-6] ^ 255]) + packed[-5:],
-], ids=["truncated", "header only", "empty", "not gzip", "corrupted", "wrong check sum"])
+], ids=["truncated", "header only", "empty", "not gzip", "invalid block", "corrupted", "wrong check sum"])
 def test_a_spoiled_archive_is_refused_by_name(tmp_path, images, spoil):
     with pytest.raises(WrongData, match=r"images\.gz"):
         read(tmp_path, spoil(gzip.compress(idx(images))))
