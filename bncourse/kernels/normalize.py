@@ -27,7 +27,8 @@ from bncourse.kernels.arguments import (
 )
 from bncourse.kernels.gradient_steps import GradientSteps, batchnorm_backward_steps
 from bncourse.kernels.renormalize import batchrenorm_backward, batchrenorm_forward
-from bncourse.kernels.sets import batch_axes, by_channel, per_channel, rows_in_place
+from bncourse.kernels.sets import rows_in_place
+from bncourse.kernels.views import Layout, against, batch_axes, by_axes, by_channel, per_channel, widen
 
 __all__ = [
     "GradientSteps",
@@ -63,7 +64,7 @@ class Standardized(NamedTuple):
     """What `standardize_backward` needs: the sets' cache, their place among the axes, and x's dtype."""
 
     sets: sets.Cache
-    layout: sets.Layout
+    layout: Layout
     dtype: np.dtype
 
 
@@ -96,7 +97,7 @@ def batchnorm_forward(
     check_input(x, eps)
     check_per_channel(x, gamma=gamma, beta=beta)
     columns = by_channel(x)
-    gamma, beta = (per_channel(v.astype(columns.dtype, copy=False), columns) for v in (gamma, beta))
+    gamma, beta = against(columns, gamma, beta)
     with rows_in_place(x):
         y, cache = sets.forward(sets.moments(columns), gamma, beta, eps)
     return y.reshape(x.shape).astype(x.dtype, copy=False), BatchnormCache(cache, x.shape, x.dtype)
@@ -134,9 +135,7 @@ def batchnorm_inference(
     rounded = mean.astype(columns.dtype)
     scale = gamma / np.sqrt(var + float(eps))
     shift = beta - (mean - rounded) * scale
-    rounded, scale, shift = (
-        per_channel(v.astype(columns.dtype, copy=False), columns) for v in (rounded, scale, shift)
-    )
+    rounded, scale, shift = against(columns, rounded, scale, shift)
     with rows_in_place(x):
         y = columns - rounded
         y *= scale
@@ -166,9 +165,9 @@ def standardize_backward(dx_hat: Checked, cache: Standardized) -> Float[Array, "
 
 def _standardize(x: Array, axes: tuple[int, ...], eps: float | int) -> tuple[Array, Standardized]:
     """`standardize`, x_hat in at least float32."""
-    layout = sets.by_axes(x.shape, axes)
+    layout = by_axes(x.shape, axes)
     with rows_in_place(x):
-        x_hat, cache = sets.forward(sets.moments(layout.gather(sets.widen(x))), 1.0, 0.0, eps)
+        x_hat, cache = sets.forward(sets.moments(layout.gather(widen(x))), 1.0, 0.0, eps)
     return layout.scatter(x_hat), Standardized(cache, layout, x.dtype)
 
 

@@ -23,7 +23,8 @@ from bncourse.kernels.arguments import (
     check_per_channel,
     check_variance,
 )
-from bncourse.kernels.sets import by_channel, per_channel, rows_in_place
+from bncourse.kernels.sets import rows_in_place
+from bncourse.kernels.views import against, by_channel
 
 
 class BatchrenormCache(NamedTuple):
@@ -58,9 +59,7 @@ def batchrenorm_forward(
     check_variance(var, eps)
     check_bounds(r_max, d_max)
     columns = by_channel(x)
-    gamma, beta, mean, var = (
-        per_channel(v.astype(columns.dtype, copy=False), columns) for v in (gamma, beta, mean, var)
-    )
+    gamma, beta, mean, var = against(columns, gamma, beta, mean, var)
     sigma = np.sqrt(var + float(eps))
     with rows_in_place(x):
         moments = sets.moments(columns)

@@ -104,7 +104,7 @@ class _(Plain):
         return x
 
 
-@mistake("one long float32 sum", laws.a_million_rows_keep_six_digits)
+@mistake("one long float32 sum", laws.a_million_values_keep_six_digits)
 class _(Plain):
     def widen(self, x):
         return x

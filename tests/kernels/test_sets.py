@@ -1,40 +1,9 @@
-"""The sets behind the normalizations: their layout, their sums, and the buffer that NumPy is kept from filling."""
+"""The arithmetic on sets: long sums, slabs, and the buffer that NumPy is kept from filling."""
 
 import numpy as np
 import pytest
 
 from bncourse.kernels import sets
-
-
-def test_axes_and_views_of_batch_norm():
-    x = np.zeros((4, 3, 5, 2))
-    assert sets.batch_axes(x[:, :, 0, 0]) == (0,)
-    assert sets.batch_axes(x) == (0, 2, 3)
-    assert sets.per_channel(np.zeros(3), x).shape == (3, 1, 1)
-    assert sets.by_channel(x).shape == (4, 3, 10)
-    assert sets.by_channel(x[:, :, :1, :1]).shape == (4, 3)
-
-
-def test_the_view_of_contiguous_input_is_not_a_copy():
-    x = np.zeros((4, 3, 5, 2), np.float32)
-    assert np.shares_memory(sets.by_channel(x), x)
-    assert np.shares_memory(sets.by_axes(x.shape, (0, 2, 3)).gather(x), x)
-
-
-@pytest.mark.parametrize("axes", [(0,), (1,), (3,), (0, 2), (1, 3), (0, 1, 2, 3), ()], ids=str)
-def test_a_layout_gathers_and_scatters(axes, rng):
-    x = rng.normal(size=(4, 3, 5, 2))
-    layout = sets.by_axes(x.shape, axes)
-    gathered = layout.gather(x)
-    assert np.array_equal(layout.scatter(gathered), x)
-    assert np.allclose(np.sort(gathered.mean((0, 2))), np.sort(x.mean(axes).ravel()))
-
-
-def test_axes_that_x_does_not_have_are_refused():
-    with pytest.raises(np.exceptions.AxisError):
-        sets.by_axes((4, 3), (2,))
-    with pytest.raises(ValueError, match="repeated axis"):
-        sets.by_axes((4, 3), (0, 0))
 
 
 @pytest.mark.parametrize("length", [1, 2047, 2048, 2049, 10_000])
@@ -59,3 +28,36 @@ def test_rows_in_place_restores_the_buffer_after_an_error():
     with pytest.raises(KeyError), sets.rows_in_place(np.zeros(10_000)):
         raise KeyError
     assert np.getbufsize() == before
+
+
+@pytest.mark.parametrize("shape", [(10_000, 2), (7, 300, 400), (3, 2, 200_000), (0, 5, 4)], ids=str)
+def test_slabs_are_every_row_once_and_not_long(shape):
+    x = np.broadcast_to(np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1)), shape)
+    parts = sets.slabs(x, np.arange(shape[0]))
+    assert np.array_equal(np.concatenate([rows for _, rows in parts]), np.arange(shape[0]))
+    for part, rows in parts:
+        assert len(part) == len(rows) and np.array_equal(
+            part.max(tuple(range(1, part.ndim)), initial=-1), rows
+        )
+        assert len(rows) <= sets.LONGEST_SUM
+        assert part.size <= sets.SLAB or len(rows) == 1
+
+
+def test_small_arrays_are_one_slab():
+    x = np.zeros((60, 100))
+    (part,) = sets.slabs(x, x)
+    assert part[0] is x
+
+
+@pytest.mark.parametrize("shape", [(5000, 3), (9, 40, 1000)], ids=str)
+def test_slabs_do_not_change_the_result(shape, rng, monkeypatch):
+    """Forward and backward of many slabs are those of one."""
+    x, dy = rng.normal(size=(2, *shape))
+    results = []
+    for length in (sets.LONGEST_SUM, 10**9):
+        monkeypatch.setattr(sets, "LONGEST_SUM", length)
+        monkeypatch.setattr(sets, "SLAB", length * 100)
+        y, cache = sets.forward(sets.moments(x), 2.0, 1.0, 1e-5)
+        results.append((y, *sets.backward(dy, cache)))
+    for many, one in zip(*results, strict=True):
+        assert np.allclose(many, one, rtol=0, atol=1e-11)
