@@ -160,8 +160,7 @@ def caption(*runs: Run) -> str:
 
 
 def data_title(run: Run) -> str:
-    name = run.provenance["data"]
-    return TITLES.get(name, name)
+    return " and ".join(TITLES.get(name, name) for name in run.provenance["data"].split(" and "))
 
 
 def device_title(run: Run) -> str:

@@ -206,6 +206,11 @@ def test_a_caption_tells_data_seeds_steps_machine_and_date():
                                            "2 threads of a processor, 2026-01-31")
 
 
+def test_a_caption_calls_synthetic_data_synthetic():
+    assert make_run(data="glyphs and mnist").caption().startswith("glyphs (synthetic) and MNIST, ")
+    assert make_run(data="photographs").caption().startswith("photographs, ")
+
+
 def test_a_caption_of_several_runs_tells_what_they_share():
     slow = make_run(seed=0, config={"lr": 0.1, "steps": 600}, device="one", threads=1, date="2026-02-01")
     fast = make_run(seed=1, config={"lr": 0.5, "steps": 600}, device="another", threads=2, date="2026-01-31")
