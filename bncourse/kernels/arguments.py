@@ -9,16 +9,21 @@ Checked = Shaped[
 ]  # its shape and dtype are looked at here, so that the message can say what to do
 
 
-def check_input(x: Checked, eps: float | int = 1.0) -> None:
-    """x must be `(N, C)` or `(N, C, *spatial)` of a floating dtype, and eps not negative."""
+def check_floating(x: Checked, eps: float | int = 1.0) -> None:
+    """x must be a floating-point array, and eps not negative."""
     if not isinstance(x, np.ndarray):
         raise TypeError(f"x is a {type(x).__name__}; expected a NumPy array")
-    if x.ndim < 2:
-        raise ValueError(f"x has shape {x.shape}; expected (N, C) or (N, C, *spatial)")
     if x.dtype.kind != "f":
         raise TypeError(f"x has dtype {x.dtype}; expected floating point, as from x.astype(np.float32)")
     if not eps >= 0:
         raise ValueError(f"eps is {eps}; expected a positive number, or 0 where no feature is constant")
+
+
+def check_input(x: Checked, eps: float | int = 1.0) -> None:
+    """The same, and x must be `(N, C)` or `(N, C, *spatial)`."""
+    check_floating(x, eps)
+    if x.ndim < 2:
+        raise ValueError(f"x has shape {x.shape}; expected (N, C) or (N, C, *spatial)")
 
 
 def check_per_channel(x: Checked, **vectors: Checked) -> None:

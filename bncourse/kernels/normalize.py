@@ -18,6 +18,7 @@ from bncourse.kernels import sets
 from bncourse.kernels.arguments import (
     Array,
     Checked,
+    check_floating,
     check_gradient,
     check_groups,
     check_input,
@@ -77,7 +78,10 @@ class ScaledCache(NamedTuple):
 
 
 def batch_statistics(x: Checked) -> tuple[Float[Array, "C"], Float[Array, "C"]]:
-    """Mean and biased variance of each channel of x `(N, C, *spatial)`: the first lines of Algorithm 1."""
+    """Mean and biased variance of each channel of x `(N, C, *spatial)`: the first lines of Algorithm 1.
+
+    They are in at least float32; without any values, both are 0.
+    """
     check_input(x)
     with rows_in_place(x):
         moments = sets.moments(by_channel(x))
@@ -149,8 +153,10 @@ def standardize(
     """`x_hat = (x - mean) / sqrt(var + eps)`, mean and biased variance taken over the axes.
 
     x has any number of axes. Returns x_hat, shaped and typed like x, and the cache that
-    `standardize_backward` takes.
+    `standardize_backward` takes. Raises TypeError for an x that is not floating point, ValueError for
+    axes that x does not have.
     """
+    check_floating(x, eps)
     x_hat, cache = _standardize(x, axes, eps)
     return x_hat.astype(x.dtype, copy=False), cache
 
@@ -229,11 +235,13 @@ def _scaled(
 ) -> tuple[Array, ScaledCache]:
     x_hat, cache = standardized
     y = gamma * x_hat + beta
-    return y.astype(x.dtype, copy=False), ScaledCache(x_hat, gamma, cache)
+    return y.astype(x.dtype, copy=False), ScaledCache(x_hat, gamma.copy(), cache)
 
 
 def _scaled_backward(dy: Array, cache: ScaledCache, axes: tuple[int, ...]) -> tuple[Array, Array, Array]:
-    check_gradient(dy, cache.x_hat.shape)
-    dx_hat = (cache.gamma * dy).astype(cache.x_hat.dtype)
-    dx = standardize_backward(dx_hat.reshape(cache.standardized.layout.shape), cache.standardized)
-    return dx.reshape(dy.shape), (dy * cache.x_hat).sum(axes), dy.sum(axes)
+    x_hat, gamma, standardized = cache
+    check_gradient(dy, x_hat.shape)
+    wide = dy.astype(x_hat.dtype, copy=False)
+    dx_hat = (gamma * wide).reshape(standardized.layout.shape)
+    dx = standardize_backward(dx_hat, standardized)
+    return dx.reshape(dy.shape), (wide * x_hat).sum(axes), wide.sum(axes)

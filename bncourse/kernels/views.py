@@ -20,7 +20,7 @@ def batch_axes(x: Array) -> tuple[int, ...]:
 
 def per_channel(vector: Float[Array, "C"], x: Float[Array, "N C *spatial"]) -> Float[Array, "C *ones"]:
     """The vector in the shape that broadcasts along the channels of x: `(C,)`, or `(C, 1, 1)` for images."""
-    return vector.reshape(vector.shape + (1,) * (x.ndim - 2))
+    return vector if x.ndim == 2 else vector.reshape(vector.shape + (1,) * (x.ndim - 2))
 
 
 def widen(x: Array) -> Array:
@@ -31,7 +31,7 @@ def widen(x: Array) -> Array:
 def by_channel(x: Array, dtype: np.dtype | None = None) -> Float[Array, "N C *S"]:
     """x `(N, C, *spatial)` as sets: `(N, C, S)`, or `(N, C)` where S is 1; contiguous, in at least float32."""
     x = np.ascontiguousarray(x.astype(dtype, copy=False) if dtype else widen(x))
-    return x.reshape(_size(*x.shape[:2], prod(x.shape[2:])))
+    return x if x.ndim == 2 else x.reshape(_size(*x.shape[:2], prod(x.shape[2:])))
 
 
 def against(columns: Float[Array, "N C *S"], *vectors: Float[Array, "C"]) -> list[Array]:

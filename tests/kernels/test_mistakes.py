@@ -1,358 +1,17 @@
-"""Every mistake that people make in a batch norm, planted once, and the law that catches it.
+"""Each planted mistake breaks the law that is to catch it, and each law catches one.
 
-`Plain` is a right batch norm in the plainest words; a mistake overrides one part of it. The summary of the test
-run prints the table. Mistakes that need a module's state are not a kernel's, and listed with their place.
+The summary of the test run prints the table.
 """
 
-import numpy as np
 import pytest
 
-from tests.kernels import laws
-
-
-class Plain:
-    """Batch norm in float64 from end to end, whatever comes in."""
-
-    def widen(self, x):
-        return x.astype(np.float64)
-
-    def axes(self, x):
-        return (0, *range(2, x.ndim))
-
-    def mean(self, x):
-        axes = self.axes(x)
-        return x.sum(axes, keepdims=True) / max(np.prod([x.shape[a] for a in axes]), 1)
-
-    def var(self, x):
-        return self.mean((x - self.mean(x)) ** 2)
-
-    def inv_std(self, var, eps):
-        return 1 / np.sqrt(var + eps)
-
-    def column(self, v, x):
-        return v.reshape(-1, *[1] * (x.ndim - 2))
-
-    def affine(self, x_hat, gamma, beta):
-        return gamma * x_hat + beta
-
-    def forward(self, x, gamma, beta, eps):
-        wide = self.widen(x)
-        inv_std = self.inv_std(self.var(wide), eps)
-        x_hat = (wide - self.mean(wide)) * inv_std
-        gamma_, beta_ = self.column(gamma, x), self.column(beta, x)
-        y = self.affine(x_hat, gamma_, beta_)
-        return y.astype(x.dtype), (x_hat, inv_std, gamma_, beta_, y, x.dtype)
-
-    def mean_path(self, dx_hat):
-        return self.mean(dx_hat)
-
-    def variance_path(self, dx_hat, x_hat):
-        return x_hat * self.mean(dx_hat * x_hat)
-
-    def dx(self, dy, x_hat, inv_std, gamma):
-        dx_hat = gamma * dy
-        return inv_std * (dx_hat - self.mean_path(dx_hat) - self.variance_path(dx_hat, x_hat))
-
-    def dgamma(self, dy, x_hat, y):
-        return (dy * x_hat).sum(Plain.axes(self, dy))
-
-    def backward(self, dy, cache):
-        x_hat, inv_std, gamma, _, y, dtype = cache
-        dx = self.dx(dy, x_hat, inv_std, gamma).astype(dtype)
-        return dx, self.dgamma(dy, x_hat, y), dy.sum(Plain.axes(self, dy))
-
-    def inference(self, x, gamma, beta, mean, var, eps):
-        gamma, beta, mean, var = (self.column(v, x) for v in (gamma, beta, mean, var))
-        return (gamma * (x - mean) / np.sqrt(var + eps) + beta).astype(x.dtype)
-
-
-MISTAKES = {}
-
-
-def mistake(name, law):
-    """Enter a wrong batch norm under its name, with the law that is to catch it."""
-
-    def enter(wrong):
-        MISTAKES[name] = (wrong, law)
-        return wrong
-
-    return enter
-
-
-# In the statistics
-
-
-@mistake("unbiased variance inside the normalization", laws.the_output_is_that_of_algorithm_1)
-class _(Plain):
-    def var(self, x):
-        m = x.size // x.shape[1]
-        return super().var(x) * m / (m - 1)
-
-
-@mistake("one-pass variance E[x²] - E[x]²", laws.float32_keeps_six_digits_far_from_zero)
-class _(Plain):
-    def widen(self, x):
-        return x
-
-    def var(self, x):
-        return np.maximum(self.mean(x * x) - self.mean(x) ** 2, 0)
-
-
-@mistake("mean rounded and not corrected", laws.a_constant_feature_gives_beta)
-class _(Plain):
-    def widen(self, x):
-        return x
-
-
-@mistake("one long float32 sum", laws.a_million_values_keep_six_digits)
-class _(Plain):
-    def widen(self, x):
-        return x
-
-    def mean(self, x):
-        return np.cumsum(x, axis=0)[-1:] / len(x) if x.ndim == 2 and len(x) else super().mean(x)
-
-
-@mistake("statistics in float16", laws.float16_has_statistics_in_float32)
-class _(Plain):
-    def widen(self, x):
-        return x if x.dtype == np.float16 else x.astype(np.float64)
-
-
-@mistake("per activation instead of per channel", laws.a_feature_map_goes_through_one_affine_map)
-class _(Plain):
-    def axes(self, x):
-        return (0,)
-
-
-@mistake("statistics over the axes of channels-last", laws.the_channels_are_the_second_axis)
-class _(Plain):
-    def axes(self, x):
-        return tuple(range(x.ndim - 1))
-
-
-@mistake("statistics of each example", laws.the_output_is_that_of_algorithm_1)
-class _(Plain):
-    def axes(self, x):
-        return tuple(range(1, x.ndim))
-
-
-# In eps, gamma and beta
-
-
-@mistake("eps outside the root", laws.eps_is_added_to_the_variance)
-class _(Plain):
-    def inv_std(self, var, eps):
-        return 1 / (np.sqrt(var) + eps)
-
-
-@mistake("eps ignored", laws.eps_is_added_to_the_variance)
-class _(Plain):
-    def inv_std(self, var, eps):
-        return 1 / np.sqrt(var)
-
-
-@mistake("eps of 10e-7, meant as 1e-7", laws.eps_is_added_to_the_variance)
-class _(Plain):
-    def inv_std(self, var, eps):
-        return 1 / np.sqrt(var + 10e-7)
-
-
-@mistake("gamma (x_hat + beta)", laws.the_output_is_that_of_algorithm_1)
-class _(Plain):
-    def affine(self, x_hat, gamma, beta):
-        return gamma * (x_hat + beta)
-
-
-@mistake("gamma and beta ignored", laws.the_output_is_that_of_algorithm_1)
-class _(Plain):
-    def affine(self, x_hat, gamma, beta):
-        return x_hat
-
-
-# In the gradient
-
-
-@mistake("statistics under no_grad: both paths missing", laws.dx_is_the_derivative)
-class _(Plain):
-    def dx(self, dy, x_hat, inv_std, gamma):
-        return gamma * inv_std * dy
-
-
-@mistake("dx without the variance path", laws.dx_is_the_derivative)
-class _(Plain):
-    def variance_path(self, dx_hat, x_hat):
-        return 0
-
-
-@mistake("dx without the mean path", laws.dx_is_the_derivative)
-class _(Plain):
-    def mean_path(self, dx_hat):
-        return 0
-
-
-@mistake("dx with the batch size in place of m'", laws.dx_is_the_derivative)
-class _(Plain):
-    def mean_path(self, dx_hat):
-        return dx_hat.sum(self.axes(dx_hat), keepdims=True) / len(dx_hat)
-
-    def variance_path(self, dx_hat, x_hat):
-        return x_hat * (dx_hat * x_hat).sum(self.axes(dx_hat), keepdims=True) / len(dx_hat)
-
-
-@mistake("gamma forgotten in dx", laws.dx_is_that_of_the_six_equations)
-class _(Plain):
-    def dx(self, dy, x_hat, inv_std, gamma):
-        return super().dx(dy, x_hat, inv_std, np.ones_like(gamma))
-
-
-@mistake("dgamma from y instead of x_hat", laws.dgamma_and_dbeta_are_derivatives)
-class _(Plain):
-    def dgamma(self, dy, x_hat, y):
-        return super().dgamma(dy, y, y)
-
-
-@mistake("x_hat rebuilt from y", laws.gamma_may_be_zero_or_negative)
-class _(Plain):
-    def backward(self, dy, cache):
-        _, inv_std, gamma, beta, y, dtype = cache
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return super().backward(dy, ((y - beta) / gamma, inv_std, gamma, beta, y, dtype))
-
-
-# At inference
-
-
-@mistake("batch statistics at inference", laws.inference_takes_the_statistics_it_is_given)
-class _(Plain):
-    def inference(self, x, gamma, beta, mean, var, eps):
-        return self.forward(x, gamma, beta, eps)[0]
-
-
-@mistake(
-    "standard deviation taken for the variance at inference", laws.inference_takes_the_statistics_it_is_given
-)
-class _(Plain):
-    def inference(self, x, gamma, beta, mean, var, eps):
-        return super().inference(x, gamma, beta, mean, np.sqrt(var), eps)
-
-
-# In the handling of arrays
-
-
-@mistake("x modified in place", laws.no_argument_is_written_to)
-class _(Plain):
-    def forward(self, x, gamma, beta, eps):
-        y, cache = super().forward(x, gamma, beta, eps)
-        x -= self.mean(x)
-        return y, cache
-
-
-@mistake("dy modified in place", laws.no_argument_is_written_to)
-class _(Plain):
-    def backward(self, dy, cache):
-        gradients = super().backward(dy, cache)
-        dy *= cache[2]
-        return gradients
-
-
-@mistake("x centred in place, read-only or not", laws.read_only_arrays_will_do)
-class _(Plain):
-    def forward(self, x, gamma, beta, eps):
-        x -= 0
-        return super().forward(x, gamma, beta, eps)
-
-
-@mistake("rows in the order of memory", laws.the_rows_of_a_transposed_matrix_are_still_examples)
-class _(Plain):
-    def forward(self, x, gamma, beta, eps):
-        return super().forward(x.ravel(order="K").reshape(x.shape), gamma, beta, eps)
-
-
-@mistake("maps in the order of memory", laws.strides_do_not_matter)
-class _(Plain):
-    def forward(self, x, gamma, beta, eps):
-        return super().forward(x.ravel(order="K").reshape(x.shape), gamma, beta, eps)
-
-
-@mistake("y in float64, whatever x is", laws.y_and_dx_have_the_dtype_of_x)
-class _(Plain):
-    def forward(self, x, gamma, beta, eps):
-        return super().forward(x.astype(np.float64), gamma, beta, eps)
-
-
-@mistake("one workspace for all calls", laws.the_first_of_two_forward_passes_can_still_go_back)
-class _(Plain):
-    def __init__(self):
-        self.workspace = {}
-
-    def forward(self, x, gamma, beta, eps):
-        y, (x_hat, *others) = super().forward(x, gamma, beta, eps)
-        shared = self.workspace.setdefault(x.shape, x_hat)
-        shared[...] = x_hat
-        return y, (shared, *others)
-
-
-@mistake("the cache refers to x and computes x_hat again", laws.x_and_y_belong_to_the_caller)
-class _(Plain):
-    def forward(self, x, gamma, beta, eps):
-        y, cache = super().forward(x, gamma, beta, eps)
-        return y, (x, *cache)
-
-    def backward(self, dy, cache):
-        x, _, inv_std, *others = cache
-        return super().backward(dy, ((x - self.mean(x)) * inv_std, inv_std, *others))
-
-
-@mistake("variance of one value divided by zero", laws.one_example_gives_beta_and_no_gradient)
-class _(Plain):
-    def var(self, x):
-        m = np.float64(x.size // x.shape[1])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return super().var(x) * m / (m - 1)
-
-
-@mistake("mean of no value divided by zero", laws.no_example_gives_nothing)
-class _(Plain):
-    def dgamma(self, dy, x_hat, y):
-        with np.errstate(invalid="ignore"):
-            return super().dgamma(dy, x_hat, y) / np.float64(len(dy)) * len(dy)
-
-
-@mistake("dx too small where x is large", laws.every_scale_is_normalized)
-class _(Plain):
-    def inv_std(self, var, eps):
-        return 1 / np.sqrt(np.clip(var + eps, 1e-8, 1e8))
-
-
-@mistake("the gradient keeps a part along the mean", laws.the_gradient_neither_shifts_nor_scales_the_batch)
-class _(Plain):
-    def mean_path(self, dx_hat):
-        return 0.99 * super().mean_path(dx_hat)
-
-
-@mistake(
-    "scale of the weights not divided out",
-    laws.scaling_the_weights_leaves_the_output_and_divides_their_gradient,
-)
-class _(Plain):
-    def inv_std(self, var, eps):
-        return np.ones_like(var)
-
-
-@mistake("mean not subtracted", laws.a_bias_before_it_changes_nothing)
-class _(Plain):
-    def mean(self, x):
-        return 0 * super().mean(x)
-
-
-@mistake("inference that looks at the batch", laws.inference_treats_each_example_alone)
-class _(Plain):
-    def inference(self, x, gamma, beta, mean, var, eps):
-        return super().inference(x, gamma, beta, x.mean((0, 2)), var, eps)
-
-
-ELSEWHERE = {
+from tests.kernels.book import Implementation
+from tests.kernels.laws import LAWS as MATHEMATICS
+from tests.kernels.laws_of_arrays import LAWS as ARRAYS
+from tests.kernels.mistakes import MISTAKES
+from tests.kernels.plain import Plain
+
+ELSEWHERE = {  # mistakes that need state, which a kernel has not
     "biased running variance": "bncourse.nn, bncourse.kernels.statistics",
     "running standard deviation stored as variance": "bncourse.nn",
     "running variance never updated": "bncourse.nn",
@@ -364,10 +23,10 @@ ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
+@pytest.mark.parametrize("law", MATHEMATICS + ARRAYS, ids=lambda law: law.__name__)
 def test_the_plain_batch_norm_is_right(law, rng):
     plain = Plain()
-    law(laws.Implementation(plain.forward, plain.backward, plain.inference), rng)
+    law(Implementation(plain.forward, plain.backward, plain.inference), rng)
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -375,11 +34,11 @@ def test_the_mistake_is_caught(name, rng, caught_mistakes):
     cls, law = MISTAKES[name]
     wrong = cls()
     with pytest.raises((AssertionError, ValueError, RuntimeWarning)):
-        law(laws.Implementation(wrong.forward, wrong.backward, wrong.inference), rng)
+        law(Implementation(wrong.forward, wrong.backward, wrong.inference), rng)
     caught_mistakes[name] = law.__name__
     caught_mistakes |= {mistake: f"not a kernel's: {place}" for mistake, place in ELSEWHERE.items()}
 
 
 def test_every_law_catches_something():
     """A law that no mistake breaks would be one that cannot fail."""
-    assert {law for _, law in MISTAKES.values()} == set(laws.LAWS)
+    assert {law for _, law in MISTAKES.values()} == set(MATHEMATICS + ARRAYS)

@@ -5,7 +5,7 @@ import pytest
 
 from bncourse.kernels import normalize
 from bncourse.kernels.gradcheck import check_coordinates
-from tests.kernels.laws import EPS, SHAPES, assert_close, batch
+from tests.kernels.book import EPS, SHAPES, assert_close, batch
 
 with_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 

@@ -1,0 +1,104 @@
+"""Batch norm, forward and backward, in float32: the kernels against PyTorch and against copying the array.
+
+    python benchmarks/batchnorm.py
+
+prints, for four shapes, how long each takes in units of `torch.nn` (NCHW) on one thread, timed in the same rounds,
+with the quartiles over the rounds. The readable version is section 3 in eight lines of NumPy. The floor is what
+memory alone would allow: read x, write y; read x and dy, write dx; 2.5 copies.
+"""
+
+import argparse
+import os
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # NumPy's BLAS; PyTorch's are set below
+    os.environ[variable] = "1"
+os.environ["THP_MEM_ALLOC_ENABLE"] = "1"  # huge pages for PyTorch, as NumPy has them; read when torch loads
+
+import numpy as np
+import torch
+from interleave import Timings, interleave, machine, table
+
+from bncourse.kernels.normalize import batch_axes, batchnorm_backward, batchnorm_forward, per_channel
+
+SHAPES = [(60, 100), (256, 1024), (32, 64, 28, 28), (32, 192, 56, 56)]
+COPIES = 2.5
+REFERENCE = "torch, 1 thread"
+
+
+def kernels(x, gamma, beta, dy):
+    """The kernels of this package."""
+    y, cache = batchnorm_forward(x, gamma, beta)
+    return y, *batchnorm_backward(dy, cache)
+
+
+def readable(x, gamma, beta, dy, eps=1e-5):
+    """Algorithm 1 and the gradient in closed form, as one would write them down."""
+    axes, m = batch_axes(x), x.size // x.shape[1]
+    gamma, beta = per_channel(gamma, x), per_channel(beta, x)
+    inv_std = 1 / np.sqrt(x.var(axes, keepdims=True) + eps)
+    x_hat = (x - x.mean(axes, keepdims=True)) * inv_std
+    y = gamma * x_hat + beta
+    dbeta = dy.sum(axes, keepdims=True)
+    dgamma = (dy * x_hat).sum(axes, keepdims=True)
+    dx = gamma * inv_std * (dy - dbeta / m - x_hat * dgamma / m)
+    return y, dx, dgamma.ravel(), dbeta.ravel()
+
+
+def pytorch(x, gamma, beta, dy):
+    """A call of the module and one of its backward pass, on arrays that are tensors already."""
+    layer = {2: torch.nn.BatchNorm1d, 4: torch.nn.BatchNorm2d}[x.ndim](x.shape[1])
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(gamma))
+        layer.bias.copy_(torch.from_numpy(beta))
+    leaf, upstream = torch.from_numpy(x).requires_grad_(), torch.from_numpy(dy)
+
+    def run():
+        leaf.grad = layer.weight.grad = layer.bias.grad = None
+        y = layer(leaf)
+        y.backward(upstream)
+        return tuple(a.detach().numpy() for a in (y, leaf.grad, layer.weight.grad, layer.bias.grad))
+
+    return run
+
+
+def compare(shape: tuple[int, ...], rounds: int) -> Timings:
+    """Time all contenders on one shape, once they have agreed on the result."""
+    rng = np.random.default_rng(0)
+    x, dy = rng.normal(size=(2, *shape)).astype(np.float32)
+    gamma, beta = rng.normal(size=(2, shape[1])).astype(np.float32)
+    target, torch_run = np.empty_like(x), pytorch(x, gamma, beta, dy)
+    calls = {
+        "kernels": lambda: kernels(x, gamma, beta, dy),
+        "readable": lambda: readable(x, gamma, beta, dy),
+        REFERENCE: torch_run,
+        "torch, 2 threads": torch_run,
+        "copy": lambda: np.copyto(target, x),
+    }
+    for name in ("kernels", "readable"):
+        for ours, theirs in zip(calls[name](), torch_run(), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * max(1, np.abs(theirs).max()))
+    before = {
+        REFERENCE: lambda: torch.set_num_threads(1),
+        "torch, 2 threads": lambda: torch.set_num_threads(2),
+    }
+    return interleave(calls, before, rounds)
+
+
+def row(shape: tuple[int, ...], timings: Timings) -> list[str]:
+    ratios = [str(timings.ratio(name, REFERENCE)) for name in ("kernels", "readable", "torch, 2 threads")]
+    microseconds = 1e6 * timings.median(REFERENCE)
+    floor = COPIES * timings.ratio("copy", REFERENCE).median
+    return [str(shape), *ratios, f"{floor:.3f}", f"{microseconds:,.0f} µs"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=31, help="rounds in which each contender has one turn")
+    rounds = parser.parse_args().rounds
+    rows = [row(shape, compare(shape, rounds)) for shape in SHAPES]
+    print(f"{machine()}\nPyTorch {torch.__version__}; float32, forward and backward, {rounds} rounds\n")
+    print(table(["shape", "kernels", "readable NumPy", "torch, 2 threads", "floor", "1.00 is"], rows))
+
+
+if __name__ == "__main__":
+    main()
