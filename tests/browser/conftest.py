@@ -80,6 +80,15 @@ def browser(chromium):
         browser.close()
 
 
+@pytest.fixture
+def page(browser, screenshots, request):
+    """An empty page; how it looks at the end, or at a failure, is kept."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    yield page
+    page.screenshot(path=screenshots / f"{request.node.callspec.id}_last.png")
+    page.close()
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -21,6 +21,8 @@ RUN_ALL = """async () => {
 CODE_CELLS = "window.jupyterapp.shell.currentWidget.content.widgets.filter(cell => cell.model.type === 'code')"
 NOT_RUN = f"() => {CODE_CELLS}.filter(cell => cell.model.executionCount === null).map(cell => cell.model.id)"
 OUTPUTS = f"() => {CODE_CELLS}.map(cell => [cell.model.id, cell.model.outputs.toJSON()])"
+WIDGET = "xpath=ancestor-or-self::*[contains(@class, 'jupyter-widgets')][1]"
+TRACK = "xpath=ancestor::*[contains(@class, 'noUi-target')]"
 DIGEST = """async image => {
     const bytes = await (await fetch(image.src)).arrayBuffer();
     return String.fromCharCode(...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
@@ -28,9 +30,8 @@ DIGEST = """async image => {
 
 
 @pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
-def test_a_learner_runs_it_and_moves_every_control(notebook, lab, browser, screenshots, record_property):
+def test_a_learner_runs_it_and_moves_every_control(notebook, lab, page, screenshots, record_property):
     record_property("notebook", f"{notebook.name}, in a browser")
-    page = browser.new_page(viewport={"width": 1280, "height": 1000})
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if "Could not create" in message.text else None)
@@ -47,7 +48,6 @@ def test_a_learner_runs_it_and_moves_every_control(notebook, lab, browser, scree
         explorer.screenshot(path=screenshots / f"{notebook.stem}_explorer_{number}.png")
         play(explorer)
     assert errors == []
-    page.close()
 
 
 def complaints(outputs):
@@ -66,17 +66,20 @@ def play(explorer):
     assert moves, "the explorer has no control"
     for control, gestures in moves:
         for gesture in gestures:
-            assert moved(control, gesture, picture, first), f"{gesture.__name__}: the picture stayed as it was"
+            what = f"{gesture.__name__} on '{' '.join(control.locator(WIDGET).inner_text().split())}'"
+            assert moved(explorer, control, gesture, first), f"{what}: the picture stayed as it was"
             explorer.get_by_role("button", name="Reset").click()
-            assert wait_until(lambda: picture.evaluate(DIGEST) == first), "Reset does not bring the first picture back"
+            assert wait_until(lambda: picture.evaluate(DIGEST) == first), f"{what}, then Reset: not the first picture"
 
 
-def moved(control, gesture, picture, first):
-    """Whether a gesture, in one direction or the other, changes the picture: a slider may stand at its end."""
+def moved(explorer, control, gesture, first):
+    """Whether a gesture changes the picture; it is tried backwards too, since a slider may stand at its end."""
+    picture = explorer.locator("img.widget-image")
     for forwards in (True, False):
         gesture(control, forwards)
         if wait_until(lambda: picture.evaluate(DIGEST) != first):
             return True
+        assert explorer.get_by_role("alert").all_text_contents() == []
     return False
 
 
@@ -95,13 +98,11 @@ def press_keys(handle, forwards):
 
 
 def drag(handle, forwards):
-    page, box = handle.page, handle.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    for step in range(1, 6):
-        page.mouse.move(x + (30 if forwards else -30) * step, y)
-    page.mouse.up()
+    mouse, box, track = handle.page.mouse, handle.bounding_box(), handle.locator(TRACK).bounding_box()
+    mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    mouse.down()
+    mouse.move(track["x"] + (track["width"] - 1 if forwards else 1), box["y"] + box["height"] / 2, steps=5)
+    mouse.up()
 
 
 def choose(dropdown, forwards):
@@ -118,7 +119,7 @@ GESTURES = {
     ".noUi-handle": [press_keys, drag],
     "select": [choose],
     "input[type=checkbox]": [click],
-    ".widget-toggle-button": [click],
+    ".widget-toggle-button:not(.widget-toggle-buttons *)": [click],
     ".widget-toggle-buttons button:not(.mod-active)": [click],
     "input[type=radio]:not(:checked)": [click],
 }
