@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from bncourse.experiments import activations
+from bncourse.experiments import activations, inference
 from bncourse.kernels import mlp
-from bncourse.kernels.normalize import batchnorm_forward, batchnorm_inference
+from bncourse.kernels.normalize import batchnorm_backward, batchnorm_forward, batchnorm_inference
 from bncourse.paper import figure3
 
 SIZES = (20, 9, 8, 10)
@@ -93,6 +93,37 @@ def test_c28_shape_and_correlation_are_left_as_they_are(rng):
     assert np.allclose(np.corrcoef(x.T), np.corrcoef(x_hat.T), rtol=1e-9)
 
 
+def test_c30_of_a_single_example_nothing_is_left_and_nothing_comes_back(rng):
+    gamma, beta = rng.normal(size=4), rng.normal(size=4)
+    y, cache = batchnorm_forward(rng.normal(size=(1, 4)), gamma, beta)
+    assert np.array_equal(y[0], beta)
+    assert not batchnorm_backward(rng.normal(size=(1, 4)), cache)[0].any()
+
+
+def test_c31_a_trained_network_fails_in_training_mode_on_one_class_at_a_time(rng):
+    (x, t), (digits, answers), _ = activations.binary_images("glyphs", threshold=127)
+    network = mlp.init(rng=rng)
+    for _ in range(120):
+        rows = rng.integers(len(x), size=60)
+        mlp.sgd_step(network, mlp.loss_and_gradients(network, x[rows], t[rows])[1], 0.5)
+    population = mlp.population(network, [x[i : i + 60] for i in range(0, 1200, 60)])
+    by_class = [np.flatnonzero(answers == k)[:60] for k in range(10)]
+    right = [[np.mean(mlp.predict(network, digits[k], p) == answers[k]) for k in by_class] for p in (population, None)]
+    assert np.mean(right[0]) > np.mean(right[1]) + 0.3
+
+
+def test_c32_the_mean_of_the_minibatch_variances_times_m_over_m_minus_1_is_the_variance(rng):
+    variances = rng.normal(0, 2, size=(40_000, 2)).var(axis=1)
+    assert np.isclose(variances.mean(), 2, rtol=0.05)
+    assert np.isclose(2 / 1 * variances.mean(), 4, rtol=0.05)
+
+
+def test_c33_moving_averages_follow_and_a_slow_one_lags_behind():
+    columns = inference.run(inference.Config(steps=150, records=1)).columns
+    assert abs(columns["alpha 0.9"][-1] - columns["Algorithm 2"][-1]) < 0.1
+    assert columns["alpha 0.999"][-1] < columns["Algorithm 2"][-1] - 0.2
+
+
 def test_c42_with_batch_norm_the_network_of_section_4_1_learns_sooner():
     config = dict(steps=120, records=1, lr=0.5, test_images=500, population_batches=5)
     accuracy = {bn: activations.run(activations.Config(batchnorm=bn, **config)).columns["accuracy"][-1]
@@ -106,3 +137,13 @@ def test_c54_two_parameters_are_added_for_each_activation(rng):
         return sum(p.size for layer in network for p in layer.parameters())
 
     assert size(True) - size(False) == 3 * (2 * 100 - 100)  # gamma and beta come, b goes
+
+
+def test_c57_new_statistics_take_out_a_positive_factor_and_a_shift_of_the_input(rng):
+    network = mlp.init(SIZES, std=0.5, rng=rng)
+    x, _ = examples(rng, 40)
+    fog = 0.5 * x + 0.5
+    clear, hazy = (mlp.forward(network, seen, mlp.population(network, [seen]))[0] for seen in (x, fog))
+    old = mlp.forward(network, fog, mlp.population(network, [x]))[0]
+    assert np.allclose(clear, hazy, atol=1e-4)
+    assert np.abs(clear - old).max() > 0.1

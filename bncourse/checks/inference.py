@@ -1,0 +1,114 @@
+"""The checks of lesson 05: population statistics, moving averages in PyTorch's convention, folding."""
+
+import numpy as np
+
+from bncourse.checks.frame import Check, Mistake
+
+
+def _population(batches):
+    m = batches.shape[1]
+    return batches.mean((0, 1)), m / (m - 1) * batches.var(1).mean(0)
+
+
+population = Check(
+    exercise="05.1",
+    law="E[x] is the mean of the mini-batches' means; Var[x] is m / (m - 1) times the mean of their variances.",
+    solution=_population,
+    cases=lambda rng: [(rng.normal(2, np.arange(1, c + 1), (b, m, c)) + rng.normal(size=(b, 1, c)),)
+                       for b, m, c in [(5, 3, 4), (4, 2, 3), (3, 7, 2)]],
+    outputs=("mean", "var"),
+    mistakes=(
+        Mistake("m / (m - 1) forgotten", "Each mini-batch measures the spread around its own mean, which is too small.",
+                "Algorithm 2, line 10", lambda b: (b.mean((0, 1)), b.var(1).mean(0))),
+        Mistake("corrected by the number of mini-batches", "m is the number of examples in a mini-batch.",
+                "Algorithm 2, line 10", lambda b: (b.mean((0, 1)), len(b) / (len(b) - 1) * b.var(1).mean(0))),
+        Mistake("the standard deviation averaged", "It is the variances that are averaged; a mean of roots is smaller "
+                "than the root of the mean.", "Algorithm 2, line 10",
+                lambda b: (b.mean((0, 1)), b.shape[1] / (b.shape[1] - 1) * b.std(1).mean(0) ** 2)),
+        Mistake("the standard deviation returned", "The affine map of line 11 takes the root itself.",
+                "Algorithm 2, lines 10 and 11", lambda b: (_population(b)[0], np.sqrt(_population(b)[1]))),
+        Mistake("all examples pooled", "The variance around the common mean is another estimate: it counts how the "
+                "mini-batches' means differ as well.", "Algorithm 2, line 10",
+                lambda b: (b.mean((0, 1)), b.reshape(-1, b.shape[2]).var(0, ddof=1))),
+        Mistake("only the last mini-batch", "The expectation is over many mini-batches.", "Algorithm 2, line 9",
+                lambda b: (b[-1].mean(0), b[-1].var(0, ddof=1))),
+    ),
+)
+
+
+def _buffers(batches, momentum):
+    mean, var = np.zeros(batches.shape[2]), np.ones(batches.shape[2])
+    for x in batches:
+        mean = (1 - momentum) * mean + momentum * x.mean(0)
+        var = (1 - momentum) * var + momentum * x.var(0, ddof=1)
+    return mean, var
+
+
+def _changed_buffers(new_var=lambda x: x.var(0, ddof=1), weight=lambda p: p, start=(0.0, 1.0)):
+    def answer(batches, momentum):
+        p, (mean, var) = weight(momentum), (np.full(batches.shape[2], value) for value in start)
+        for x in batches:
+            mean, var = (1 - p) * mean + p * x.mean(0), (1 - p) * var + p * new_var(x)
+        return mean, var
+
+    return answer
+
+
+buffers = Check(
+    exercise="05.2",
+    law="Start from mean 0 and variance 1; after each mini-batch both become (1 - momentum) old + momentum new, the "
+        "new variance with m - 1 in the denominator.",
+    solution=_buffers,
+    cases=lambda rng: [(rng.normal(3, np.arange(1, c + 1), (b, m, c)), momentum)
+                       for b, m, c, momentum in [(5, 3, 4, 0.1), (2, 6, 3, 0.3), (4, 2, 1, 0.05)]],
+    outputs=("running_mean", "running_var"),
+    mistakes=(
+        Mistake("momentum taken for its complement", "PyTorch's momentum weighs the new value, Keras', Flax' and ONNX' "
+                "the old one.", "the table of conventions", _changed_buffers(weight=lambda p: 1 - p)),
+        Mistake("biased running variance", "PyTorch keeps m / (m - 1) times the mini-batch's variance, as section 3.1 "
+                "says.", "the table of conventions", _changed_buffers(new_var=lambda x: x.var(0))),
+        Mistake("running standard deviation stored as variance", "What is averaged is the variance.",
+                "Algorithm 2, line 10", _changed_buffers(new_var=lambda x: x.std(0, ddof=1))),
+        Mistake("running variance never updated", "Both statistics move with every mini-batch.", "section 3.1",
+                _changed_buffers(new_var=lambda x: 1.0)),
+        Mistake("started from variance 0", "PyTorch starts from mean 0 and variance 1.", "the table of conventions",
+                _changed_buffers(start=(0.0, 0.0))),
+        Mistake("only the last mini-batch", "An average remembers the mini-batches before.", "section 3.1",
+                lambda b, p: (b[-1].mean(0), b[-1].var(0, ddof=1))),
+    ),
+)
+
+
+def _fold(w, gamma, beta, mean, var, eps):
+    s = gamma / np.sqrt(var + eps)
+    return w * s, beta - mean * s
+
+
+fold = Check(
+    exercise="05.3",
+    law="With s = gamma / sqrt(var + eps), the columns of w are multiplied by s and the bias is beta - s mean, so that "
+        "u w' + b' is batch norm of u w.",
+    solution=_fold,
+    cases=lambda rng: [(rng.normal(size=(d, c)), rng.normal(size=c), rng.normal(size=c), rng.normal(size=c),
+                        rng.uniform(0.5, 4, c), eps) for d, c, eps in [(5, 3, 1e-5), (2, 6, 0.1), (4, 4, 0.01)]],
+    outputs=("w", "b"),
+    mistakes=(
+        Mistake("rows scaled instead of columns", "Feature k is computed by column k of w.",
+                "section 3.1, the affine map",
+                lambda w, g, b, mu, v, e: (w * np.resize(g / np.sqrt(v + e), len(w))[:, None],
+                                           _fold(w, g, b, mu, v, e)[1])),
+        Mistake("gamma forgotten", "The slope is gamma / sqrt(var + eps).", "Algorithm 2, line 11",
+                lambda w, g, b, mu, v, e: _fold(w, np.ones_like(g), b, mu, v, e)),
+        Mistake("the mean not scaled", "The mean goes through the same slope as x.", "Algorithm 2, line 11",
+                lambda w, g, b, mu, v, e: (_fold(w, g, b, mu, v, e)[0], b - mu)),
+        Mistake("the mean forgotten", "The shift is beta less the scaled mean.", "Algorithm 2, line 11",
+                lambda w, g, b, mu, v, e: (_fold(w, g, b, mu, v, e)[0], b)),
+        Mistake("the sign of the mean", "The mean is subtracted.", "Algorithm 2, line 11",
+                lambda w, g, b, mu, v, e: (_fold(w, g, b, mu, v, e)[0], b + mu * g / np.sqrt(v + e))),
+        Mistake("eps outside the root", "The paper adds eps to the variance and then takes the root.",
+                "Algorithm 2, line 11",
+                lambda w, g, b, mu, v, e: (w * g / (np.sqrt(v) + e), b - mu * g / (np.sqrt(v) + e))),
+        Mistake("division by the variance", "Divide by the root of the variance.", "Algorithm 2, line 11",
+                lambda w, g, b, mu, v, e: (w * g / (v + e), b - mu * g / (v + e))),
+    ),
+)

@@ -1,0 +1,36 @@
+"""The explorer of lesson 05: the weight of the old value against lag and noise of the moving average."""
+
+import ipywidgets as widgets
+import numpy as np
+
+from bncourse.explorers.base import Explorer
+from bncourse.figures.inference import moving_average
+from bncourse.kernels.statistics import MovingAverage
+
+
+def averaged(values: np.ndarray, alpha: float) -> np.ndarray:
+    """The moving average of the values after each step, from 0."""
+    kept, through = MovingAverage(alpha), []
+    for value in values:
+        kept.update(np.array([value]), np.ones(1))
+        through.append(kept.mean[0])
+    return np.array(through)
+
+
+def alpha_explorer(batch_means: np.ndarray, true: np.ndarray) -> Explorer:
+    """Move alpha: a small one follows every mini-batch, a large one remembers networks that are gone."""
+
+    def draw(fig, alpha):
+        average = averaged(batch_means, alpha)
+        ax = moving_average(batch_means, true, average, fig.add_subplot())
+        late = np.abs(average - true)[len(true) // 2:].mean()
+        ax.set_title(f"alpha {alpha:g}, {1 / (1 - alpha):.0f} steps: mean distance {late:.3f} in the second half",
+                     fontsize=12, loc="left")
+
+    return Explorer(
+        draw,
+        alt="Mini-batch means of one unit as points, the mean over many images as a black line, and the moving average "
+            "as a blue line that lags behind it.",
+        alpha=widgets.SelectionSlider(value=0.9, options=[0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999],
+                                      description="alpha"),
+    )

@@ -1,0 +1,77 @@
+"""The pictures of lesson 05: one network tested in several ways, the bias of the variance, moving averages."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, spread
+from bncourse.runs import Run
+
+SHADES = ({"color": "#56B4E9", "linestyle": "--"}, {"color": "#CC79A7", "linestyle": "-."},
+          {"color": "#E69F00", "linestyle": ":"})
+
+
+def ways(accuracies: Mapping[str, Sequence[float]], title: str, ax: Axes | None = None) -> Axes:
+    """A row of points for each way of testing, a point for each seed; accuracies from 0 to 1."""
+    ax = blank(ax, title=title, xlabel="test accuracy")
+    for height, values in enumerate(reversed(accuracies.values())):
+        ax.plot([0, np.median(values)], [height, height], color="#DDDDDD", linewidth=8, zorder=0)
+        ax.plot(values, [height] * len(values), "o", color=WITH["color"], markersize=8, alpha=0.7)
+        ax.annotate(f"{np.mean(values):.0%}", (max(values), height), (12, 0), textcoords="offset points", va="center",
+                    fontsize=11)
+    ax.set_yticks(range(len(accuracies)), list(reversed(accuracies)))
+    ax.set_ylim(-0.5, len(accuracies) - 0.5)
+    ax.set_xlim(0, 1.08)
+    return ax
+
+
+def bias(sizes: Sequence[int], plain: Sequence[float], corrected: Sequence[float], true: float,
+         ax: Axes | None = None) -> Axes:
+    """Mean of the mini-batch variances against m, as they are and times m/(m-1), beside the true variance."""
+    ax = blank(ax, title="m/(m-1) repairs what the mini-batch's own mean takes away",
+               xlabel="examples in the mini-batch, m (log scale)", ylabel="mean variance")
+    ax.axhline(true, color=QUIET, linewidth=1)
+    ax.plot(sizes, corrected, "o", markersize=8, **WITH)
+    ax.plot(sizes, plain, "s", markersize=8, **WITHOUT)
+    label_end(ax, sizes[-1], corrected[-1] + 0.03 * true, "corrected", WITH["color"])
+    label_end(ax, sizes[-1], plain[-1] - 0.05 * true, "as it is", WITHOUT["color"])
+    ax.set_xscale("log")
+    ax.set_xticks(sizes, [str(m) for m in sizes])
+    ax.minorticks_off()
+    ax.set_ylim(0, 1.2 * true)
+    return ax
+
+
+def tracking(recorded: Sequence[Run], ax: Axes | None = None) -> Axes:
+    """Test accuracy through training by Algorithm 2 and by each moving average; a band for the seeds."""
+    ax = blank(ax, title="A slow moving average describes a network that is gone",
+               xlabel="training steps of 60 examples (log scale)", ylabel="test accuracy")
+    steps = np.array(recorded[0].columns["step"])
+    names = [name for name in recorded[0].columns if name != "step"]
+    for name, style in zip(names, (WITH, *SHADES), strict=True):
+        spread(ax, steps, [run.columns[name] for run in recorded], style)
+    ends = sorted((np.median([run.columns[name][-1] for run in recorded]), name) for name in names)
+    styles = dict(zip(names, (WITH, *SHADES), strict=True))
+    height = -np.inf
+    for end, name in ends:
+        height = max(end, height + 0.07)
+        label_end(ax, steps[-1], height, name, styles[name]["color"])
+    ax.set_xscale("log")
+    ax.set_xticks([5, 10, 30, 100, 300], ["5", "10", "30", "100", "300"])
+    ax.minorticks_off()
+    ax.set_ylim(0, 1.1)
+    return ax
+
+
+def moving_average(batch_means: np.ndarray, true: np.ndarray, average: np.ndarray, ax: Axes | None = None) -> Axes:
+    """One unit through training: the mean of each mini-batch, the mean over many images, the moving average."""
+    steps = np.arange(1, len(true) + 1)
+    ax = blank(ax, xlabel="training step", ylabel="mean of one unit's input")
+    ax.plot(steps, batch_means, ".", color=QUIET, alpha=0.4, markersize=4)
+    ax.plot(steps, true, color="black", linewidth=2)
+    ax.plot(steps, average, linewidth=2, **WITH)
+    low, high = min(batch_means.min(), 0), max(batch_means.max(), 0)
+    ax.set_xlim(0, 1.16 * len(true))
+    ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    return ax

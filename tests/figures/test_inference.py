@@ -1,0 +1,32 @@
+"""What the pictures of lesson 05 draw."""
+
+import numpy as np
+import pytest
+
+from bncourse.explorers.inference import averaged
+from bncourse.figures import inference
+
+
+def test_each_way_of_testing_has_a_row_with_a_point_for_each_seed_and_their_mean():
+    ax = inference.ways({"population": [0.8, 0.9], "one class": [0.1, 0.2]}, "title")
+    points = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [list(p.get_xdata()) for p in points] == [[0.1, 0.2], [0.8, 0.9]]
+    assert [t.get_text() for t in ax.texts] == ["15%", "85%"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["one class", "population"]
+
+
+def test_the_true_variance_is_a_line_across():
+    ax = inference.bias([2, 4], [1.0, 1.5], [2.0, 2.0], 2.0)
+    assert list(ax.lines[0].get_ydata()) == [2, 2]
+    assert [line.get_marker() for line in ax.lines[1:]] == ["o", "s"]
+
+
+def test_the_moving_average_starts_from_zero_and_forgets_by_alpha():
+    assert averaged(np.ones(3), 0.5) == pytest.approx([0.5, 0.75, 0.875])
+    assert averaged(np.array([3.0, 1.0]), 0.0) == pytest.approx([3, 1])
+
+
+def test_the_limits_stay_when_alpha_moves(rng):
+    means, true = rng.normal(size=20), np.zeros(20)
+    limits = [inference.moving_average(means, true, averaged(means, a)).get_ylim() for a in (0.0, 0.9)]
+    assert limits[0] == limits[1]
