@@ -46,7 +46,8 @@ class Config:
 
     def recorded_steps(self) -> list[int]:
         """Steps in about constant ratio, the last among them: what happens, happens early."""
-        return sorted(set(np.geomspace(min(5, self.steps), self.steps, self.records).round().astype(int).tolist()))
+        spaced = np.geomspace(self.steps, min(5, self.steps), self.records)
+        return sorted(set(spaced.round().astype(int).tolist()))
 
 
 def run(config: Config) -> runs.Run:
