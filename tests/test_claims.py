@@ -1,9 +1,11 @@
 """The paper's claims that a few lines can hold, one law each; data/paper/claims.toml points here."""
 
+import copy
+
 import numpy as np
 
 from bncourse.experiments import activations, inference
-from bncourse.kernels import mlp
+from bncourse.kernels import layers, mlp
 from bncourse.kernels.normalize import batchnorm_backward, batchnorm_forward, batchnorm_inference
 from bncourse.paper import figure3
 
@@ -50,6 +52,74 @@ def test_c7_the_layer_of_a_batch_is_the_layer_of_each_example(rng):
     x, _ = examples(rng, 12)
     singly = np.concatenate([mlp.forward(network, x[i : i + 1])[0] for i in range(12)])
     assert np.allclose(mlp.forward(network, x)[0], singly, atol=1e-14)
+
+
+def test_c8_large_weights_amplify_a_small_change_and_small_ones_do_not(rng):
+    def growth(std, depth=8):
+        """The change of the last sigmoids' inputs over the change of the first ones', each over its spread."""
+        network = mlp.init((30, *[40] * depth, 10), batchnorm=False, std=std, rng=rng)
+        x = rng.normal(size=(50, 30))
+        before = [trace.y for trace in mlp.forward(network, x)[1].hidden]
+        network[0].w += 1e-3 * std * rng.normal(size=network[0].w.shape)
+        after = [trace.y for trace in mlp.forward(network, x)[1].hidden]
+        changed = [np.linalg.norm(b - a) / np.linalg.norm(a - a.mean(0)) for a, b in zip(before, after, strict=True)]
+        return changed[-1] / changed[0]
+
+    assert growth(4.0) > 10
+    assert 0.5 < growth(0.1) < 1.5
+
+
+def test_c9_the_upper_part_steps_like_a_network_of_its_own(rng):
+    network = mlp.init(SIZES, batchnorm=False, std=0.5, rng=rng)
+    upper = copy.deepcopy(network[1:])
+    for _ in range(20):
+        x, t = examples(rng, 12)
+        _, gradients, tape = mlp.loss_and_gradients(network, x, t)
+        fed, _ = layers.sigmoid_forward(tape.hidden[0].y)
+        mlp.sgd_step(upper, mlp.loss_and_gradients(upper, fed, t)[1], lr=1.0)
+        mlp.sgd_step(network, gradients, lr=1.0)
+    for mine, its in zip(upper, network[1:], strict=True):
+        assert np.allclose(mine.w, its.w, atol=1e-15) and np.allclose(mine.b, its.b, atol=1e-15)
+
+
+def test_c10_the_gradient_through_a_sigmoid_vanishes_like_the_exponential_of_its_input():
+    far = np.array([-20.0, -10.0, 10.0, 20.0])
+    _, y = layers.sigmoid_forward(far)
+    assert np.allclose(layers.sigmoid_backward(np.ones(4), y), np.exp(-np.abs(far)), rtol=1e-4)
+    _, middle = layers.sigmoid_forward(np.zeros(1))
+    assert layers.sigmoid_backward(np.ones(1), middle) == 0.25
+
+
+def test_c11_the_gradient_vanishes_with_depth_and_the_usual_cures_are_cures(rng):
+    def arriving(kind, std, depth=6):
+        """The gradient's size below a stack of layers of 60, over its size above."""
+        forward, backward = kind
+        z, caches = rng.normal(size=(30, 60)), []
+        for _ in range(depth):
+            y, affine = layers.affine_forward(z, std * rng.normal(size=(60, 60)), None)
+            z, cache = forward(y)
+            caches.append((affine, cache))
+        above = dz = rng.normal(size=z.shape)
+        for affine, cache in reversed(caches):
+            dz, _, _ = layers.affine_backward(backward(dz, cache), affine)
+        return np.linalg.norm(dz) / np.linalg.norm(above)
+
+    sigmoid, relu = (layers.sigmoid_forward, layers.sigmoid_backward), (layers.relu_forward, layers.relu_backward)
+    small = 1 / np.sqrt(60)
+    assert arriving(sigmoid, small) < 0.27**6
+    assert arriving(sigmoid, 4 * small) > 50 * arriving(sigmoid, small)
+    assert 0.3 < arriving(relu, np.sqrt(2) * small) < 3
+
+
+def test_c14_c43_percentiles_of_the_sigmoids_inputs_move_and_with_batch_norm_they_move_less():
+    def percentiles(batchnorm):
+        config = activations.Config(batchnorm=batchnorm, steps=80, records=8, lr=2.0, test_images=200,
+                                    population_batches=3)
+        columns = activations.run(config).columns
+        return np.array([columns[name] for name in ("p15", "p50", "p85")])
+
+    plain, normal = (np.abs(np.diff(percentiles(batchnorm))).mean() for batchnorm in (False, True))
+    assert plain > 2 * normal > 0.01
 
 
 def test_c22_a_line_explains_most_of_a_sigmoid_fed_with_a_standard_normal(rng):
