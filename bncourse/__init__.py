@@ -1,17 +1,23 @@
 """bncourse: understand batch normalization, after Ioffe & Szegedy (2015).
 
-    kernels/      NumPy alone: pure functions, gradients by hand
-    nn/           PyTorch: modules that keep state
-    datasets/     digits from a seed (glyphs) or from files (mnist)
-    paper.py      what the paper printed, and the ledger of its claims
-    runs.py       a measurement with its provenance, as small JSON
-    experiments/  the paper's experiments: a frozen configuration and one function each
-    figures/      arrays -> pictures; they never train
-    explorers/    a slider -> a picture
-    checks/       a learner's answer -> a verdict that names the mistake
-    lesson.py     what every notebook calls first and last
-    notebooks.py  refresh and check the stored notebooks
-    bootstrap.py  python3 -m bncourse start | test, from a bare clone
+    kernels/        NumPy alone: pure functions, gradients by hand
+    nn/             PyTorch: modules that keep state
+    datasets/       digits from a seed (glyphs) or from files (mnist)
+    paper.py        what the paper printed, and the ledger of its claims
+    runs.py         a measurement with its provenance, as small JSON
+    machine.py      what a measurement ran on
+    experiments/    the paper's experiments: a frozen configuration and one function each
+    figures/        arrays -> pictures; they never train
+    explorers/      a slider -> a picture
+    checks/         a learner's answer -> a verdict that names the mistake
+    lesson.py       what every notebook calls first and last
+    notebooks.py    refresh and check the stored notebooks
+    readme.py       the README's map and picture, made from the ledger and a lesson
+    cli.py          python3 -m bncourse ..., the command line
+    bootstrap.py    start and test, from a bare clone
+    environment.py  the environment that they make
+    installing.py   pip, for someone who is waiting
+    paths.py        where the course keeps things
 
 Importing this package imports nothing else.
 """

@@ -109,8 +109,11 @@ def list_runs(options: argparse.Namespace) -> int:
 
 
 def care_for_notebooks(options: argparse.Namespace) -> int:
-    """Executes the notebooks and writes them, or says what is wrong with them as stored (then status 1)."""
-    from bncourse import notebooks
+    """Executes the notebooks and writes them, or says what is wrong with them as stored (then status 1).
+
+    The README's map and picture come from the ledger and a notebook, and go with them.
+    """
+    from bncourse import notebooks, readme
 
     paths = options.paths or sorted((ROOT / "notebooks").glob("*.ipynb"))
     if options.what == "refresh":
@@ -118,7 +121,8 @@ def care_for_notebooks(options: argparse.Namespace) -> int:
             began = time.monotonic()
             notebooks.refresh(path)
             print(f"{time.monotonic() - began:5.0f} s  {path.name}", flush=True)
+        readme.refresh()
         return 0
-    complaints = [f"{path.name}: {complaint}" for path in paths for complaint in notebooks.check(path)]
+    complaints = [f"{path.name}: {complaint}" for path in paths for complaint in notebooks.check(path)] + readme.stale()
     print("\n".join(complaints) or f"{len(paths)} notebooks are as their code made them")
     return 1 if complaints else 0

@@ -173,7 +173,7 @@ def claims_of(notebook: str, path: Path = PAPER / "claims.toml") -> list[Claim]:
 
 
 def section_map(path: Path = PAPER / "claims.toml") -> str:
-    """Markdown: for each section of the paper, what is shown of it now: claims, notebooks, functions, tests."""
+    """Markdown: for each section of the paper, what is shown of it now: claims, notebooks, functions, test files."""
     lines = ["| section | claims | notebook | function | test |", "|---|---|---|---|---|"]
     shown = [claim for claim in claims(path).values() if claim.shown]
     for section in dict.fromkeys(claim.section for claim in shown):
@@ -182,9 +182,10 @@ def section_map(path: Path = PAPER / "claims.toml") -> str:
         lines.append("| " + " | ".join([
             section,
             ", ".join(claim.id for claim in here),
-            ", ".join(dict.fromkeys(f"{place.notebook}, {place.section}" for place in places)),
-            ", ".join(dict.fromkeys(f"`{function}`" for claim in here for function in claim.function)),
-            ", ".join(dict.fromkeys(f"`{place.test}`" for place in places)),
+            ", ".join(sorted({place.notebook for place in places})),
+            ", ".join(dict.fromkeys(f"`{function.removeprefix('bncourse.')}`" for claim in here
+                                    for function in claim.function)),
+            ", ".join(dict.fromkeys(f"`{place.test.split('::')[0]}`" for place in places)),
         ]) + " |")
     return "\n".join(lines)
 

@@ -34,12 +34,12 @@ HOUSE = {
     "lesson":      (4, "checks datasets paper paths runs",           "numpy IPython threadpoolctl"),
     "notebooks":   (5, "paths",                                      "nbformat nbclient jupyter_client traitlets zmq"),
     "readme":      (5, "paths paper",                                ""),
-    "cli":         (5, "paths datasets runs notebooks",              ""),
+    "cli":         (5, "paths datasets runs notebooks readme",       ""),
     "bootstrap":   (6, "installing environment cli",                 ""),
     "__main__":    (6, "bootstrap",                                  ""),
     "__init__":    (6, "",                                           ""),
 }
-LAZY = {"cli": {"datasets", "runs", "notebooks"}, "bootstrap": {"cli"}}  # imported inside the functions that use them
+LAZY = {"cli": {"datasets", "runs", "notebooks", "readme"}, "bootstrap": {"cli"}}  # imported inside the functions that use them
 
 FILES = sorted((ROOT / "bncourse").rglob("*.py"))
 NAMES = [path.relative_to(ROOT).as_posix() for path in FILES]

@@ -243,4 +243,4 @@ def test_the_map_tells_section_claims_notebook_function_and_test_of_what_is_show
     path = tmp_path / "claims.toml"
     path.write_text("".join(f"[{id}]\n{GOOD if id in ('C1', 'C3') else unshown}\n" for id in paper.IDS))
     assert paper.section_map(path).splitlines()[2:] == [
-        "| 3 | C1, C3 | 03, Algorithm 1 | `bncourse.paper.claims` | `tests/test_paper.py::test_it` |"]
+        "| 3 | C1, C3 | 03 | `paper.claims` | `tests/test_paper.py` |"]
