@@ -126,17 +126,22 @@ def _eigenvectors(cov: Array, m: int) -> tuple[Array, Array]:
 
 
 def _inverse_cholesky(cov: Array, m: int) -> Array:
-    """`L^(-1)`, lower triangular; a pivot is a feature's variance given the features before it."""
+    """`L^(-1)`, lower triangular.
+
+    Its row j takes x_j's standard deviation, and those of the features before, down to a variance of 1: when so
+    much cancels that rounding is all that is left, Cov is singular.
+    """
     try:
-        factor = np.linalg.cholesky(cov)
+        a = np.tril(np.linalg.inv(np.linalg.cholesky(cov)))
     except np.linalg.LinAlgError:
         raise _singular(m, len(cov)) from None
-    if np.any(np.square(np.diag(factor)) <= _rounding(np.diag(cov), len(cov))):
+    before = np.square(np.abs(a) @ np.sqrt(np.diag(cov)))
+    if _rounding(before.max(), len(cov)) >= 1:
         raise _singular(m, len(cov))
-    return np.tril(np.linalg.inv(factor))
+    return a
 
 
-def _rounding(variance: Array | np.floating, d: int) -> Array | np.floating:
+def _rounding(variance: np.floating, d: int) -> np.floating:
     """How far a factorisation of d features may move a number of this size by rounding alone."""
     return d * np.finfo(variance.dtype).eps * variance
 
@@ -157,5 +162,5 @@ def _check(x: Array, method: str, eps: float | int) -> None:
         raise ValueError(f"method is {method!r}; expected one of {', '.join(map(repr, _SHARED))}")
     if not eps >= 0:
         raise ValueError(f"eps is {eps}; expected zero or a positive number")
-    if len(x) == 0 or (eps == 0 and len(x) <= x.shape[1]):
+    if len(x) == 0:
         raise _singular(*x.shape)

@@ -200,6 +200,15 @@ def test_too_few_examples_are_refused_with_both_numbers(rng, method, m):
 
 
 @every_method
+def test_a_singular_covariance_is_refused_however_its_features_are_correlated_and_scaled(rng, method):
+    for _ in range(200):
+        m, d = rng.integers(2, 30), 29
+        x = rng.normal(size=(m, d)) @ rng.normal(size=(d, d)) * 10 ** rng.uniform(-1, 1, d)
+        with pytest.raises(SingularCovariance):
+            whiten_forward(x, method)
+
+
+@every_method
 def test_as_many_examples_as_the_features_and_one_more_suffice(rng, method):
     y, _ = whiten_forward(rng.normal(size=(D + 1, D)), method)
     assert y.T @ y / (D + 1) == pytest.approx(np.eye(D), abs=1e-8)
@@ -207,7 +216,7 @@ def test_as_many_examples_as_the_features_and_one_more_suffice(rng, method):
 
 @every_method
 def test_dependent_and_constant_features_are_refused(x, method):
-    for column in (x[:, 1] + 2 * x[:, 3], np.full(M, 3.3)):
+    for column in (x[:, 1] + 2 * x[:, 3], np.full(M, 3.3), np.zeros(M)):
         dependent = np.column_stack([x, column])
         with pytest.raises(SingularCovariance, match="some feature is constant or depends on the others"):
             whiten_forward(dependent, method)
@@ -267,6 +276,8 @@ def test_strides_do_not_matter(x, rng, method):
 def test_wrong_arguments_are_refused_by_name(x):
     with pytest.raises(ValueError, match="method is 'svd'; expected one of 'zca', 'pca', 'cholesky'"):
         whiten_forward(x, "svd")
+    with pytest.raises(SingularCovariance, match="m = 0 examples of d = 5 features"):
+        whiten_forward(x[:0], eps=0.1)
     with pytest.raises(ValueError, match="eps is -1; expected zero or a positive number"):
         whiten_forward(x, eps=-1)
     _, cache = whiten_forward(x)
