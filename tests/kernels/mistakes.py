@@ -46,7 +46,7 @@ class _(Plain):
         return x
 
 
-@mistake("one long float32 sum", laws_of_arrays.a_million_values_keep_six_digits)
+@mistake("one long float32 sum", laws_of_arrays.long_sums_keep_six_digits)
 class _(Plain):
     def widen(self, x):
         return x

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from bncourse.kernels import normalize
 from bncourse.kernels.gradcheck import check_coordinates
-from tests.kernels.book import EPS, SHAPES, Implementation, assert_close, batch
+from tests.kernels.book import EPS, SHAPES, Implementation, assert_close, batch, by_the_book
 from tests.kernels.laws import LAWS as MATHEMATICS
 from tests.kernels.laws_of_arrays import LAWS as ARRAYS
 
@@ -100,10 +100,25 @@ def test_statistics_of_half_precision_are_single(rng):
 
 
 def test_a_variance_is_never_negative():
-    x = np.full((60, 1), 1.7e9, np.float32)
-    assert normalize.batch_statistics(x)[1][0] >= 0
-    y, _ = normalize.batchnorm_forward(x, np.ones(1), np.full(1, 2.0))
+    """Constant features as large as a time in seconds: rounding alone would take some variances below zero."""
+    constants = np.geomspace(1e6, 1e10, 500, dtype=np.float32)
+    x = np.tile(constants, (60, 1))
+    assert (normalize.batch_statistics(x)[1] >= 0).all()
+    y, _ = normalize.batchnorm_forward(x, np.ones(500), np.full(500, 2.0))
     assert np.isfinite(y).all()
+
+
+def test_the_variance_is_right_where_the_first_mean_is_not(rng):
+    x = (1e5 + rng.normal(size=(900, 20))).astype(np.float32)
+    wide = x.astype(np.float64)
+    mean, var = normalize.batch_statistics(x)
+    assert_close(var, wide.var(0), 1e-5)
+    assert_close(mean, wide.mean(0), 1e-7)
+    assert_close(
+        normalize.batchnorm_forward(x, np.ones(20), np.zeros(20))[0],
+        by_the_book(wide, np.ones(20), np.zeros(20), 1e-5),
+        1e-5,
+    )
 
 
 def test_a_mean_in_double_precision_serves_single_precision_inputs(rng):

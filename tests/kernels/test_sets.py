@@ -15,19 +15,18 @@ def test_long_sums_count_every_row_once(length, rng):
 
 
 def test_rows_in_place_shrinks_the_buffer_and_restores_it():
-    before = np.getbufsize()
+    assert np.getbufsize() == sets.NUMPY_BUFFER
     with sets.rows_in_place(np.zeros(10_000)):
         assert np.getbufsize() == sets.SHORT_BUFFER
-    assert np.getbufsize() == before
+    assert np.getbufsize() == sets.NUMPY_BUFFER
     with sets.rows_in_place(np.zeros(10)):
-        assert np.getbufsize() == before
+        assert np.getbufsize() == sets.NUMPY_BUFFER
 
 
 def test_rows_in_place_restores_the_buffer_after_an_error():
-    before = np.getbufsize()
     with pytest.raises(KeyError), sets.rows_in_place(np.zeros(10_000)):
         raise KeyError
-    assert np.getbufsize() == before
+    assert np.getbufsize() == sets.NUMPY_BUFFER
 
 
 @pytest.mark.parametrize("shape", [(10_000, 2), (7, 300, 400), (3, 2, 200_000), (0, 5, 4)], ids=str)
