@@ -1,61 +1,21 @@
-"""Notebooks stay what their code produced: each way in which one can rot is planted once, and has to be found.
+"""Notebooks are written in one form, and what is not in it is found without running.
 
 At the end every notebook of the course runs once more on real MNIST, where it is at hand: there the asserts count,
 and the outputs are not compared.
 """
 
-import base64
-import io
 import os
-import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
 
 import nbformat
-import numpy as np
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from PIL import Image
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from bncourse import notebooks
 from bncourse.notebooks import NotebookError, canonical, check, refresh, run
 from bncourse.paths import ROOT
-from tests.plugins.notebooks import different_pictures
-
-IMPORTS = "import ipywidgets\nimport matplotlib.pyplot as plt\n\nfrom bncourse.explorers import Explorer, Progress"
-NUMBER = """progress = Progress('counting')
-progress(3, 3)
-print('The answer, with NumPy 1.2.3:', flush=True)
-print(40 + 2)"""
-PICTURE = "fig, ax = plt.subplots(figsize=(2, 2))\n_ = ax.plot([0, 1], [0, 1])\nplt.show()"
-EXPLORER = """def line(fig, a, style):
-    fig.add_subplot().plot([0, 1], [0, a], style)
-
-Explorer(line, alt="A line", a=ipywidgets.FloatSlider(1), style=ipywidgets.Dropdown(options=["-", ":"]))"""
-
-
-def notebook():
-    """A small notebook of the course: imports, a number, a picture, an explorer; not run."""
-    return new_notebook(cells=[
-        new_markdown_cell("# Small", id="title"),
-        new_code_cell(IMPORTS, id="imports"),
-        new_code_cell(NUMBER, id="number", metadata={"slideshow": {"slide_type": "slide"}, "collapsed": False}),
-        new_code_cell(PICTURE, id="picture", metadata={"alt": "A rising line"}),
-        new_code_cell(EXPLORER, id="explorer"),
-    ])
-
-
-def cell(node, id):
-    return next(cell for cell in node.cells if cell.id == id)
-
-
-@pytest.fixture(scope="module")
-def refreshed(tmp_path_factory):
-    path = tmp_path_factory.mktemp("refreshed") / "small.ipynb"
-    nbformat.write(notebook(), path)
-    refresh(path)
-    return path
+from tests.small import cell, notebook
 
 
 @pytest.fixture
@@ -210,95 +170,6 @@ def test_a_solution_may_be_long(stored, tmp_path):
     path = tmp_path / "solution.ipynb"
     nbformat.write(canonical(stored), path)
     assert check(path) == []
-
-
-# what only running finds
-
-
-def upside_down(png):
-    """The same picture, turned over."""
-    file = io.BytesIO()
-    Image.open(io.BytesIO(base64.b64decode(png))).transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
-
-
-@pytest.fixture(scope="module")
-def strict(refreshed, tmp_path_factory):
-    """What strict nbval says of a fresh notebook and of spoilt ones: (notebook, item) -> failure, or None."""
-    folder = tmp_path_factory.mktemp("strict")
-    node = nbformat.read(refreshed, as_version=4)
-    fresh = canonical(node)
-    fresh_number = cell(fresh, "number").outputs[1]
-    fresh_number.text = fresh_number.text.replace("NumPy 1.2.3", "NumPy 3.2.1rc1")
-    nbformat.write(fresh, folder / "fresh.ipynb")
-    changed = canonical(node)
-    cell(changed, "number").outputs[1].text = "The answer, with NumPy 1.2.3:\n43\n"
-    data = cell(changed, "picture").outputs[0].data
-    data["image/png"] = upside_down(data["image/png"])
-    cell(changed, "explorer").source = EXPLORER.replace("[0, a]", "[0, 1]")
-    nbformat.write(canonical(changed), folder / "changed.ipynb")
-    stale = canonical(node)
-    cell(stale, "number").source += "  # edited"
-    nbformat.write(stale, folder / "stale.ipynb")
-    return strict_nbval(folder, "fresh.ipynb", "changed.ipynb", "stale.ipynb::stored form")
-
-
-def strict_nbval(folder, *what):
-    report = folder / "report.xml"
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.plugins.notebooks", "-p", "no:cacheprovider", "--color=no",
-         "-c", ROOT / "pyproject.toml", "--rootdir", folder, f"--junitxml={report}",
-         "--nbval", "--nbval-current-env", *what],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120)
-    cases = ElementTree.parse(report).iter("testcase")
-    found = {(case.get("classname"), case.get("name")): case.findtext("failure") for case in cases}
-    return found, done.stdout
-
-
-def failure(strict, notebook, item):
-    return next(text for (file, name), text in strict[0].items() if notebook in file and item in name)
-
-
-def test_a_fresh_notebook_passes_strict_nbval_with_other_versions_too(strict):
-    failures = [text for (file, _), text in strict[0].items() if "fresh" in file]
-    assert failures == [None] * 6
-
-
-def test_a_changed_number_fails_strict_nbval(strict):
-    assert "mismatch 'stdout'" in failure(strict, "changed", "number")
-
-
-def test_a_changed_picture_fails_strict_nbval(strict):
-    assert "picture 1 differs from the stored one by" in failure(strict, "changed", "picture")
-
-
-def test_a_dead_slider_fails_strict_nbval(strict):
-    assert failure(strict, "changed", "explorers") == (
-        "changed.ipynb: the control a of Explorer(a=1.0, style='-') does not change the picture")
-
-
-def test_a_stale_cell_fails_strict_nbval_with_the_reason(strict):
-    assert "edited after its outputs were made" in failure(strict, "stale", "stored form")
-
-
-def test_the_summary_ends_with_the_seconds_of_each_notebook(strict):
-    table = strict[1].rpartition("seconds per notebook")[2]
-    names = [line.split()[0] for line in table.splitlines()[1:5]]
-    assert names == ["changed.ipynb", "fresh.ipynb", "stale.ipynb", "total"]
-
-
-def test_equal_pictures_may_differ_by_half_a_grey_level(rng):
-    old = rng.integers(0, 250, size=(20, 30, 4)).astype(float)
-    assert list(different_pictures([old + 0.4], [old])) == []
-    assert list(different_pictures([old + 0.6], [old])) == [
-        "picture 1 differs from the stored one by 0.60 of 255 on the mean; expected at most 0.5"]
-
-
-def test_pictures_of_another_number_or_size_are_different():
-    small, large = np.zeros((20, 30, 4)), np.zeros((20, 40, 4))
-    assert list(different_pictures([], [small])) == ["0 pictures were drawn, but 1 are stored"]
-    assert list(different_pictures([large], [small])) == [
-        "picture 1 has 40 x 20 pixels, but the stored one has 30 x 20"]
 
 
 # the course on real data
