@@ -91,7 +91,7 @@ def _shared_pca(g: Array, eigen: tuple[Array, Array]) -> Array:
     """`w_ij = lam_j / (lam_j - lam_i)`: eigenvectors turn fast where eigenvalues are close."""
     lam, _ = eigen
     gaps = lam[:-1] - lam[1:]
-    if gaps.size and gaps.min() <= _rounding(lam[0], len(lam)):
+    if gaps.size and gaps.min() <= 8 * np.finfo(lam.dtype).eps * lam[0]:
         k = int(gaps.argmin())
         raise EqualEigenvalues(
             f"eigenvalues {k} and {k + 1} of the covariance are both {lam[k]:.6g}, so PCA whitening has no "

@@ -177,6 +177,15 @@ def test_equal_eigenvalues_leave_pca_without_a_gradient(rng):
         whiten_backward(rng.normal(size=x.shape), cache)
 
 
+def test_many_float32_eigenvalues_are_close_and_still_told_apart(rng):
+    x = rng.normal(size=(600, 200)).astype(np.float32)
+    dy = rng.normal(size=x.shape).astype(np.float32)
+    _, cache = whiten_forward(x, "pca")
+    _, exact = whiten_forward(x.astype(np.float64), "pca")
+    error = whiten_backward(dy, cache) - whiten_backward(dy.astype(np.float64), exact)
+    assert np.linalg.norm(error) < 0.1 * np.linalg.norm(whiten_backward(dy, cache))
+
+
 def test_as_eigenvalues_approach_pcas_gradient_grows_like_one_over_their_distance_and_zcas_stays(rng):
     base, dy = isotropic(rng, M, 2), rng.normal(size=(M, 2))
 
