@@ -162,7 +162,7 @@ repair = Check(
         Mistake("only the mean moved", "Light that is multiplied changes the spread too.", "section 4",
                 lambda x_new, mean, var, eps: x_new - x_new.mean(0) + mean),
         Mistake("standardised and left there", "The network was trained on pictures with the old mean and spread; "
-                "give them back.", "the exercise's last sentence",
+                "give them back.", "the exercise's first sentence",
                 lambda x_new, mean, var, eps: _scaled(x_new, x_new.mean(0), x_new.var(0), eps)),
         Mistake("multiplied by the variance", "What was divided by is a standard deviation; so is what multiplies.",
                 "section 1, standardise", lambda x_new, mean, var, eps:

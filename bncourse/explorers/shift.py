@@ -12,7 +12,7 @@ from bncourse.figures.style import WITH, WITHOUT
 from bncourse.kernels import mlp
 from bncourse.kernels.normalize import batch_statistics, batchnorm_inference
 
-SHOWN = 8
+SHOWN = 6
 
 
 def shift_explorer(network: mlp.Network, statistics: tuple, pictures: np.ndarray, labels: np.ndarray,
@@ -39,8 +39,8 @@ def shift_explorer(network: mlp.Network, statistics: tuple, pictures: np.ndarray
                      fontsize=12, loc="left")
 
     return Explorer(
-        draw, figsize=(6.4, 2.6),
-        alt="Eight test digits under changed light, and below each what the network reads with the training pictures' "
+        draw, figsize=(6.4, 2.4),
+        alt="Six test digits under changed light, and below each what the network reads with the training pictures' "
             "statistics and with the test pictures' own; wrong readings are struck through.",
         contrast=widgets.FloatSlider(0.5, min=-1, max=1.5, step=0.1, description="contrast"),
         light=widgets.FloatSlider(0.5, min=-0.5, max=1, step=0.1, description="light"),

@@ -63,7 +63,7 @@ def conditions(pictures: dict[str, np.ndarray], training: np.ndarray, own: np.nd
                     color=style["color"], fontsize=11, va="center", ha="right")
     for height, picture in zip(down, pictures.values(), strict=True):
         small = ax.inset_axes((-0.11, height - 0.42, 0.09, 0.84), transform=ax.get_yaxis_transform())
-        small.imshow(picture, cmap="gray", vmin=0, vmax=1)
+        small.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         small.set_axis_off()
     ax.set_yticks(down, list(pictures))
     ax.tick_params(axis="y", length=0, pad=46)
@@ -81,8 +81,8 @@ def guesses(pictures: np.ndarray, labels: np.ndarray, rows: dict[str, tuple[np.n
     """
     ax = blank(ax)
     n, high, wide = pictures.shape
-    ax.imshow(pictures.transpose(1, 0, 2).reshape(high, n * wide), cmap="gray", vmin=0, vmax=1, aspect="equal",
-              extent=(0, n, 0, 1))
+    ax.imshow(pictures.transpose(1, 0, 2).reshape(high, n * wide), cmap="gray", vmin=0, vmax=1,
+              extent=(0, n, 0, 1), interpolation="nearest")
     for depth, (name, (digits, style)) in enumerate(rows.items()):
         y = -0.45 - 0.7 * depth
         ax.text(-0.15, y, name, color=style["color"], fontsize=11, ha="right", va="center")
@@ -143,7 +143,7 @@ def streams(steps: np.ndarray, plain: np.ndarray, normalized: np.ndarray) -> Axe
     plain and normalized are `(seeds, records, layers, 3)`: left without batch norm, right with it, a ribbon for
     each seed. Returns the left axes.
     """
-    figure = tall(4.8)
+    figure = tall(4.4)
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     stream(steps, plain, WITHOUT, left)
     stream(steps, normalized, WITH, right)
