@@ -107,6 +107,7 @@ def free_port(asked: int | None = None) -> int:
 
 
 def is_free(port: int) -> bool:
+    """Whether a server of this machine's own could listen at the port."""
     with socket.socket() as probe:
         if os.name != "nt":  # where this option would allow a port in use
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -124,5 +124,5 @@ def care_for_notebooks(options: argparse.Namespace) -> int:
         readme.refresh()
         return 0
     complaints = [f"{path.name}: {complaint}" for path in paths for complaint in notebooks.check(path)] + readme.stale()
-    print("\n".join(complaints) or f"{len(paths)} notebooks are as their code made them")
+    print("\n".join(complaints) or f"{len(paths)} notebook(s) are as their code made them")
     return 1 if complaints else 0

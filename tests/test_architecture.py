@@ -39,7 +39,8 @@ HOUSE = {
     "__main__":    (6, "bootstrap",                                  ""),
     "__init__":    (6, "",                                           ""),
 }
-LAZY = {"cli": {"datasets", "runs", "notebooks", "readme"}, "bootstrap": {"cli"}}  # imported inside the functions that use them
+# Imported inside the functions that use them.
+LAZY = {"cli": {"datasets", "runs", "notebooks", "readme"}, "bootstrap": {"cli"}}
 
 FILES = sorted((ROOT / "bncourse").rglob("*.py"))
 NAMES = [path.relative_to(ROOT).as_posix() for path in FILES]

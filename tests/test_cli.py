@@ -2,7 +2,7 @@
 
 import pytest
 
-from bncourse import cli, datasets, notebooks, runs
+from bncourse import cli, datasets, notebooks, readme, runs
 from bncourse.datasets import files, mnist
 from bncourse.paths import ROOT
 
@@ -78,22 +78,27 @@ def test_no_runs_is_said(capsys, monkeypatch, tmp_path):
     assert "No runs are recorded" in capsys.readouterr().out
 
 
-def test_notebooks_are_all_of_the_course_unless_named(monkeypatch, capsys):
+def test_notebooks_are_all_of_the_course_unless_named_and_then_the_readme(monkeypatch):
     refreshed = []
     monkeypatch.setattr(notebooks, "refresh", refreshed.append)
+    monkeypatch.setattr(readme, "refresh", lambda: refreshed.append("the README"))
     assert run("notebooks", "refresh") == 0
-    assert refreshed == sorted((ROOT / "notebooks").glob("*.ipynb"))
+    assert refreshed == [*sorted((ROOT / "notebooks").glob("*.ipynb")), "the README"]
     refreshed.clear()
     assert run("notebooks", "refresh", "a.ipynb", "b.ipynb") == 0
-    assert [path.name for path in refreshed] == ["a.ipynb", "b.ipynb"]
+    assert list(map(str, refreshed)) == ["a.ipynb", "b.ipynb", "the README"]
 
 
-@pytest.mark.parametrize("complaints, status", [([], 0), (["cell 3 was not run"], 1)])
-def test_what_is_wrong_with_a_notebook_is_told_and_status_1(monkeypatch, capsys, complaints, status):
-    monkeypatch.setattr(notebooks, "check", lambda path: complaints)
+@pytest.mark.parametrize("notebook, map_, status, told", [
+    ([], [], 0, "1 notebook(s) are as their code made them\n"),
+    (["cell 3 was not run"], [], 1, "a.ipynb: cell 3 was not run\n"),
+    ([], ["the map is stale"], 1, "the map is stale\n"),
+])
+def test_what_is_stale_is_told_and_status_1(monkeypatch, capsys, notebook, map_, status, told):
+    monkeypatch.setattr(notebooks, "check", lambda path: notebook)
+    monkeypatch.setattr(readme, "stale", lambda: map_)
     assert run("notebooks", "check", "a.ipynb") == status
-    told = capsys.readouterr().out
-    assert told == ("a.ipynb: cell 3 was not run\n" if complaints else "1 notebooks are as their code made them\n")
+    assert capsys.readouterr().out == told
 
 
 @pytest.mark.parametrize("error", [notebooks.NotebookError("cell 3 failed"), FileNotFoundError("no a.ipynb")])
