@@ -166,7 +166,7 @@ class BatchNorm(nn.Module):
             mean, var = self.running_mean, self.running_var
             return normalize_with(input, mean, var, self.weight, self.bias, self.eps)
         y, mean, rest, var = Normalize.apply(input, self.weight, self.bias, self.eps)
-        if self.training and self.track_running_stats and self.running_mean is not None:
+        if self.track_running_stats and self.running_mean is not None:
             self._track(mean + rest, var, values_per_channel(input))
         return y
 

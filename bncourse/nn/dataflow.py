@@ -21,6 +21,9 @@ TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 LINEAR = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
 
 
+ABOUT = {"shape", "size", "dim", "ndim", "dtype", "device"}  # questions about a tensor, not about its values
+
+
 class Untraceable(ValueError):
     """The forward pass of a model cannot be traced; an example would help."""
 
@@ -73,6 +76,8 @@ def trace(model: nn.Module) -> Flow:
     for node in graph.nodes:
         name = describe(node, modules)
         for source in node.all_input_nodes:
+            if asks_about(node):
+                continue
             if source.op == "get_attr":
                 flow.reads[source.target.rpartition(".")[0]].add(name)
             else:
@@ -83,6 +88,13 @@ def trace(model: nn.Module) -> Flow:
                 describe(node.all_input_nodes[0], modules) if node.all_input_nodes else "nothing"
             )
     return flow
+
+
+def asks_about(node: fx.Node) -> bool:
+    """Whether this is `x.shape`, `x.size()` or the like, which the values of x do not change."""
+    return (node.target == getattr and node.args[1] in ABOUT) or (
+        node.op == "call_method" and node.target in ABOUT
+    )
 
 
 def describe(node: fx.Node, modules: dict[str, nn.Module]) -> str:

@@ -68,21 +68,22 @@ def fold_batchnorm(model: nn.Module, example: Tensor | tuple | None = None) -> n
     and watched, which always works; the copy is then right for inputs that take the same path.
     """
     folded = copy.deepcopy(model).eval()
+    folded.fold_report = report = FoldReport()
+    modules = dict(folded.named_modules())
+    norms = {name: module for name, module in modules.items() if isinstance(module, BATCHNORMS)}
+    if not norms:
+        return folded
     scratch = copy.deepcopy(folded)
     flow = trace(scratch) if example is None else watch(scratch, example)
-    modules = dict(folded.named_modules())
-    report = FoldReport()
-    for name, norm in modules.items():
-        if isinstance(norm, BATCHNORMS):
-            reason = next(objections(name, modules, flow), None)
-            if reason is None:
-                layer = report.folded[name] = flow.source[name]
-                absorb(modules[layer], norm)
-                known = name in flow.dims or isinstance(norm, SPATIAL)
-                retire(norm, layer, None if known else modules[layer].weight.dim())
-            else:
-                report.left[name] = reason
-    folded.fold_report = report
+    for name, norm in norms.items():
+        reason = next(objections(name, modules, flow), None)
+        if reason is not None:
+            report.left[name] = reason
+            continue
+        layer = report.folded[name] = flow.source[name]
+        absorb(modules[layer], norm)
+        known = name in flow.dims or isinstance(norm, SPATIAL)
+        retire(norm, layer, None if known else modules[layer].weight.dim())
     return folded
 
 

@@ -112,6 +112,31 @@ def test_a_model_that_cannot_be_traced_says_so_and_folds_with_an_example(randn):
     assert_close(folded(x), model(x), 1e-12)
 
 
+class Curious(nn.Module):
+    """Asks for the shape of what the convolution made, and does not let it decide."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        h = self.conv(x)
+        return self.bn(h).reshape(h.shape[0], h.size(1) * h.shape[2], -1).to(h.dtype)
+
+
+@both_ways
+def test_asking_for_a_shape_is_not_using_the_values(shown, randn):
+    assert_folds_all(made(Curious()), randn(2, 4, 3, 3), shown)
+
+
+def test_a_model_without_batch_norm_needs_no_tracing(randn):
+    class Untouched(nn.Module):
+        def forward(self, x):
+            return x if x.sum() > 0 else -x
+
+    assert fold_batchnorm(Untouched())(randn(3)).sum() > 0
+
+
 class Listed(nn.Module):
     """The layers are also in a plain list, and it is the list that forward goes through."""
 
@@ -178,10 +203,20 @@ def test_a_folded_network_can_be_copied_pickled_and_folded_again(build, randn):
     assert "Folded(into " in repr(folded)
 
 
+class Watched(nn.Identity):
+    """Remembers whether gradients were on."""
+
+    graph = False
+
+    def forward(self, x):
+        type(self).graph |= torch.is_grad_enabled()
+        return x
+
+
 def test_an_example_leaves_no_trace_on_the_model_or_its_fold(randn):
-    model, x = made(nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4))), randn(2, 4, 3, 3)
+    model, x = made(nn.Sequential(Watched(), nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4))), randn(2, 4, 3, 3)
     for module in (*fold_batchnorm(model, x).modules(), *model.modules()):
         assert not module._forward_hooks
         assert not module._forward_pre_hooks
-    assert x.grad is None
     assert torch.is_grad_enabled()
+    assert not Watched.graph

@@ -148,6 +148,8 @@ def test_errors_say_what_was_given_and_what_was_expected(cls, randn):
         ValueError, match=r"more than 1 value per channel when training, got input size \(1, 3"
     ):
         cls(3)(lonely(x))
+    with pytest.raises(RuntimeError, match="x has 3 channels"):
+        cls(1, affine=False).eval()(x)
     with pytest.raises(ValueError, match="eps must be non-negative, but got -2"):
         cls(3, eps=-2).eval()(x)
 
@@ -188,8 +190,33 @@ def test_names_shapes_types_and_print_are_the_same(cls, settings):
 
 
 @every_class
+def test_a_new_module_starts_where_torchs_does(cls):
+    assert torch.full((3,), 7.0).sum() == 21  # in memory that the next tensor may be given
+    assert_close(cls(3).state_dict(), NAMESAKE[cls](3).state_dict(), 0)
+
+
+@every_class
+def test_tracking_can_be_switched_off_and_the_statistics_stay(cls, randn):
+    ours, theirs = pair(cls, 3, dtype=torch.float64)
+    for mode in (True, False):
+        for module in (ours, theirs):
+            module.track_running_stats = False
+        assert_same_step(ours.train(mode), theirs.train(mode), randn(*X[cls]))
+
+
+@every_class
+def test_statistics_can_be_taken_away(cls, randn):
+    ours, theirs = pair(cls, 3, dtype=torch.float64)
+    for module in (ours, theirs):
+        module.running_mean = module.running_var = module.num_batches_tracked = None
+    for mode in (True, False):
+        assert_same_step(ours.train(mode), theirs.train(mode), randn(*X[cls]))
+
+
+@every_class
 def test_state_dicts_go_both_ways(cls, randn):
     ours, theirs = randomize(cls(3))[0], NAMESAKE[cls](3)
+    assert ours.state_dict()._metadata == theirs.state_dict()._metadata
     theirs.load_state_dict(ours.state_dict())
     theirs(randn(*X[cls], dtype=torch.float32))
     ours.load_state_dict(theirs.state_dict())
