@@ -48,7 +48,7 @@ def conditions(pictures: dict[str, np.ndarray], training: np.ndarray, own: np.nd
 
     A line marks the accuracy at home, on pictures like those of the training.
     """
-    ax = blank(ax or tall(4.6).add_subplot(), title="Own statistics undo a change of light, not of pen or place",
+    ax = blank(ax or tall(4.3).add_subplot(), title="Own statistics undo a change of light, not of pen or place",
                xlabel="accuracy on the test pictures")
     down = np.arange(len(pictures))[::-1]
     ax.axvline(home, color=QUIET, linewidth=1)
@@ -143,7 +143,7 @@ def streams(steps: np.ndarray, plain: np.ndarray, normalized: np.ndarray) -> Axe
     plain and normalized are `(seeds, records, layers, 3)`: left without batch norm, right with it, a ribbon for
     each seed. Returns the left axes.
     """
-    figure = tall(4.4)
+    figure = tall(4.2)
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     stream(steps, plain, WITHOUT, left)
     stream(steps, normalized, WITH, right)
