@@ -9,7 +9,7 @@ core does not count, and the methods take turns within each round, so that a slo
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -105,11 +105,13 @@ def a_call(call: Callable[[], object]) -> float:
     return taken / calls
 
 
-def totals(run: runs.Run) -> tuple[Array, dict[str, Float[Array, "rounds D"]]]:
-    """The numbers of features, and for each method its seconds forward and backward together, round by round."""
+def totals(
+    run: runs.Run, directions: Sequence[str] = ("forward", "backward")
+) -> tuple[Array, dict[str, Float[Array, "rounds D"]]]:
+    """The numbers of features, and for each method its seconds in these directions together, round by round."""
     features = np.unique(run.columns["features"])
     columns = {name: np.reshape(values, (-1, len(features))) for name, values in run.columns.items()}
-    return features, {method: columns[f"{method}_forward"] + columns[f"{method}_backward"] for method in METHODS}
+    return features, {m: sum(columns[f"{m}_{direction}"] for direction in directions) for m in METHODS}
 
 
 def exponent(features: Array, seconds: Float[Array, "rounds D"], least: int = 1) -> float:

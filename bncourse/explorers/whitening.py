@@ -11,7 +11,7 @@ from bncourse.figures.whitening import LOOK, WHITENED, WITHOUT, blank
 
 Array = np.ndarray
 FORMS = ("raw", "standardized", "whitened")
-LEVELS = (1.0, 0.6, 0.25)  # of the distance to the best weights, in the root of the loss
+LEVELS = (1.0, 0.5)  # of the distance to the best weights, in the root of the loss
 ROUND = np.stack([np.cos(np.linspace(0, 2 * np.pi, 121)), np.sin(np.linspace(0, 2 * np.pi, 121))])
 START = np.array([np.cos(2.15), np.sin(2.15)])  # the first weights' error, in the whitened form
 MOST = 1_000_000
@@ -84,7 +84,7 @@ def descent_explorer() -> Explorer:
         alt="Level lines of one least-squares loss and the path of gradient descent in three panels: for raw inputs a "
             "narrow valley and a zigzag, for standardized ones a wider one, for whitened ones circles and a straight "
             "path.",
-        figsize=(6.4, 2.9),
+        figsize=(6.4, 2.8),
         ratio=widgets.FloatSlider(4.0, min=1, max=20, step=0.5, description="ratio of the features' scales"),
         correlation=widgets.FloatSlider(0.6, min=-0.95, max=0.95, step=0.05, description="their correlation"),
         share=widgets.FloatSlider(0.75, min=0.05, max=1.1, step=0.05, description="share of the largest rate"),

@@ -94,7 +94,7 @@ def apart(ends: Mapping[str, float], ratio: float = 1.9) -> dict[str, float]:
 
 def wobble(outputs: Mapping[str, Array], ax: Axes | None = None) -> Axes:
     """One feature of one example as many mini-batches leave it, for each way to normalize."""
-    ax = blank(ax or canvas().add_subplot(), title="PCA turns its axes with every mini-batch",
+    ax = blank(ax or canvas(2.9).add_subplot(), title="PCA turns its axes with every mini-batch",
                ylabel="one feature of one\nexample, normalized")
     jitter = np.random.default_rng(0)
     for place, (way, values) in enumerate(outputs.items()):
