@@ -6,7 +6,7 @@ import numpy as np
 
 from bncourse.experiments import activations, inference
 from bncourse.kernels import layers, mlp
-from bncourse.kernels.normalize import batchnorm_backward, batchnorm_forward, batchnorm_inference
+from bncourse.kernels.normalize import batchnorm_backward, batchnorm_forward, batchnorm_inference, standardize
 from bncourse.paper import figure3
 
 SIZES = (20, 9, 8, 10)
@@ -122,6 +122,15 @@ def test_c14_c43_percentiles_of_the_sigmoids_inputs_move_and_with_batch_norm_the
     assert plain > 2 * normal > 0.01
 
 
+def test_c20_norms_of_one_example_discard_its_scale_and_batch_norm_does_not(rng):
+    x = rng.normal(size=(4, 6, 3, 2))
+    x[1] = 3 * x[0]
+    apart = {axes: np.abs(np.diff(standardize(x, axes, 1e-12)[0][:2], axis=0)).max()
+             for axes in ((1, 2, 3), (2, 3), (0, 2, 3))}
+    assert max(apart[1, 2, 3], apart[2, 3]) < 1e-9
+    assert apart[0, 2, 3] > 0.5
+
+
 def test_c22_a_line_explains_most_of_a_sigmoid_fed_with_a_standard_normal(rng):
     x = rng.normal(size=200_000)
     assert 0.98 < np.corrcoef(x, 1 / (1 + np.exp(-x)))[0, 1] ** 2 < 0.99
@@ -192,6 +201,38 @@ def test_c33_moving_averages_follow_and_a_slow_one_lags_behind():
     columns = inference.run(inference.Config(steps=150, records=1)).columns
     assert abs(columns["alpha 0.9"][-1] - columns["Algorithm 2"][-1]) < 0.1
     assert columns["alpha 0.999"][-1] < columns["Algorithm 2"][-1] - 0.2
+
+
+def test_c35_a_bias_in_front_changes_nothing_and_learns_nothing(rng):
+    x, b, gamma, beta = rng.normal(size=(20, 4)), *rng.normal(size=(3, 4))
+    y, _ = batchnorm_forward(x, gamma, beta)
+    with_b, cache = batchnorm_forward(x + b, gamma, beta)
+    assert np.abs(with_b - y).max() < 1e-14
+    assert np.abs(batchnorm_backward(rng.normal(size=(20, 4)), cache)[0].sum(0)).max() < 1e-13
+
+
+def test_c36_feature_maps_are_normalized_as_the_table_of_all_locations(rng):
+    x, dy, gamma, beta = *rng.normal(size=(2, 4, 3, 5, 2)), *rng.normal(size=(2, 3))
+
+    def table(maps):
+        return np.moveaxis(maps, 1, -1).reshape(-1, 3)
+
+    y, cache = batchnorm_forward(x, gamma, beta)
+    rows, row_cache = batchnorm_forward(table(x), gamma, beta)
+    assert np.allclose(table(y), rows, atol=1e-13)
+    dx, *parameters = batchnorm_backward(dy, cache)
+    drows, *row_parameters = batchnorm_backward(table(dy), row_cache)
+    assert np.allclose(table(dx), drows, atol=1e-13) and np.allclose(parameters, row_parameters)
+    assert all(p.shape == (3,) for p in parameters)
+
+
+def test_c36_moving_one_image_moves_its_output_and_changes_no_other(rng):
+    x, gamma, beta = rng.normal(size=(4, 3, 6, 5)), *rng.normal(size=(2, 3))
+    moved = x.copy()
+    moved[0] = np.roll(x[0], (2, 1), (1, 2))
+    y, z = (batchnorm_forward(maps, gamma, beta)[0] for maps in (x, moved))
+    assert np.allclose(z[0], np.roll(y[0], (2, 1), (1, 2)), atol=1e-13)
+    assert np.allclose(z[1:], y[1:], atol=1e-13)
 
 
 def test_c42_with_batch_norm_the_network_of_section_4_1_learns_sooner():

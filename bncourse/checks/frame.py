@@ -55,8 +55,32 @@ class Rejection(Exception):
     """An answer that cannot be compared: it says what was found and what was expected."""
 
 
+class Judge:
+    """What all checks share: a call gives the verdict of `judge`, and a pass is remembered."""
+
+    exercise: str
+
+    def judge(self, attempt: object) -> Verdict:
+        """The verdict; raises Unanswered for a stub, Rejection for an answer that cannot be compared."""
+        raise NotImplementedError
+
+    def __call__(self, attempt: object, remember: bool = True) -> Verdict:
+        """The verdict on a learner's answer; a pass is remembered, unless it is the course's own solution."""
+        try:
+            verdict = self.judge(attempt)
+        except Unanswered:
+            verdict = Verdict(self.exercise, "not attempted yet")
+        except Rejection as found:
+            verdict = Verdict(self.exercise, "rejected", f"{found}")
+        if not remember:
+            return replace(verdict, exercise=f"{self.exercise}, the solution")
+        if verdict.passed:
+            progress.remember(self.exercise)
+        return verdict
+
+
 @dataclass(frozen=True)
-class Check:
+class Check(Judge):
     """Judges functions with the solution's signature.
 
     `cases(rng)` gives the argument tuples; `outputs` names what is returned, in order. Values must agree
@@ -70,20 +94,6 @@ class Check:
     outputs: tuple[str, ...]
     mistakes: tuple[Mistake, ...] = ()
     tolerance: float = 1e-9
-
-    def __call__(self, attempt: object, remember: bool = True) -> Verdict:
-        """The verdict on a learner's function; a pass is remembered, unless it is the course's own solution."""
-        try:
-            verdict = self.judge(attempt)
-        except Unanswered:
-            verdict = Verdict(self.exercise, "not attempted yet")
-        except Rejection as found:
-            verdict = Verdict(self.exercise, "rejected", f"{found}")
-        if not remember:
-            return replace(verdict, exercise=f"{self.exercise}, the solution")
-        if verdict.passed:
-            progress.remember(self.exercise)
-        return verdict
 
     def judge(self, attempt: object) -> Verdict:
         cases = self.cases(np.random.default_rng(0))
@@ -145,7 +155,7 @@ class Check:
                 return f"{name} has shape {g.shape}, expected {w.shape}"
             if g.dtype != w.dtype:
                 return f"{name} has dtype {g.dtype}, expected {w.dtype}"
-            wrong = np.argwhere(~_close(g, w, self.tolerance))
+            wrong = np.argwhere(~close(g, w, self.tolerance))
             if len(wrong):
                 place = tuple(int(i) for i in wrong[0])
                 return f"{name}{list(place) if place else ''} is {g[place]:.6g}, expected {w[place]:.6g}"
@@ -167,7 +177,7 @@ class Check:
         return None
 
     def alike(self, theirs: list[np.ndarray], given: list[np.ndarray]) -> bool:
-        return all(t.shape == g.shape and _close(g, t, 100 * self.tolerance).all()
+        return all(t.shape == g.shape and close(g, t, 100 * self.tolerance).all()
                    for t, g in zip(theirs, given, strict=True))
 
     def arguments(self) -> list[str]:
@@ -184,7 +194,8 @@ def as_arrays(returned) -> list[np.ndarray]:
     return [np.asarray(part) for part in (returned if isinstance(returned, tuple | list) else (returned,))]
 
 
-def _close(given: np.ndarray, wanted: np.ndarray, tolerance: float) -> np.ndarray:
+def close(given: np.ndarray, wanted: np.ndarray, tolerance: float) -> np.ndarray:
+    """Where they agree, within the tolerance times the largest wanted value, or times 1 if that is smaller."""
     finite = wanted[np.isfinite(wanted)]
     scale = max(1.0, float(np.abs(finite).max())) if finite.size else 1.0
     return np.asarray(np.isclose(given, wanted, rtol=0, atol=tolerance * scale, equal_nan=True))

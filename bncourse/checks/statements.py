@@ -1,10 +1,9 @@
 """Sentences to be judged true or false: those that circulate about the paper, with what is right."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from bncourse.checks import progress
-from bncourse.checks.frame import Verdict
+from bncourse.checks.frame import Judge, Unanswered, Verdict
 
 
 @dataclass(frozen=True)
@@ -17,22 +16,14 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Statements:
+class Statements(Judge):
     """Judges a dictionary of True and False, one for each sentence; None stands for no answer yet."""
 
     exercise: str
     sentences: Mapping[str, Statement]
 
-    def __call__(self, answers: Mapping[str, object], remember: bool = True) -> Verdict:
-        """The verdict: the first wrong sentence with its reason, or how many are still open."""
-        verdict = self.judge(answers)
-        if not remember:
-            return replace(verdict, exercise=f"{self.exercise}, the solution")
-        if verdict.passed:
-            progress.remember(self.exercise)
-        return verdict
-
     def judge(self, answers: Mapping[str, object]) -> Verdict:
+        """The first wrong sentence with its reason, or how many are still open."""
         unknown = sorted(set(answers) - set(self.sentences))
         if unknown:
             return self.rejected(f"There is no sentence {unknown[0]!r}; expected {', '.join(self.sentences)}.")
@@ -41,7 +32,7 @@ class Statements:
         if odd:
             return self.rejected(f"Sentence {odd[0]} is {given[odd[0]]!r}; expected True or False.")
         if all(answer is None for answer in given.values()):
-            return Verdict(self.exercise, "not attempted yet")
+            raise Unanswered
         for key, answer in given.items():
             if answer is not None and answer != self.sentences[key].true:
                 is_it = "true" if self.sentences[key].true else "false"

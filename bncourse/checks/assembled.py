@@ -1,0 +1,202 @@
+"""A check of a whole layer: the learner's class and PyTorch's do the same things, law by law, and are compared.
+
+A law is a short script: it makes a layer with random state, uses it, and yields what it saw as named arrays. The
+layer has `gamma`, `beta`, `running_mean`, `running_var`, `training`, `forward(x)` and `backward(dy)`. Where a law
+fails, the answer's numbers are compared with those of layers that make one known mistake.
+"""
+
+import copy
+import functools
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bncourse.checks.frame import Judge, Mistake, Rejection, Unanswered, Verdict, close
+
+STATE = ("gamma", "beta", "running_mean", "running_var")
+Seen = Iterator[tuple[str, np.ndarray]]
+
+
+class PyTorch:
+    """`torch.nn.functional.batch_norm`, which torch.nn's layers call, behind the interface of the exercise."""
+
+    def __init__(self, channels, eps=1e-5, momentum=0.1):
+        self.eps, self.momentum, self.training = eps, momentum, True
+        self.gamma, self.beta = np.ones(channels), np.zeros(channels)
+        self.running_mean, self.running_var = np.zeros(channels), np.ones(channels)
+
+    def forward(self, x):
+        self.inputs = [torch.tensor(v, requires_grad=True) for v in (x, self.gamma, self.beta)]
+        mean, var = torch.tensor(self.running_mean), torch.tensor(self.running_var)
+        inputs, (gamma, beta) = self.inputs[0], self.inputs[1:]
+        self.y = torch.nn.functional.batch_norm(inputs, mean, var, gamma, beta, self.training, self.momentum, self.eps)
+        self.running_mean, self.running_var = mean.numpy(), var.numpy()
+        return self.y.detach().numpy()
+
+    def backward(self, dy):
+        return tuple(d.numpy() for d in torch.autograd.grad(self.y, self.inputs, torch.tensor(dy)))
+
+
+@dataclass(frozen=True)
+class Law:
+    """A sentence, and the script that shows whether it holds: `script(layer class, rng)` yields (name, array)."""
+
+    says: str
+    script: Callable[[type, np.random.Generator], Seen]
+
+
+class Learners:
+    """The learner's layer, each call of it checked: what it raises, changes or leaves out is said in words."""
+
+    def __init__(self, cls: type, *arguments, **settings):
+        self.layer = _call("__init__", cls, *arguments, **settings)
+
+    def __getattr__(self, name):
+        if not hasattr(self.layer, name):
+            raise Rejection(f"The layer has no attribute {name}; it was set in __init__ of the stub.")
+        return getattr(self.layer, name)
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        y = _call("forward", self.layer.forward, x)
+        return _numbers("forward", y, "y")
+
+    def backward(self, dy: np.ndarray) -> tuple[np.ndarray, ...]:
+        names = ("dx", "dgamma", "dbeta")
+        found = _call("backward", self.layer.backward, dy)
+        if not (isinstance(found, tuple | list) and len(found) == 3):
+            raise Rejection(f"backward returns {type(found).__name__}; expected three arrays: {', '.join(names)}.")
+        return tuple(_numbers("backward", value, name) for value, name in zip(found, names, strict=True))
+
+    def set(self, **values) -> None:
+        """Set attributes that the layer must have."""
+        for name, value in values.items():
+            getattr(self, name)
+            setattr(self.layer, name, value)
+
+
+def _call(name: str, function: Callable, *arguments, **settings):
+    """The function's value for copies of the arguments; they must stay as they are."""
+    mine = copy.deepcopy(arguments)
+    try:
+        found = function(*mine, **settings)
+    except NotImplementedError:
+        raise Unanswered from None
+    except Refused:
+        raise
+    except Exception as error:
+        line = traceback.extract_tb(error.__traceback__)[-1].line
+        reason = f"{name} raised {type(error).__name__}: {error}\nin the line `{line}`."
+        raise (Refused if isinstance(error, ValueError) else Rejection)(reason) from None
+    for given, kept in zip(mine, arguments, strict=True):
+        if not np.array_equal(given, kept):
+            raise Rejection(f"{name} changes its argument in place. The layers around it still need it: compute into "
+                            "a new array.")
+    if found is None or found is ...:
+        raise Unanswered
+    return found
+
+
+class Refused(Rejection):
+    """The layer raised a ValueError; one law asks for it."""
+
+
+def _numbers(method: str, value, name: str) -> np.ndarray:
+    found = np.asarray(value)
+    if found.dtype.kind not in "fiub":
+        raise Rejection(f"{method} returns a {type(value).__name__} for {name}; expected an array of numbers.")
+    return found
+
+
+@dataclass(frozen=True)
+class Assembled(Judge):
+    """Judges a class by the laws, in their order; `solution` and the mistakes' `wrong` are classes too.
+
+    Values must agree with PyTorch's within `tolerance`, relative to the largest expected one.
+    """
+
+    exercise: str
+    laws: tuple[Law, ...]
+    solution: type
+    mistakes: tuple[Mistake, ...] = ()
+    tolerance: float = 1e-9
+
+    def judge(self, attempt: object) -> Verdict:
+        if attempt is None or attempt is ...:
+            raise Unanswered
+        if not isinstance(attempt, type):
+            raise Rejection(f"The answer is {attempt!r}; expected a class, not an object of it.")
+        for place, law in enumerate(self.laws):
+            objection = self.objection(law, attempt, first=place == 0)
+            if objection:
+                mistake = self.recognise(law, attempt)
+                text = f"{objection}\nThe law is: {law.says}\n{place} of {len(self.laws)} laws hold so far."
+                if mistake:
+                    text += f"\nThis is a known mistake: {mistake.name}. {mistake.why} See {mistake.see}."
+                return Verdict(self.exercise, "rejected", text, mistake.name if mistake else "")
+        return Verdict(self.exercise, "passed", f"All {len(self.laws)} laws hold, with PyTorch's numbers.")
+
+    def objection(self, law: Law, attempt: type, first: bool) -> str:
+        """The first way in which the attempt breaks the law, or nothing; an untouched stub is not judged."""
+        try:
+            given = list(law.script(_checked(attempt), np.random.default_rng(0)))
+        except Unanswered:
+            if first:
+                raise
+            return "Right so far; forward or backward returns nothing yet."
+        except Rejection as found:
+            return f"{found}"
+        for (name, g), (_, w) in zip(given, self.wanted(law), strict=True):
+            if g.shape != w.shape:
+                return f"{name} has shape {g.shape}, expected {w.shape}."
+            if g.dtype != w.dtype:
+                return f"{name} has dtype {g.dtype}, expected {w.dtype}."
+            wrong = np.argwhere(~close(g, w, self.tolerance))
+            if len(wrong):
+                place = tuple(int(i) for i in wrong[0])
+                return f"{name}{list(place) if place else ''} is {g[place]:.6g}, expected {w[place]:.6g}."
+        return ""
+
+    def wanted(self, law: Law) -> list[tuple[str, np.ndarray]]:
+        return _by_pytorch(law)
+
+    def recognise(self, law: Law, attempt: type) -> Mistake | None:
+        """The mistake that sees in this law what the attempt sees; or one of rounding that breaks it too."""
+        given = self.seen(law, attempt)
+        for mistake in self.mistakes:
+            theirs = self.seen(law, mistake.wrong)
+            if given and mistake.rounding and not self.alike(theirs, self.wanted(law)):
+                return mistake
+            if given and not mistake.rounding and self.alike(given, theirs):
+                return mistake
+        return None
+
+    def seen(self, law: Law, cls: type) -> list[tuple[str, np.ndarray]]:
+        """What the law's script sees of a layer; nothing, if the layer breaks down."""
+        try:
+            with np.errstate(all="ignore"):
+                return list(law.script(_checked(cls), np.random.default_rng(0)))
+        except (Rejection, Unanswered):
+            return []
+
+    def alike(self, one: list, other: list) -> bool:
+        return len(one) == len(other) and all(
+            g.shape == t.shape and close(g, t, 100 * self.tolerance).all()
+            for (_, g), (_, t) in zip(one, other, strict=True))
+
+
+@functools.cache
+def _by_pytorch(law: Law) -> list[tuple[str, np.ndarray]]:
+    """What the law's script sees of PyTorch's layer, on one thread: a second one has little to do and much to wait."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return list(law.script(_checked(PyTorch), np.random.default_rng(0)))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _checked(cls: type) -> Callable[..., Learners]:
+    return lambda *arguments, **settings: Learners(cls, *arguments, **settings)

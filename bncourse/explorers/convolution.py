@@ -1,0 +1,54 @@
+"""The explorer of lesson 06: choose what is averaged together in the block of N, C and H W, and read its name."""
+
+import ipywidgets as widgets
+
+from bncourse.explorers.base import Explorer
+from bncourse.figures.convolution import SIZE, corner, cube
+
+NAMES = {
+    (True, 1, True): "batch norm (section 3.2)",
+    (True, 1, False): "batch norm per activation (section 3)",
+    (False, 1, True): "instance norm",
+    (False, SIZE["C"], True): "layer norm",
+    (False, SIZE["C"], False): "layer norm at each location",
+    (True, SIZE["C"], True): "one mean for everything",
+    (False, 1, False): "each value by itself: all become 0",
+}
+
+
+def name(examples: bool, channels: int, locations: bool) -> str:
+    """What the normalization over these values is called, where it has a name."""
+    grouped = 1 < channels < SIZE["C"] and locations and not examples
+    return NAMES.get((examples, channels, locations), "group norm" if grouped else "no name in use")
+
+
+def facts(examples: bool, channels: int, locations: bool) -> list[str]:
+    """The numbers beside the cube: how large a set is, how many there are, what that means at inference."""
+    total = SIZE["N"] * SIZE["C"] * SIZE["HW"]
+    m = (SIZE["N"] if examples else 1) * channels * (SIZE["HW"] if locations else 1)
+    return [
+        f"{m} values in a set",
+        f"{total // m} such sets in the block of {total}",
+        "other examples take part:" if examples else "other examples take no part:",
+        "running statistics are needed" if examples else "training and inference agree",
+    ]
+
+
+def lit_cube(fig, examples: bool, channels: int, locations: bool) -> None:
+    """The cube with one set lit, its name as the title, its numbers beside it."""
+    ax = cube(corner(examples, channels, locations), fig.add_subplot())
+    ax.set_title(name(examples, channels, locations), fontsize=14, loc="left")
+    for line, text in enumerate(facts(examples, channels, locations)):
+        ax.annotate(text, (10.2, SIZE["HW"] - 0.4 - 1.1 * line), fontsize=11)
+
+
+def axes_explorer() -> Explorer:
+    """Average over examples, over 1, 2, 3 or 6 channels, over locations."""
+    return Explorer(
+        lit_cube,
+        alt="A block of 4 examples, 6 feature maps and 6 locations. Lit is what batch norm averages together: one map, "
+            "in all examples, at all locations.",
+        examples=widgets.Checkbox(True, description="over the examples", indent=False),
+        channels=widgets.SelectionSlider(options=[1, 2, 3, 6], value=1, description="maps together"),
+        locations=widgets.Checkbox(True, description="over the locations", indent=False),
+    )

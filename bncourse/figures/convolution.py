@@ -1,0 +1,110 @@
+"""The pictures of lesson 06: moved pictures, correlated pixels, before or after, and the cube of N, C and H W."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+
+from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, spread
+
+PER_ACTIVATION = {"color": "#CC79A7", "linestyle": "-."}
+PER_EXAMPLE = {"color": "#E69F00", "linestyle": ":"}
+SIZE = {"N": 4, "C": 6, "HW": 6}
+ACROSS, UP, DEEP = np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([0.55, 0.4])
+
+
+def moved(pixels: Sequence[int], per_map: np.ndarray, per_activation: np.ndarray, ax: Axes | None = None) -> Axes:
+    """Test accuracy (seeds, moves) against how far the pictures were moved, for the two ways to normalize."""
+    ax = blank(ax, title="One mean for each location ties the network to the locations",
+               xlabel="test digits moved to the right, in pixels", ylabel="test accuracy")
+    spread(ax, np.asarray(pixels), per_map, WITH, "per feature map")
+    spread(ax, np.asarray(pixels), per_activation, PER_ACTIVATION, "per activation")
+    ax.set_ylim(0, 1)
+    return ax
+
+
+def expected_variance(rho: np.ndarray | Sequence[float | int] | float, m: int, pixels: int) -> np.ndarray | float:
+    """Mean of the biased variance of m images of so many pixels, if the true variance is 1.
+
+    rho is the correlation between any two pixels of an image; images are independent.
+    """
+    return 1 - (1 + (pixels - 1) * np.asarray(rho)) / (m * pixels)
+
+
+def correlation(rho: Sequence[float | int], simulated: Sequence[float], m: int, pixels: int, seen: Mapping[str, float],
+                ax: Axes | None = None) -> Axes:
+    """Estimated variance against pixel correlation: as it is (points simulated), times m'/(m'-1), times m/(m-1).
+
+    seen marks correlations that were measured in feature maps, by name.
+    """
+    grid = np.linspace(0, 1, 101)
+    plain, every = expected_variance(grid, m, pixels), m * pixels
+    ax = blank(ax, title="The factor m'/(m'-1) is right for independent pixels only",
+               xlabel="correlation between two pixels of an image", ylabel="estimated variance, truth 1")
+    ax.axhline(1, color=QUIET, linewidth=1)
+    for values, style, name, lift in ((plain * m / (m - 1), PER_EXAMPLE, "times m/(m-1)", 0),
+                                      (plain * every / (every - 1), WITH, "times m'/(m'-1)", 0.015),
+                                      (plain, WITHOUT, "as it is", -0.015)):
+        ax.plot(grid, values, linewidth=2, **style)
+        label_end(ax, 1, values[-1] + lift, name, style["color"])
+    ax.plot(rho, simulated, "s", color=WITHOUT["color"], markersize=6)
+    for name, place in seen.items():
+        ax.axvline(place, color=QUIET, linewidth=1, linestyle=":")
+        ax.annotate(f"{name} {place:.2f}", (place, 0.72), (4, 0), textcoords="offset points", fontsize=10, color=QUIET)
+    ax.set_xlim(0, 1)
+    ax.set_ylim(0.7, 1.36)
+    return ax
+
+
+def places(accuracy: Mapping[tuple[str, float], tuple[np.ndarray, np.ndarray]], ax: Axes | None = None) -> Axes:
+    """For each (activation, rate) the accuracies of the seeds after less those before, in percentage points."""
+    ax = blank(ax, xlabel="accuracy after less accuracy before, in percentage points",
+               title="Before or after? It depends on the activation and the rate")
+    ax.axvline(0, color=QUIET, linewidth=1)
+    for height, (before, after) in enumerate(reversed(accuracy.values())):
+        gain = 100 * (np.asarray(after) - np.asarray(before))
+        ax.plot(gain, [height] * len(gain), "o", color=WITH["color"], markersize=8, alpha=0.6)
+        ax.plot(np.median(gain), height, "|", color="black", markersize=18, markeredgewidth=2)
+    for place, words in ((0.02, "better before"), (0.98, "better after")):
+        ax.annotate(words, (place, 1), xycoords="axes fraction", ha="left" if place < 0.5 else "right", va="top",
+                    fontsize=11, color=QUIET)
+    ax.set_yticks(range(len(accuracy)), [f"{name}, rate {lr:g}" for name, lr in reversed(accuracy)])
+    ax.set_ylim(-0.6, len(accuracy) - 0.2)
+    widest = max(np.abs(ax.get_xlim()))
+    ax.set_xlim(-widest, widest)
+    return ax
+
+
+def corner(examples: bool, channels: int, locations: bool) -> dict[str, range]:
+    """The places along N, C and HW that are averaged together with the nearest one: the first example, the last
+    channel, the last location."""
+    n, c, hw = SIZE.values()
+    return {"N": range(n if examples else 1), "C": range(c - channels, c),
+            "HW": range(hw) if locations else range(hw - 1, hw)}
+
+
+def cube(lit: Mapping[str, range], ax: Axes | None = None) -> Axes:
+    """The block of a mini-batch, N into the page, C to the right, locations upwards; what is lit is one set."""
+    ax = blank(ax)
+    n, c, hw = SIZE.values()
+    cells, colors = [], []
+    for axes, fixed, corner_of in (
+        (("C", "HW"), ("N", 0), lambda i, j: i * ACROSS + j * UP),
+        (("C", "N"), ("HW", hw - 1), lambda i, j: i * ACROSS + hw * UP + j * DEEP),
+        (("N", "HW"), ("C", c - 1), lambda i, j: c * ACROSS + i * DEEP + j * UP),
+    ):
+        for i in range(SIZE[axes[0]]):
+            for j in range(SIZE[axes[1]]):
+                cells.append([corner_of(i + a, j + b) for a, b in ((0, 0), (1, 0), (1, 1), (0, 1))])
+                on = i in lit[axes[0]] and j in lit[axes[1]] and fixed[1] in lit[fixed[0]]
+                colors.append(WITH["color"] if on else "#F2F2F2")
+    ax.add_collection(PolyCollection(cells, facecolors=colors, edgecolors=QUIET, linewidths=0.8))
+    ax.annotate("C, feature maps", (c / 2, -0.6), ha="center", fontsize=11)
+    ax.annotate("H W, locations", (-0.5, hw / 2), ha="center", va="center", rotation=90, fontsize=11)
+    ax.annotate("N, examples", (c + 0.5 * n * DEEP[0] + 0.5, 0.5 * n * DEEP[1] - 0.5), fontsize=11)
+    ax.set_xlim(-1, 20)
+    ax.set_ylim(-1, hw + n * DEEP[1] + 0.3)
+    ax.set_aspect("equal")
+    ax.axis("off")
+    return ax
