@@ -64,6 +64,7 @@ def descents(fig, ratio: float, correlation: float, share: float, steps: int):
         lines[form] = (levels, way, says)
 
     def update(ratio, correlation, share, steps):
+        ratio, correlation, share = (round(value, 6) for value in (ratio, correlation, share))  # 0.75, not 0.7500...01
         for form, hessian in hessians(ratio, correlation).items():
             levels, way, says = lines[form]
             lam = np.linalg.eigvalsh(hessian)

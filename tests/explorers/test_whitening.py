@@ -39,3 +39,11 @@ def test_whitened_inputs_take_one_step_at_the_right_rate_and_none_converges_beyo
 
 def test_every_control_changes_the_picture():
     assert descent_explorer().dead_controls() == []
+
+
+def test_a_value_that_a_page_rounds_otherwise_gives_the_same_picture():
+    explorer = descent_explorer()
+    first = explorer.image.value
+    for name in ("correlation", "share"):
+        explorer.controls[name].value = np.nextafter(explorer.controls[name].value, 9)
+    assert explorer.image.value == first
