@@ -26,7 +26,8 @@ def test_a_changed_ledger_or_picture_is_stale(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_of_the_readme_exists(command):
-    done = subprocess.run([sys.executable, "-m", "bncourse", command, "--help"], cwd=ROOT, capture_output=True, text=True)
+    line = [sys.executable, "-m", "bncourse", command, "--help"]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "usage" in done.stdout.lower()
 

@@ -77,6 +77,12 @@ six_equations = Check(
                 _changed(dx=lambda g: g["dx_hat"] * g["inv_std"] + g["dvar"] * 2 * g["c"] + g["dmean"])),
         Mistake("dgamma from x instead of x_hat", "gamma multiplies x_hat.", "the fifth equation",
                 _changed(dgamma=lambda g: (g["dy"] * g["x"]).sum(0))),
+        Mistake("eps ignored", "The forward pass divides by sqrt(var + eps), so eps stays in the gradient.",
+                "the second equation", lambda dy, x, gamma, eps: _changed()(dy, x, gamma, 0.0)),
+        Mistake("dgamma averaged", "Each example adds its share: it is a sum.", "the fifth equation",
+                _changed(dgamma=lambda g: (g["dy"] * g["c"] * g["inv_std"]).mean(0))),
+        Mistake("dbeta averaged", "Each example adds its share: it is a sum.", "the sixth equation",
+                _changed(dbeta=lambda g: g["dy"].mean(0))),
         Mistake("dgamma and dbeta averaged", "Each example adds its share: these are sums.",
                 "the fifth and sixth equations",
                 _changed(dgamma=lambda g: (g["dy"] * g["c"] * g["inv_std"]).mean(0), dbeta=lambda g: g["dy"].mean(0))),
@@ -94,11 +100,25 @@ one_line = Check(
 )
 
 
-def _missing(backward):
+def _unlabelled(number, function):
+    """A backward pass that does not say by its name what is wrong with it."""
+
+    def backward(dy, x, gamma, beta, eps):
+        return function(dy, x, gamma, beta, eps)
+
+    backward.__name__ = f"backward pass {number}"
+    return backward
+
+
+SUSPECTS = tuple(_unlabelled(number, function) for number, function in enumerate(
+    (wrong.right, wrong.mean_path_missing, wrong.variance_path_missing, wrong.statistics_held_constant), 1))
+
+
+def _missing(backward, eps=1e-9, by_x=False):
     """Whether the path through the mean and the path through the variance are missing."""
     x, dy, gamma, beta = np.array([[0.0], [1.0], [5.0]]), np.array([[1.0], [-2.0], [4.0]]), np.ones(1), np.zeros(1)
-    dx = backward(dy, x, gamma, beta, 1e-9)[0]
-    x_hat, _ = wrong.normalized(x, 1e-9)
+    dx = backward(dy, x, gamma, beta, eps)[0]
+    x_hat = x if by_x else wrong.normalized(x, eps)[0]
     return abs(dx.sum()) > 1e-6, abs((dx * x_hat).sum()) > 1e-6
 
 
@@ -106,13 +126,16 @@ diagnosis = Check(
     exercise="04.3",
     law="Where the path through the mean is there, dx sums to zero; where the path through the variance is there, "
         "dx is at right angles to x_hat (for small eps).",
-    solution=_missing,
-    cases=lambda rng: [(wrong.right,), (wrong.mean_path_missing,), (wrong.variance_path_missing,),
-                       (wrong.statistics_held_constant,)],
+    solution=lambda backward: _missing(backward),
+    cases=lambda rng: [(suspect,) for suspect in SUSPECTS],
     outputs=("mean path missing", "variance path missing"),
     mistakes=(
         Mistake("the two answers exchanged", "A missing mean path shows in the sum of dx; a missing variance path in "
                 "its product with x_hat.", "the two laws above the exercise", lambda b: _missing(b)[::-1]),
+        Mistake("x instead of x_hat", "Where the mean path is missing too, dx has a component along ones, and so has "
+                "x: take x less its mean.", "section 5 of the lesson", lambda b: _missing(b, by_x=True)),
+        Mistake("eps too large", "Of the component along x_hat a share eps / (var + eps) is left even in the right "
+                "gradient: take a tiny eps, 1e-9.", "section 5 of the lesson", lambda b: _missing(b, eps=1e-5)),
         Mistake("present taken for missing", "The question is what is missing.", "the stub",
                 lambda b: tuple(not path for path in _missing(b))),
         Mistake("always nothing missing", "Try a dy that is neither constant nor symmetric, and compare with zero.",

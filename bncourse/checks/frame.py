@@ -136,29 +136,24 @@ class Check(Judge):
                                 "compute into a new array.")
 
     def unpack(self, returned) -> list[np.ndarray]:
-        several = isinstance(returned, tuple | list)
-        if len(self.outputs) == 1:
-            returned = (returned,)
-        elif not (several and len(returned) == len(self.outputs)):
-            found = f"{len(returned)} values" if several else "one value"
+        """One array for each of the outputs; an array or a list may stand for a single one, a tuple may not."""
+        parts = list(returned) if isinstance(returned, tuple | list) or np.ndim(returned) else [returned]
+        if len(self.outputs) == 1 and not isinstance(returned, tuple):
+            parts = [returned]
+        if len(parts) != len(self.outputs):
+            found = "one value" if len(parts) == 1 else f"{len(parts)} values"
             raise Rejection(f"It returns {found}; expected {len(self.outputs)}: {', '.join(self.outputs)}.")
-        given = as_arrays(returned)
-        for name, g in zip(self.outputs, given, strict=True):
-            if g.dtype.kind not in "fiub":
-                raise Rejection(f"{name} is of type {type(returned).__name__}; expected numbers.")
-        return given
+        return [numbers(name, part) for name, part in zip(self.outputs, parts, strict=True)]
 
     def objection(self, given: list[np.ndarray], wanted: list[np.ndarray]) -> str:
         """The first way in which one case's outputs are wrong, or nothing."""
         for name, g, w in zip(self.outputs, given, wanted, strict=True):
             if g.shape != w.shape:
                 return f"{name} has shape {g.shape}, expected {w.shape}"
-            if g.dtype != w.dtype:
-                return f"{name} has dtype {g.dtype}, expected {w.dtype}"
-            wrong = np.argwhere(~close(g, w, self.tolerance))
-            if len(wrong):
-                place = tuple(int(i) for i in wrong[0])
-                return f"{name}{list(place) if place else ''} is {g[place]:.6g}, expected {w[place]:.6g}"
+            if w.dtype.kind == "f" and g.dtype != w.dtype:
+                return f"{name} has dtype {g.dtype}, expected {w.dtype} (in PyTorch, .double())"
+            if not close(g, w, self.tolerance).all():
+                return f"{name}{worst_entry(g, w)}"
         return ""
 
     def recognise(self, cases, given, wanted) -> Mistake | None:
@@ -184,9 +179,31 @@ class Check(Judge):
         return list(inspect.signature(self.solution).parameters)
 
     def describe(self, case: tuple) -> str:
-        parts = [f"{name} of shape {value.shape}" if isinstance(value, np.ndarray) else f"{name} = {value}"
+        parts = [f"{name} of shape {value.shape}" if isinstance(value, np.ndarray) else
+                 f"{name} = {getattr(value, '__name__', value)}"
                  for name, value in zip(self.arguments(), case, strict=True)]
         return ", ".join(parts)
+
+
+def numbers(name: str, part) -> np.ndarray:
+    """What was returned under this name, as an array. Raises Rejection where it is not made of numbers."""
+    try:
+        array = np.asarray(part)
+    except ValueError:
+        array = np.asarray(None)
+    if array.dtype.kind not in "fiub":
+        raise Rejection(f"{name} is of type {type(part).__name__}; expected numbers.")
+    return array
+
+
+def worst_entry(given: np.ndarray, wanted: np.ndarray) -> str:
+    """The entry that is farthest off, with as many digits as it takes to see the difference."""
+    off = np.abs(np.subtract(given, wanted, dtype=float))
+    place = np.unravel_index(np.argmax(np.where(np.isnan(off), np.inf, off)), off.shape)
+    g, w = given[place], wanted[place]
+    digits = next((d for d in (6, 9, 12) if f"{g:.{d}g}" != f"{w:.{d}g}"), 17)
+    found, expected = (f"{bool(v)}" if wanted.dtype.kind == "b" else f"{v:.{digits}g}" for v in (g, w))
+    return f"{[int(i) for i in place] or ''} is {found}, expected {expected}"
 
 
 def as_arrays(returned) -> list[np.ndarray]:

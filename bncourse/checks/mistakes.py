@@ -42,6 +42,22 @@ def gamma_and_beta_ignored(x, gamma, beta, eps):
     return (x - x.mean(0)) / np.sqrt(x.var(0) + eps)
 
 
+def beta_ignored(x, gamma, beta, eps):
+    return gamma * (x - x.mean(0)) / np.sqrt(x.var(0) + eps)
+
+
+def gamma_ignored(x, gamma, beta, eps):
+    return (x - x.mean(0)) / np.sqrt(x.var(0) + eps) + beta
+
+
+def sum_of_squares(x, gamma, beta, eps):
+    return gamma * (x - x.mean(0)) / np.sqrt(len(x) * x.var(0) + eps) + beta
+
+
+def root_of_eps_outside(x, gamma, beta, eps):
+    return gamma * (x - x.mean(0)) / (np.sqrt(x.var(0)) + np.sqrt(eps)) + beta
+
+
 def mean_kept(x, gamma, beta, eps):
     return gamma * x / np.sqrt(x.var(0) + eps) + beta
 
@@ -86,6 +102,18 @@ FORWARD = (
     Mistake("gamma and beta ignored",
             "The result is x_hat, not y.",
             "Algorithm 1, line 4", gamma_and_beta_ignored),
+    Mistake("beta ignored",
+            "The last line adds beta.",
+            "Algorithm 1, line 4", beta_ignored),
+    Mistake("gamma ignored",
+            "The last line multiplies x_hat by gamma.",
+            "Algorithm 1, line 4", gamma_ignored),
+    Mistake("sum of squares instead of variance",
+            "The variance is the sum of squares divided by m.",
+            "Algorithm 1, line 2", sum_of_squares),
+    Mistake("std + sqrt(eps)",
+            "The root of a sum is not the sum of the roots: add eps to the variance first.",
+            "Algorithm 1, line 3", root_of_eps_outside),
     Mistake("mean not subtracted",
             "The mini-batch mean is subtracted before scaling.",
             "Algorithm 1, line 3", mean_kept),

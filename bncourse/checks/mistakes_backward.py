@@ -81,13 +81,20 @@ def x_hat_rebuilt_from_y(dy, x, gamma, beta, eps):
     return dx, (dy * rebuilt).sum(0), dy.sum(0)
 
 
+def centred_x_for_x_hat(dy, x, gamma, beta, eps):
+    centred, (_, inv_std) = x - x.mean(0), normalized(x, eps)
+    dx = gamma * inv_std * (dy - dy.mean(0) - centred * (dy * centred).mean(0))
+    return dx, *right(dy, x, gamma, beta, eps)[1:]
+
+
 BACKWARD = (
     Mistake("mean and variance held constant",
             "They are functions of x, so the gradient goes through them too; without these paths the parameters can "
             "run away while the loss stands still.",
             "section 3, the equations for the variance and the mean", statistics_held_constant),
     Mistake("the path through the variance is missing",
-            "x moves the variance, and the variance moves every x_hat: the term with 2 (x - mean) / m.",
+            "x moves the variance, and the variance moves every x_hat: the term with 2 (x - mean) / m. "
+            "(mean(dy) mean(x_hat) in place of mean(dy x_hat) has the same effect: the mean of x_hat is zero.)",
             "section 3, the equation for dx, second term", variance_path_missing),
     Mistake("the path through the mean is missing",
             "x moves the mean, and the mean moves every x_hat: the term with 1 / m.",
@@ -95,6 +102,9 @@ BACKWARD = (
     Mistake("gamma forgotten in dx",
             "y is gamma x_hat + beta, so dy is multiplied by gamma on its way to x_hat.",
             "section 3, the first of the six equations", gamma_forgotten),
+    Mistake("x - mean instead of x_hat",
+            "The correction is along x_hat, which is divided by the standard deviation twice: once in each factor.",
+            "section 4 of the lesson, the line in the box", centred_x_for_x_hat),
     Mistake("sums where means belong",
             "Both corrections are means over the m examples: the 1 / m of the fourth equation.",
             "section 3, the equation for dx", sums_for_means),

@@ -1,4 +1,4 @@
-"""The checks of notebook 01: standardising with the training statistics, percentiles, saturation, a repair."""
+"""The checks of notebook 01: standardizing with the training statistics, percentiles, saturation, a repair."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ def _scaled(x, mean, var, eps):
     return (x - mean) / np.sqrt(var + eps)
 
 
-def _standardise(train, test, eps):
+def _standardize(train, test, eps):
     return _scaled(test, train.mean(0), train.var(0), eps)
 
 
@@ -29,37 +29,37 @@ def _both(train, test):
     return np.concatenate([train, test])
 
 
-standardise = Check(
+standardize = Check(
     exercise="01.1",
     law="x_hat = (x - mean) / sqrt(var + eps), where mean and var of each feature come from the training examples; "
         "a test example's x_hat depends on no other test example.",
-    solution=_standardise,
+    solution=_standardize,
     cases=_two_sets,
     outputs=("x_hat",),
     mistakes=(
         Mistake("the test examples' own statistics", "They hide that the test inputs lie elsewhere, and make each "
                 "answer depend on the other test examples. As a repair, section 4, it is meant; here it is not.",
-                "section 2, the last paragraph", lambda train, test, eps: _standardise(test, test, eps)),
+                "section 2, the last paragraph", lambda train, test, eps: _standardize(test, test, eps)),
         Mistake("the statistics of both sets together", "What was learned must not depend on the test examples; and "
                 "when one example is to be judged, there is no test set.", "section 2, the last paragraph",
-                lambda train, test, eps: _standardise(_both(train, test), test, eps)),
+                lambda train, test, eps: _standardize(_both(train, test), test, eps)),
         Mistake("the statistics of each example", "Mean and variance belong to a feature, over the examples: axis 0. "
-                "Over the features of one example it is another normalization (lesson 06).", "section 1, standardise",
+                "Over the features of one example it is another normalization (lesson 06).", "section 1, standardize",
                 lambda train, test, eps: _scaled(test, test.mean(1)[:, None], test.var(1)[:, None], eps)),
         Mistake("one mean and one variance for all features", "Each feature has its own scale.",
-                "section 1, standardise", lambda train, test, eps: _scaled(test, train.mean(), train.var(), eps)),
+                "section 1, standardize", lambda train, test, eps: _scaled(test, train.mean(), train.var(), eps)),
         Mistake("division by the variance", "The unit of x must cancel: divide by the root of the variance.",
-                "section 1, standardise",
+                "section 1, standardize",
                 lambda train, test, eps: (test - train.mean(0)) / (train.var(0) + eps)),
         Mistake("eps outside the root", "eps is added to the variance, and then the root is taken.",
-                "section 1, standardise",
+                "section 1, standardize",
                 lambda train, test, eps: (test - train.mean(0)) / (train.std(0) + eps)),
         Mistake("eps ignored", "A feature that is constant in the training set divides by zero.",
-                "section 1, standardise", lambda train, test, eps: _scaled(test, train.mean(0), train.var(0), 0)),
+                "section 1, standardize", lambda train, test, eps: _scaled(test, train.mean(0), train.var(0), 0)),
         Mistake("unbiased variance", "Here the sum of squares is divided by the number of examples.",
-                "section 1, standardise",
+                "section 1, standardize",
                 lambda train, test, eps: _scaled(test, train.mean(0), train.var(0, ddof=1), eps)),
-        Mistake("mean not subtracted", "The mean is moved to zero before scaling.", "section 1, standardise",
+        Mistake("mean not subtracted", "The mean is moved to zero before scaling.", "section 1, standardize",
                 lambda train, test, eps: _scaled(test, 0, train.var(0), eps)),
         Mistake("min-max scaling", "The spread is the standard deviation; two examples set the range.", "section 2",
                 lambda train, test, eps: (test - train.min(0)) / (np.ptp(train, 0) + eps)),
@@ -161,11 +161,11 @@ repair = Check(
     mistakes=(
         Mistake("only the mean moved", "Light that is multiplied changes the spread too.", "section 4",
                 lambda x_new, mean, var, eps: x_new - x_new.mean(0) + mean),
-        Mistake("standardised and left there", "The network was trained on pictures with the old mean and spread; "
+        Mistake("standardized and left there", "The network was trained on pictures with the old mean and spread; "
                 "give them back.", "the exercise's first sentence",
                 lambda x_new, mean, var, eps: _scaled(x_new, x_new.mean(0), x_new.var(0), eps)),
         Mistake("multiplied by the variance", "What was divided by is a standard deviation; so is what multiplies.",
-                "section 1, standardise", lambda x_new, mean, var, eps:
+                "section 1, standardize", lambda x_new, mean, var, eps:
                 mean + (var + eps) * _scaled(x_new, x_new.mean(0), x_new.var(0), eps)),
         Mistake("the old and the new exchanged", "Subtract the new mean and divide by the new spread; then multiply "
                 "by the old spread and add the old mean.", "section 4", lambda x_new, mean, var, eps:
@@ -174,13 +174,13 @@ repair = Check(
                 "its own statistics.", "section 4", lambda x_new, mean, var, eps:
                 mean + np.sqrt(var + eps) * _scaled(x_new, x_new.mean(), x_new.var(), eps)),
         Mistake("the statistics of each example", "Mean and variance belong to a feature, over the examples: axis 0.",
-                "section 1, standardise", lambda x_new, mean, var, eps:
+                "section 1, standardize", lambda x_new, mean, var, eps:
                 mean + np.sqrt(var + eps) * _scaled(x_new, x_new.mean(1)[:, None], x_new.var(1)[:, None], eps)),
         Mistake("unbiased variance", "Here the sum of squares is divided by the number of examples.",
-                "section 1, standardise", lambda x_new, mean, var, eps:
+                "section 1, standardize", lambda x_new, mean, var, eps:
                 mean + np.sqrt(var + eps) * _scaled(x_new, x_new.mean(0), x_new.var(0, ddof=1), eps)),
         Mistake("eps on one side only", "Whatever is added to the variance that divides must be added to the one that "
-                "multiplies, or a batch that has not changed would change.", "section 1, standardise",
+                "multiplies, or a batch that has not changed would change.", "section 1, standardize",
                 lambda x_new, mean, var, eps: mean + np.sqrt(var) * _scaled(x_new, x_new.mean(0), x_new.var(0), eps)),
     ),
 )

@@ -14,19 +14,28 @@ steps = Check(
     exercise="00.1",
     law="A step uses one mini-batch; an epoch uses every example once, so it takes ceil(examples / batch) steps.",
     solution=_steps,
-    cases=lambda rng: [(2000, 500, 20), (1000, 60, 3), (7, 10, 4), (60_000, 64, 5)],
+    cases=lambda rng: [(2000, 500, 20), (2100, 500, 20), (1000, 60, 3), (7, 10, 4), (60_000, 64, 5)],
     outputs=("steps",),
     mistakes=(
         Mistake("the last, smaller batch dropped", "The examples left over make one more, smaller batch: round up.",
-                "section 1, mini-batches", lambda examples, batch, epochs: epochs * (examples // batch)),
-        Mistake("rounded once for all epochs", "Each epoch ends with its own smaller batch: round before multiplying.",
-                "section 1, mini-batches", lambda examples, batch, epochs: math.ceil(epochs * examples / batch)),
-        Mistake("one epoch only", "The count must be multiplied by the number of epochs.", "section 1",
+                "the paper's section 1, mini-batches",
+                lambda examples, batch, epochs: epochs * (examples // batch)),
+        Mistake("rounded once for all epochs", "Each epoch ends with its own smaller batch: round before "
+                "multiplying.", "the paper's section 1, mini-batches",
+                lambda examples, batch, epochs: math.ceil(epochs * examples / batch)),
+        Mistake("rounded to the nearest", "However few examples are left over, they make one more mini-batch: round "
+                "up.", "the paper's section 1, mini-batches",
+                lambda examples, batch, epochs: epochs * round(examples / batch)),
+        Mistake("rounded down once for all epochs", "Each epoch ends with its own smaller batch: round up, then "
+                "multiply.", "the paper's section 1, mini-batches",
+                lambda examples, batch, epochs: epochs * examples // batch),
+        Mistake("one epoch only", "The count must be multiplied by the number of epochs.", "the paper's section 1",
                 lambda examples, batch, epochs: math.ceil(examples / batch)),
-        Mistake("examples counted for steps", "One step looks at a whole mini-batch of examples.", "section 1",
+        Mistake("examples counted for steps", "One step looks at a whole mini-batch of examples.",
+                "the paper's section 1",
                 lambda examples, batch, epochs: examples * epochs),
         Mistake("one batch too many", "When the batch size divides the number of examples nothing is left over.",
-                "section 1", lambda examples, batch, epochs: epochs * (examples // batch + 1)),
+                "the paper's section 1", lambda examples, batch, epochs: epochs * (examples // batch + 1)),
     ),
 )
 
@@ -44,19 +53,21 @@ gradient = Check(
     outputs=("gradient",),
     mistakes=(
         Mistake("the sum instead of the mean", "Divide by m; otherwise the step grows with the batch.",
-                "section 1, the second equation", lambda w, x, t: x.T @ (x @ w - t)),
+                "the paper's section 1, the second equation", lambda w, x, t: x.T @ (x @ w - t)),
         Mistake("the misprint taken literally", "As printed the sum over i is missing, so one example is left, "
-                "divided by m. The sum must be there.", "section 1, the second equation",
+                "divided by m. The sum must be there.", "the paper's section 1, the second equation",
                 lambda w, x, t: x[-1] * (x[-1] @ w - t[-1]) / len(t)),
         Mistake("the sum of the errors times the sum of the inputs", "Each error belongs to its own example: multiply "
-                "first, then take the mean.", "section 1, the second equation",
+                "first, then take the mean.", "the paper's section 1, the second equation",
                 lambda w, x, t: x.mean(0) * (x @ w - t).mean()),
+        Mistake("the half left in", "The derivative of half a square is the error itself: the half and the two cancel.",
+                "the loss above the exercise", lambda w, x, t: _gradient(w, x, t) / 2),
         Mistake("a factor of two", "The loss is half the square, so its derivative is the error itself.",
                 "the loss above the exercise", lambda w, x, t: 2 * _gradient(w, x, t)),
         Mistake("the sign turned round", "This is the direction of the step; the gradient points uphill.",
-                "section 1, the second equation", lambda w, x, t: -_gradient(w, x, t)),
+                "the paper's section 1, the second equation", lambda w, x, t: -_gradient(w, x, t)),
         Mistake("divided by the number of weights", "The mean is over the m examples.",
-                "section 1, the second equation", lambda w, x, t: x.T @ (x @ w - t) / len(w)),
+                "the paper's section 1, the second equation", lambda w, x, t: x.T @ (x @ w - t) / len(w)),
     ),
 )
 
@@ -73,7 +84,8 @@ layer = Check(
                        for m, d, k in [(5, 3, 4), (6, 4, 6), (3, 3, 3)]],
     outputs=("x",),
     mistakes=(
-        Mistake("b left out", "The layer is W u + b; b is added to every row.", "section 2", lambda w, b, u: u @ w.T),
+        Mistake("b left out", "The layer is W u + b; b is added to every row.", "the paper's section 2",
+                lambda w, b, u: u @ w.T),
         Mistake("examples in columns", "Here an example is a row, in the input and in the result.",
                 "the shapes in the stub", lambda w, b, u: (u @ w.T + b).T),
     ),
@@ -88,11 +100,12 @@ sentences = Statements("00.4", {
         "Whitening is another word for standardizing each feature to mean 0 and variance 1.", False,
         "Whitening also removes the correlations between features (section 2)."),
     "c": Statement(
-        "There is one gamma and one beta for each activation, shared by all mini-batches.", True,
+        "In a fully connected layer there is one gamma and one beta for each activation, shared by all mini-batches.",
+        True,
         "Only the mean and the variance belong to the mini-batch (section 3)."),
     "d": Statement(
         "BN-x5 starts with a learning rate five times higher and decays it six times faster.", True,
-        "The decay is faster; the initial rate is not lower (sections 4.2.1 and 4.2.2)."),
+        "0.0075 is five times 0.0015 (section 4.2.2), and section 4.2.1 lets the rate decay six times faster."),
     "e": Statement(
         "The paper's ensemble reached 4.94 % top-5 error.", False,
         "4.9 % on the validation set and 4.82 % on the test set; 4.94 % is the earlier result it is compared with "

@@ -1,6 +1,6 @@
 """Covariate shift: a small classifier learns digits under one condition and is tested under another.
 
-Every pixel is standardised, with the mean and the variance of the training pictures or of the test pictures
+Every pixel is standardized, with the mean and the variance of the training pictures or of the test pictures
 themselves (`normalize.batchnorm_inference` with gamma 1 and beta 0 does it). The second undoes a shift that only
 rescales pixels. `run` measures what it does for pictures by other writers:
 
@@ -68,7 +68,7 @@ def run(config: Config) -> runs.Run:
     """Train and test one classifier; nothing is written.
 
     One row. `home`: accuracy on the training set's own test pictures; `training` and `own`: on those of the
-    other set, standardised with the statistics of the training pictures or with their own.
+    other set, standardized with the statistics of the training pictures or with their own.
     """
     start = time.perf_counter()
     train, home, abroad = data = [
@@ -76,11 +76,11 @@ def run(config: Config) -> runs.Run:
                                             pictures(config.train, "test", config.test_images),
                                             pictures(config.test, "test", config.test_images))]
     training, own = batch_statistics(train[0]), batch_statistics(abroad[0])
-    network = classifier(standardised(train[0], training, config.eps), train[1], config.seed, config.steps)
+    network = classifier(standardized(train[0], training, config.eps), train[1], config.seed, config.steps)
 
     def accuracy(examples, statistics):
         x, t = examples
-        return float(np.mean(mlp.predict(network, standardised(x, statistics, config.eps)) == t))
+        return float(np.mean(mlp.predict(network, standardized(x, statistics, config.eps)) == t))
 
     return runs.Run(
         experiment="shift",
@@ -106,7 +106,7 @@ def flat(images: Float[np.ndarray, "N H W"]) -> Pixels:
     return images.reshape(len(images), -1)
 
 
-def standardised(x: Pixels, statistics: tuple, eps: float) -> Pixels:
+def standardized(x: Pixels, statistics: tuple, eps: float) -> Pixels:
     """(x - mean) / sqrt(var + eps), pixel by pixel."""
     mean, var = statistics
     return batchnorm_inference(x, np.ones_like(mean), np.zeros_like(mean), mean, var, eps)

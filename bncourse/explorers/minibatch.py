@@ -24,7 +24,7 @@ def batch_explorer() -> Explorer:
     return Explorer(
         batch,
         alt="Density of one feature before batch normalization (mean 3) and after it (mean beta, standard deviation "
-            "gamma), over the sigmoid that it feeds.",
+            "|gamma|), over the sigmoid that it feeds.",
         m=widgets.IntSlider(64, 1, 256, description="m"),
         gamma=widgets.FloatSlider(1.0, min=-3, max=3, step=0.1, description="gamma"),
         beta=widgets.FloatSlider(0.0, min=-3, max=3, step=0.1, description="beta"),

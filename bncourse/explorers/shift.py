@@ -19,7 +19,7 @@ def shift_explorer(network: mlp.Network, statistics: tuple, pictures: np.ndarray
                    eps: float = 1e-3) -> Explorer:
     """Move contrast, light and shadow of test pictures `(N, H, W)`; see what a network reads in them.
 
-    It reads them standardised with `statistics` (mean and variance of its training pictures), and standardised with
+    It reads them standardized with `statistics` (mean and variance of its training pictures), and standardized with
     the statistics of the first n of these pictures themselves.
     """
     lamp = np.linspace(0, 1, pictures.shape[2])

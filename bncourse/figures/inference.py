@@ -45,7 +45,7 @@ def bias(sizes: Sequence[int], plain: Sequence[float], corrected: Sequence[float
 
 def tracking(recorded: Sequence[Run], ax: Axes | None = None) -> Axes:
     """Test accuracy through training by Algorithm 2 and by each moving average; a band for the seeds."""
-    ax = blank(ax, title="A slow moving average describes a network that is gone",
+    ax = blank(ax, title="A slow moving average still holds its starting values",
                xlabel="training steps of 60 examples (log scale)", ylabel="test accuracy")
     steps = np.array(recorded[0].columns["step"])
     names = [name for name in recorded[0].columns if name != "step"]

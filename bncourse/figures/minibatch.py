@@ -10,7 +10,7 @@ MARKERS = "osD^"
 
 def same_numbers(raw: np.ndarray, rows: dict[str, np.ndarray], ax: Axes | None = None) -> Axes:
     """Four numbers as they are and as each row's normalization leaves them; rows maps a label to x_hat (4,)."""
-    ax = blank(ax, title="The smaller the company, the less is left of each number", xlabel="value")
+    ax = blank(ax, title="In pairs only the order is left, alone nothing", xlabel="value")
     levels = {"as they are": raw, **rows}
     height = np.arange(len(levels))[::-1]
     for i, marker in enumerate(MARKERS):
@@ -33,7 +33,7 @@ def straight_part(ax: Axes | None = None) -> Axes:
     weight = np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
     sigmoid = 1 / (1 + np.exp(-x))
     slope = (weight * x * sigmoid).sum() / (weight * x * x).sum()
-    ax = blank(ax, title="Inputs of mean 0 and variance 1 see almost a straight line", xlabel="input of the sigmoid")
+    ax = blank(ax, title="Normal inputs of variance 1 see almost a straight line", xlabel="input of the sigmoid")
     ax.fill_between(x, weight, color=WITH["color"], alpha=0.25, linewidth=0)
     ax.plot(x, sigmoid, color="black", linewidth=2)
     near = np.abs(x) < 2.6

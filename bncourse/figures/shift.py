@@ -16,7 +16,7 @@ def room(counts: Sequence[int], min_max: np.ndarray, standard: np.ndarray, ax: A
     ax = blank(ax, title="An outlier is outvoted in the standard deviation, not in the range",
                xlabel="examples beside the outlier (log scale)", ylabel="spread left to them")
     ax.set_xscale("log")
-    spread(ax, np.asarray(counts), standard, WITH, "standardised")
+    spread(ax, np.asarray(counts), standard, WITH, "standardized")
     spread(ax, np.asarray(counts), min_max, WITHOUT, "min-max")
     ax.set_ylim(0, 1)
     return ax
@@ -36,7 +36,7 @@ def elsewhere(curve: tuple, line: tuple, here: tuple, there: tuple, moved: np.nd
     ax.plot(there[0], moved, ".", color=WITH["color"], markersize=5)
     label_end(ax, line[0][-1], line[1][-1], "as it is", WITHOUT["color"])
     label_end(ax, curve[0][-1], curve[1][-1], "truth", "black")
-    label_end(ax, there[0].max(), moved.max(), "standardised", WITH["color"])
+    label_end(ax, there[0].max(), moved.max(), "standardized", WITH["color"])
     for (x, y), name, color in ((here, "training", QUIET), (there, "test", "black")):
         ax.annotate(name, (x.mean(), y.mean()), (18, -18), textcoords="offset points", color=color, fontsize=11)
     return ax

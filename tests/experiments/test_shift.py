@@ -25,9 +25,9 @@ def test_a_seed_decides_everything_that_is_recorded():
     assert (first.variant, other.variant) == ("glyphs-to-glyphs-seed0", "glyphs-to-glyphs-seed1")
 
 
-def test_standardised_pixels_have_mean_zero_and_the_variance_that_eps_leaves(rng):
+def test_standardized_pixels_have_mean_zero_and_the_variance_that_eps_leaves(rng):
     x, eps = rng.uniform(size=(300, 5)) * [0, 0.01, 0.1, 1, 3], 1e-3
-    x_hat = shift.standardised(x, batch_statistics(x), eps)
+    x_hat = shift.standardized(x, batch_statistics(x), eps)
     assert np.abs(x_hat.mean(0)).max() < 1e-12
     assert np.allclose(x_hat.var(0), x.var(0) / (x.var(0) + eps), rtol=1e-12)
 
@@ -35,7 +35,7 @@ def test_standardised_pixels_have_mean_zero_and_the_variance_that_eps_leaves(rng
 def test_the_light_falls_out_of_the_pixels_own_statistics(rng):
     x, contrast, light = rng.uniform(size=(50, 4)), rng.uniform(0.1, 2, 4), rng.normal(size=4)
     changed = contrast * x + light
-    own = [shift.standardised(v, batch_statistics(v), 0.0) for v in (x, changed)]
+    own = [shift.standardized(v, batch_statistics(v), 0.0) for v in (x, changed)]
     assert np.allclose(*own, rtol=1e-9)
 
 

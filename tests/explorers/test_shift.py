@@ -16,7 +16,7 @@ def classifier():
     images, t = shift.pictures("glyphs", "test", 1300)
     x = shift.flat(images[:1000])
     statistics = batch_statistics(x)
-    network = shift.classifier(shift.standardised(x, statistics, 1e-3), t[:1000], seed=0, steps=200)
+    network = shift.classifier(shift.standardized(x, statistics, 1e-3), t[:1000], seed=0, steps=200)
     return network, statistics, images[1000:], t[1000:]
 
 

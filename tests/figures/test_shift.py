@@ -19,7 +19,7 @@ def test_the_room_left_is_drawn_from_zero_to_all_of_it():
     ax = shift.room([10, 100], np.array([[0.1, 0.2], [0.1, 0.4]]), np.array([[0.5, 0.9], [0.7, 0.9]]))
     assert list(in_colour(ax, WITHOUT)[0].get_ydata()) == pytest.approx([0.1, 0.3])
     assert list(in_colour(ax, WITH)[0].get_ydata()) == pytest.approx([0.6, 0.9])
-    assert ax.get_ylim() == (0, 1) and {"min-max", "standardised"} == texts(ax)
+    assert ax.get_ylim() == (0, 1) and {"min-max", "standardized"} == texts(ax)
 
 
 def test_every_example_here_and_there_is_a_point_and_so_is_every_moved_answer():

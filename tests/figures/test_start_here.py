@@ -6,9 +6,9 @@ from bncourse.figures import start_here
 
 
 def test_the_papers_steps_are_hollow_and_start_at_zero():
-    ax = start_here.steps_and_epochs([("Inception", 31.0, 774.3), ("BN-x5", 2.1, 52.4)])
+    ax = start_here.steps_and_epochs([("Inception", 31.0, 774.3), ("BN-Baseline", 13.3, 332.2), ("BN-x5", 2.1, 52.4)])
     ends = [line for line in ax.lines if line.get_marker() == "o"]
-    assert sorted(line.get_xdata()[0] for line in ends) == [2.1, 31.0]
+    assert sorted(line.get_xdata()[0] for line in ends) == [2.1, 13.3, 31.0]
     assert all(line.get_markerfacecolor() == "none" for line in ends)
     assert ax.get_xlim()[0] == 0
     assert "31 million steps, 774 epochs" in {t.get_text() for t in ax.texts}
