@@ -5,7 +5,7 @@ import pytest
 
 from bncourse.kernels.gradcheck import check_coordinates
 from bncourse.kernels.normalize import batchnorm_backward, batchnorm_backward_steps, batchnorm_forward
-from tests.kernels.book import EPS, SHAPES, assert_close, batch
+from tests.kernels.book import EPS, SHAPES, assert_close, batch, gradient_by_the_book
 
 with_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
@@ -49,6 +49,11 @@ def test_the_second_term_of_the_mean_is_zero(rng):
     x, gamma, _, dy = batch(rng, (6, 3, 4))
     steps = batchnorm_backward_steps(dy, x, gamma, EPS)
     assert_close(steps.dmean, -steps.dx_hat.sum((0, 2)) / np.sqrt(x.var((0, 2)) + EPS), 1e-14)
+
+
+def test_steps_keep_six_digits_far_from_zero(rng):
+    x, gamma, _, dy = batch(rng, (256, 3), np.float32, mean=1e4)
+    assert_close(batchnorm_backward_steps(dy, x, gamma).dx, gradient_by_the_book(dy, x, gamma, EPS), 2e-6)
 
 
 def test_steps_of_an_empty_batch_are_empty():

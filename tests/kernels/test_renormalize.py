@@ -44,8 +44,9 @@ def test_with_open_bounds_training_computes_what_inference_does(shape, rng):
 
 @with_shape
 def test_between_the_bounds_r_and_d_are_clipped(shape, rng):
+    """d beyond both bounds and between them."""
     x, gamma, beta, _ = batch(rng, shape)
-    mean, var = moving(rng)
+    mean, var = x.mean((0, *range(2, x.ndim))) + np.array([5, -5, 0.1]), rng.uniform(0.3, 3, 3)
     r, d = r_and_d(x, mean, var, 1.2, 0.3)
     y, _ = normalize.batchrenorm_forward(x, gamma, beta, mean, var, r_max=1.2, d_max=0.3, eps=EPS)
     assert_close(y, normalize.batchnorm_forward(x, gamma * r, gamma * d + beta, EPS)[0], 1e-12)
@@ -65,6 +66,16 @@ def test_gradients_take_r_and_d_for_constants(shape, rng):
     check_coordinates(lambda x: frozen(x, gamma, beta), x, dx, dy, tolerance=1e-8)
     check_coordinates(lambda gamma: frozen(x, gamma, beta), gamma, dgamma, dy, tolerance=1e-8)
     check_coordinates(lambda beta: frozen(x, gamma, beta), beta, dbeta, dy, tolerance=1e-8)
+
+
+def test_six_digits_far_from_zero(rng):
+    x, gamma, beta, _ = batch(rng, (256, 3), np.float32, mean=1e4)
+    mean, var = x.astype(np.float64).mean(0).astype(np.float32), np.ones(3, np.float32)
+    y, wide = (
+        normalize.batchrenorm_forward(a, gamma, beta, mean, var, r_max=10, d_max=10)[0]
+        for a in (x, x.astype(np.float64))
+    )
+    assert_close(y, wide, 2e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

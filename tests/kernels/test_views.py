@@ -39,6 +39,20 @@ def test_axes_that_x_does_not_have_are_refused():
         views.by_axes((4, 3), (0, 0))
 
 
+def test_sets_lie_in_rows_whatever_the_strides_were():
+    x = np.zeros((4, 3, 5, 2))
+    for strided in (np.asfortranarray(x[:, :, 0, 0]), np.asfortranarray(x), x[::2, :, :, ::-1]):
+        assert views.by_channel(strided).flags.c_contiguous
+
+
+def test_gradients_and_vectors_take_the_dtype_of_the_sets():
+    columns = views.by_channel(np.zeros((4, 3, 5)), np.dtype(np.float32))
+    assert columns.dtype == np.float32
+    (gamma,) = views.against(columns, np.zeros(3))
+    assert gamma.dtype == np.float32
+    assert gamma.shape == (3, 1)
+
+
 def test_only_narrow_input_is_widened():
     half, single = np.zeros(3, np.float16), np.zeros(3, np.float32)
     assert views.widen(half).dtype == np.float32
