@@ -13,7 +13,7 @@ def test_every_round_times_both_networks():
     measured = run(SMALL)
     assert measured.columns["round"] == [0, 1, 2]
     assert len(measured.columns["batch_norm"]) == len(measured.columns["folded"]) == 3
-    assert saved(measured).shape == (3,) and measured.provenance["threads"] == 1
+    assert saved(measured) < 1 and measured.provenance["threads"] == 1
 
 
 def test_the_threads_are_given_back():
