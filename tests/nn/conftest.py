@@ -1,9 +1,7 @@
-"""One thread, random tensors, and at the end a table of the planted mistakes that were caught."""
+"""One thread, and random tensors."""
 
 import pytest
 import torch
-
-CAUGHT = pytest.StashKey[dict]()
 
 
 @pytest.fixture(autouse=True)
@@ -24,18 +22,3 @@ def randn(rng):
         return torch.from_numpy(rng.standard_normal(shape)).to(dtype)
 
     return draw
-
-
-@pytest.fixture
-def caught_mistakes(request):
-    """Mistakes that a test has caught, and by what; printed as a table at the end."""
-    return request.config.stash.setdefault(CAUGHT, {})
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    caught = config.stash.get(CAUGHT, {})
-    if caught:
-        width = max(map(len, caught))
-        terminalreporter.section("bncourse.nn: mistake, caught by")
-        for mistake, law in caught.items():
-            terminalreporter.line(f"{mistake:<{width}}  {law}")
