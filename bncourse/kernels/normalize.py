@@ -85,7 +85,7 @@ def batch_statistics(x: Checked) -> tuple[Float[Array, "C"], Float[Array, "C"]]:
     check_input(x)
     with rows_in_place(x):
         moments = sets.moments(by_channel(x))
-    return (moments.mean + moments.rest).reshape(-1), moments.var.reshape(-1)
+    return (moments.guess + moments.rest).reshape(-1), moments.var.reshape(-1)
 
 
 def batchnorm_forward(

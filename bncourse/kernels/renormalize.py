@@ -64,7 +64,7 @@ def batchrenorm_forward(
     with rows_in_place(x):
         moments = sets.moments(columns)
         r = np.clip(np.sqrt(moments.var + float(eps)) / sigma, 1 / r_max, r_max)
-        d = np.clip((moments.mean - mean + moments.rest) / sigma, -d_max, d_max)
+        d = np.clip((moments.guess - mean + moments.rest) / sigma, -d_max, d_max)
         y, cache = sets.forward(moments, gamma * r, gamma * d + beta, eps)
     return y.reshape(x.shape).astype(x.dtype, copy=False), BatchrenormCache(cache, r, d, x.shape, x.dtype)
 

@@ -10,8 +10,19 @@ from bncourse.kernels import sets
 def test_long_sums_count_every_row_once(length, rng):
     x = rng.normal(size=(length, 3))
     moments = sets.moments(x)
-    assert np.allclose(moments.mean, x.mean(0), rtol=0, atol=1e-14)
+    assert np.allclose(moments.guess + moments.rest, x.mean(0), rtol=0, atol=1e-14)
     assert np.allclose(moments.var, x.var(0), rtol=1e-13)
+
+
+def test_the_guess_is_within_the_bound_whatever_the_data(rng):
+    """Worst is a feature that differs only in the sampled rows."""
+    x = rng.normal(size=(80, 3)).astype(np.float32)
+    x[:: sets.SAMPLE] += np.array([10, 1e3, 1e6])
+    wide, moments = x.astype(np.float64), sets.moments(x)
+    assert (np.abs(moments.rest) <= np.sqrt(sets.SAMPLE * wide.var(0))).all()
+    assert (np.abs(moments.rest) >= 2 * wide.std(0)).all()
+    assert np.allclose(moments.guess + moments.rest, wide.mean(0), rtol=1e-6)
+    assert np.allclose(moments.var, wide.var(0), rtol=1e-5)
 
 
 def test_rows_in_place_shrinks_the_buffer_and_restores_it():
