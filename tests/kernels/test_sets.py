@@ -25,6 +25,11 @@ def test_the_guess_is_within_the_bound_whatever_the_data(rng):
     assert np.allclose(moments.var, wide.var(0), rtol=1e-5)
 
 
+def test_the_guess_of_a_long_batch_is_no_long_sum(rng):
+    x = (1e4 + rng.normal(size=(300_000, 2, 2))).astype(np.float32)
+    assert np.abs(sets.moments(x).rest).max() < 0.1
+
+
 def test_rows_in_place_shrinks_the_buffer_and_restores_it():
     assert np.getbufsize() == sets.NUMPY_BUFFER
     with sets.rows_in_place(np.zeros(10_000)):
