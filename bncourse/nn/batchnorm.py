@@ -96,7 +96,7 @@ def normalize_with(x: Float[Tensor, "N C *spatial"], mean, var, gamma, beta, eps
     """y at inference: `gamma (x - mean) / sqrt(var + eps) + beta` with statistics `(C,)` (Algorithm 2)."""
     dtype = torch.promote_types(x.dtype, torch.float32)
     inv_std = (var.to(dtype) + eps).rsqrt()
-    y = (x - per_channel(mean, x)) * per_channel(inv_std if gamma is None else gamma * inv_std, x)
+    y = (x - per_channel(mean.to(dtype), x)) * per_channel(inv_std if gamma is None else gamma * inv_std, x)
     y = y if beta is None else y + per_channel(beta, x)
     return y.to(x.dtype)
 

@@ -19,8 +19,6 @@ from bncourse.nn.batchnorm import BATCHNORMS
 
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 LINEAR = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
-
-
 ABOUT = {"shape", "size", "dim", "ndim", "dtype", "device"}  # questions about a tensor, not about its values
 
 

@@ -109,6 +109,10 @@ MISTAKES = {
         {"dtype = torch.promote_types(x.dtype, torch.float32)": "dtype = x.dtype"},
         "half_precision_is_measured_in_float32",
     ),
+    "inference in half precision": Mistake(
+        {"per_channel(mean.to(dtype), x)": "per_channel(mean, x)"},
+        "inference_in_half_precision_is_computed_in_float32",
+    ),
     "y in the type of the statistics": Mistake(
         {"return y.to(x.dtype), mean": "return y, mean"}, "types_go_through"
     ),

@@ -40,6 +40,15 @@ def inference_uses_the_running_statistics_and_leaves_them(cls, shape, randn):
     assert_close(module.state_dict(), kept, 0)
 
 
+def inference_in_half_precision_is_computed_in_float32(cls, shape, randn):
+    x = (300 * randn(*shape)).half()
+    module = made(cls, shape, dtype=torch.float16).eval()
+    with torch.no_grad():
+        module.running_mean.copy_(100 + randn(shape[1]))
+    exact = copy.deepcopy(module).double()
+    assert_close(module(x).double(), exact(x.double()), 6e-4)
+
+
 def inference_is_differentiable_with_fixed_statistics(cls, shape, randn):
     module, x, dy = made(cls, shape).eval(), randn(*shape), randn(*shape)
     y, dx, dgamma, dbeta = gradients(module, x, dy)
