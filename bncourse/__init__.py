@@ -14,6 +14,7 @@
     notebooks.py    refresh and check the stored notebooks
     readme.py       the README's map and picture, made from the ledger and a lesson
     cli.py          python3 -m bncourse ..., the command line
+    commands/       one command a file
     bootstrap.py    start and test, from a bare clone
     environment.py  the environment that they make
     installing.py   pip, for someone who is waiting
