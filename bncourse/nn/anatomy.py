@@ -1,0 +1,71 @@
+"""What a network consists of: the shapes, parameters and multiply-adds of its layers, counted without computing.
+
+The network runs once on tensors of PyTorch's device "meta", which have shapes and no values. A multiply-add
+is one product and its sum; only convolutions and linear layers are counted, as is customary.
+
+    layers(BNInception(), (3, 224, 224))[0]    Layer(name='stem.conv1.conv', kind='Conv2d', ...)
+"""
+
+import copy
+import math
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+
+class Layer(NamedTuple):
+    """A layer without sublayers: shapes without the batch, `(C, H, W)` or `(C,)`, and kernel and stride or None."""
+
+    name: str
+    kind: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    kernel: tuple[int, int] | None
+    stride: tuple[int, int] | None
+    parameters: int
+    multiply_adds: int
+
+
+def layers(model: nn.Module, shape: tuple[int, ...]) -> list[Layer]:
+    """The layers that one example of this shape passes, in the order in which it does."""
+    seen = []
+
+    def note(name, module, inputs, output):
+        if not list(module.children()):
+            seen.append(describe(name, module, tuple(inputs[0].shape[1:]), tuple(output.shape[1:])))
+
+    watch(model, shape, note)
+    return seen
+
+
+def output_shapes(model: nn.Module, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """The shape of what each module returns for one example of this shape, by the module's name."""
+    shapes = {}
+    watch(model, shape, lambda name, module, inputs, output: shapes.update({name: tuple(output.shape[1:])}))
+    return shapes
+
+
+def watch(model: nn.Module, shape: tuple[int, ...], note) -> None:
+    """Runs a copy of the model on one example of device "meta" and calls note(name, module, inputs, output)."""
+    model = copy.deepcopy(model).to("meta").eval()
+    for name, module in model.named_modules():
+        module.register_forward_hook(lambda *called, name=name: note(name, *called))
+    with torch.no_grad():
+        model(torch.empty(1, *shape, device="meta"))
+
+
+def describe(name: str, module: nn.Module, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Layer:
+    """A layer, its weights counted once for each place of the output that they produce."""
+    places = math.prod(outputs[1:])
+    weighs = isinstance(module, nn.Conv2d | nn.Linear)
+    return Layer(
+        name,
+        type(module).__name__,
+        inputs,
+        outputs,
+        module.kernel_size if isinstance(module, nn.Conv2d) else None,
+        module.stride if isinstance(module, nn.Conv2d) else None,
+        sum(parameter.numel() for parameter in module.parameters()),
+        module.weight.numel() * places if weighs else 0,
+    )
