@@ -70,6 +70,20 @@ class Figure5(NamedTuple):
     proj: int | None
 
 
+class GoogLeNetRow(NamedTuple):
+    """A layer or module of GoogLeNet, None where there is none; output_size is (height, width, channels)."""
+
+    type: str
+    patch_stride: str | None
+    output_size: tuple[int, int, int]
+    conv1x1: int | None
+    conv3x3_reduce: int | None
+    conv3x3: int | None
+    conv5x5_reduce: int | None
+    conv5x5: int | None
+    proj: int | None
+
+
 def figure3(folder: Path = PAPER) -> list[Figure3]:
     """How many steps five networks take to 72.2 %, and how far they get. Raises PaperError."""
     return rows(folder / "figure3.csv", Figure3, steps=float, max_accuracy=percent)
@@ -84,6 +98,12 @@ def figure5(folder: Path = PAPER) -> list[Figure5]:
     """The architecture of BN-Inception, layer by layer. Raises PaperError."""
     widths = dict.fromkeys(("depth", *Figure5._fields[4:9]), int)
     return rows(folder / "figure5.csv", Figure5, output_size=size, proj=projection, **widths)
+
+
+def googlenet(folder: Path = PAPER) -> list[GoogLeNetRow]:
+    """The architecture that Figure 5 is compared with (Szegedy et al. 2014, Table 1). Raises PaperError."""
+    widths = dict.fromkeys(GoogLeNetRow._fields[3:], int)
+    return rows(folder / "googlenet.csv", GoogLeNetRow, output_size=size, **widths)
 
 
 def rows(path: Path, kind: type, **readers: Callable) -> list:

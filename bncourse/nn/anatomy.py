@@ -4,6 +4,7 @@ The network runs once on tensors of PyTorch's device "meta", which have shapes a
 is one product and its sum; only convolutions and linear layers are counted, as is customary.
 
     layers(BNInception(), (3, 224, 224))[0]    Layer(name='stem.conv1.conv', kind='Conv2d', ...)
+    parts(BNInception(), (3, 224, 224))[5]     Part(name='3a', outputs=(256, 28, 28), branches={'conv1x1': 64, ...
 """
 
 import copy
@@ -44,6 +45,39 @@ def output_shapes(model: nn.Module, shape: tuple[int, ...]) -> dict[str, tuple[i
     shapes = {}
     watch(model, shape, lambda name, module, inputs, output: shapes.update({name: tuple(output.shape[1:])}))
     return shapes
+
+
+class Part(NamedTuple):
+    """A row of the network's table: the shape it returns, and where it has branches, the width of each."""
+
+    name: str
+    outputs: tuple[int, ...]
+    branches: dict[str, int]
+    parameters: int
+    multiply_adds: int
+
+
+def parts(model: nn.Module, shape: tuple[int, ...]) -> list[Part]:
+    """The model's layers and modules, in the order in which an example of this shape passes them.
+
+    A part is a direct child of the model, or a child of one if that is a Sequential; it is named by what it is
+    called there. Its branches are the entries of its attribute `branches`.
+    """
+    shapes, counted = output_shapes(model, shape), layers(model, shape)
+    names = []
+    for name, child in model.named_children():
+        inner = [part for part, _ in child.named_children()] if isinstance(child, nn.Sequential) else []
+        names += [f"{name}.{part}" for part in inner] or [name]
+    return [part_of(model, name, shapes, counted) for name in names]
+
+
+def part_of(model: nn.Module, name: str, shapes: dict[str, tuple[int, ...]], counted: list[Layer]) -> Part:
+    branches = getattr(model.get_submodule(name), "branches", {})
+    widths = {branch: shapes[f"{name}.branches.{branch}"][0] for branch in branches}
+    within = [layer for layer in counted if f"{layer.name}.".startswith(f"{name}.")]
+    parameters = sum(layer.parameters for layer in within)
+    multiply_adds = sum(layer.multiply_adds for layer in within)
+    return Part(name.split(".")[-1], shapes[name], widths, parameters, multiply_adds)
 
 
 def watch(model: nn.Module, shape: tuple[int, ...], note) -> None:

@@ -18,10 +18,11 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from torch import nn
+import torch.fx
+from torch import Tensor, nn
 
 from bncourse.nn.anatomy import output_shapes
-from bncourse.paper import Figure5, figure5
+from bncourse.paper import Figure5, GoogLeNetRow, figure5
 
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
 NORMS = {"batch": nn.BatchNorm2d, "none": None, "lrn": None}
@@ -53,17 +54,17 @@ class BNInception(nn.Module):
 
     def __init__(
         self,
-        num_classes: int = 1000,
+        num_classes=1000,
         norm="batch",
-        activation: str = "relu",
-        reading: str = "literal",
-        stem: str = "dense",
-        width: float = 1.0,
-        dropout: float = 0.0,
+        activation="relu",
+        reading="literal",
+        stem="dense",
+        width=1.0,
+        dropout=0.0,
         *,
-        init_gain: float = 1.0,
-        per_activation: int = 0,
-        image_size: int | None = None,
+        init_gain=1.0,
+        per_activation=0,
+        image_size=None,
     ):
         super().__init__()
         check_arguments(num_classes, norm, activation, reading, stem, width, dropout, init_gain, per_activation)
@@ -101,7 +102,7 @@ class Inception(nn.Module):
     input through. `outputs` is the number of feature maps.
     """
 
-    def __init__(self, row: Figure5, inputs: int, layer: Callable[..., nn.Module]):
+    def __init__(self, row: Figure5, inputs: int, layer: Callable):
         super().__init__()
         stride = 2 if row.patch_stride == "stride 2" else 1
         self.branches = nn.ModuleDict()
@@ -151,13 +152,27 @@ class PerActivation(nn.Module):
 
     def __init__(self, norm: Callable[[int], nn.Module], shape: tuple[int, ...]):
         super().__init__()
+        self.shape = tuple(shape)
         self.norm = norm(math.prod(shape))
 
     def forward(self, x):
+        check_shape(x, self.shape)
         return self.norm(x.flatten(1)[:, :, None, None]).view_as(x)
 
 
-def build_stem(rows: list[Figure5], kind: str, layer: Callable[..., nn.Module], lrn: bool) -> nn.Sequential:
+def check_shape(x: Tensor, shape: tuple[int, ...]) -> None:
+    """Raises ValueError unless each example has this shape, which the size of the images decides."""
+    if x.shape[1:] != shape:
+        raise ValueError(
+            f"x has examples of {tuple(x.shape[1:])}, but the batch norm here is per activation, for {shape}; "
+            f"expected images of the network's image_size"
+        )
+
+
+torch.fx.wrap("check_shape")  # a trace of the network records the call, and does not look inside
+
+
+def build_stem(rows: list[Figure5 | GoogLeNetRow], kind: str, layer: Callable, lrn: bool) -> nn.Sequential:
     """The first four rows of the table: convolution, pooling, convolution after a 1x1 reduction, pooling."""
     first, pool1, second, pool2 = rows
     kernel, stride = patch_and_stride(first)
@@ -185,7 +200,7 @@ def local_response_norm() -> nn.Module:
     return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0)
 
 
-def table(reading: str = "literal", width: float = 1.0) -> list[Figure5]:
+def table(reading: str = "literal", width: float | int = 1.0) -> list[Figure5]:
     """Figure 5's rows in a reading of 4c and 4d, all widths times a factor, to the nearest multiple of 8."""
 
     def scale(number: int | None) -> int | None:
@@ -205,17 +220,17 @@ def module_name(row: Figure5) -> str | None:
     return row.type[-3:-1] if row.type.startswith("inception") else None
 
 
-def channels(row: Figure5) -> int:
+def channels(row: Figure5 | GoogLeNetRow) -> int:
     return row.output_size[2]
 
 
-def patch_and_stride(row: Figure5) -> tuple[int, int]:
+def patch_and_stride(row: Figure5 | GoogLeNetRow) -> tuple[int, int]:
     """(7, 2) of "7x7/2"."""
     patch, stride = row.patch_stride.split("/")
     return int(patch.split("x")[0]), int(stride)
 
 
-def initialize(net: nn.Module, activation: str, init_gain: float) -> None:
+def initialize(net: nn.Module, activation: str, init_gain: float | int) -> None:
     """Initial weights under which the network trains without batch norm too, where its nonlinearity allows.
 
     Convolutions are Gaussian of variance 2 / fan-in before a ReLU (He et al. 2015), so that the mean square of
