@@ -2,7 +2,7 @@
 
     kernels/        NumPy alone: pure functions, gradients by hand
     nn/             PyTorch: modules that keep state
-    datasets/       digits from a seed (glyphs) or from files (mnist)
+    datasets/       digits and pictures, from a seed (glyphs, scenes) or from files (mnist, imagenet)
     paper.py        what the paper printed, and the ledger of its claims
     runs.py         a measurement with its provenance, as small JSON
     machine.py      what a measurement ran on

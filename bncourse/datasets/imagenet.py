@@ -1,0 +1,191 @@
+"""Pictures sorted into classes: ImageNet, Tiny ImageNet, or any set that is laid out like them.
+
+    pictures = open_split(files.folder() / "imagenet", "train")
+    pictures.image(0), pictures.labels[0], pictures.classes[0], pictures.name(0)
+
+A set is a folder. A split of it is the folder `train` or the archive `train.tar` (so `val`, and any other name;
+`ILSVRC2012_img_train.tar`, the official name, will do), read in place. A picture's class is, in this order,
+- the inner archive that holds it, as in the official training set: `n01440764.tar: n01440764_18.JPEG`;
+- the folder that holds it: `train/n01443537/x.JPEG`, also `train/n01443537/images/x.JPEG`;
+- what the split's list says of it (`LISTS`), as the official validation set needs: lines `x.JPEG n01440764`;
+- the beginning of its name: `n01440764_tench.JPEG`.
+Files whose names do not end in .jpeg, .jpg or .png, or begin with a dot, are passed over.
+
+The classes are those of the set's index (`INDEXES`) in its order, else the classes of `train`, sorted.
+"""
+
+import hashlib
+import json
+import re
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+
+from bncourse.datasets.archives import Archive, Folder
+from bncourse.datasets.decoding import decode
+from bncourse.datasets.files import MissingData, WrongData
+
+ENDINGS = (".jpeg", ".jpg", ".png")
+INDEXES = ("imagenet_class_index.json", "classes.txt", "LOC_synset_mapping.txt", "wnids.txt")
+LISTS = ("{split}.txt", "LOC_{split}_solution.csv", "{split}/{split}_annotations.txt")
+LAYOUT = "train and val (folders of class folders), or train.tar and val.tar"
+SAMPLED = 1000  # pictures whose bytes a fingerprint reads
+
+
+class Pictures:
+    """The pictures of one split, each with its label.
+
+    `labels` (N,) int64, `classes` the names of the classes, `synsets` what folders call them.
+    """
+
+    def __init__(self, source: Archive | Folder, members: list[int], labels: np.ndarray, synsets: list[str],
+                 classes: list[str], keep_decoded: bool = False):
+        self.source, self.members, self.labels = source, members, labels
+        self.synsets, self.classes = synsets, classes
+        self.kept = {} if keep_decoded else None
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def name(self, i: int) -> str:
+        """Archive and member, or folder and file: what messages call a picture."""
+        return self.source.title(self.members[i])
+
+    def image(self, i: int, least: int | None = None) -> Image.Image:
+        """Picture i, RGB and upright; where `least` is given, reduced as far as its shorter side stays >= least.
+
+        Not to be changed where decoded pictures are kept. Raises WrongData, naming archive and member.
+        """
+        if self.kept is None:
+            return decode(self.source.read(self.members[i]), self.name(i), least)
+        if (i, least) not in self.kept:
+            self.kept[i, least] = decode(self.source.read(self.members[i]), self.name(i), least)
+        return self.kept[i, least]
+
+    def fingerprint(self) -> str:
+        """SHA-256 of every picture's name, label and size in bytes, and of the bytes of 1,000, evenly spread."""
+        digest = hashlib.sha256()
+        for member, label in zip(self.members, self.labels.tolist(), strict=True):
+            digest.update(f"{self.source.names[member]} {label} {self.source.sizes[member]}\n".encode())
+        for i in np.unique(np.linspace(0, len(self) - 1, SAMPLED).astype(int)):
+            digest.update(self.source.read(self.members[i]))
+        return digest.hexdigest()
+
+
+def open_split(folder: Path | str, split: str = "train", *, keep_decoded: bool = False) -> Pictures:
+    """The pictures of a split, as they are stored. `keep_decoded` keeps each in memory once it is decoded.
+
+    Raises MissingData where there is no such split, WrongData where what is there cannot be used.
+    """
+    folder = Path(folder)
+    source, members, names = read_split(folder, split)
+    synsets, classes = class_index(folder) or (other_classes(folder, split) or sorted(set(names)),) * 2
+    if len(synsets) < 2:
+        raise WrongData(f"{source.path} holds pictures of one class, {synsets[0]}; expected two or more classes, "
+                        f"and in {folder} {LAYOUT}")
+    number = {synset: label for label, synset in enumerate(synsets)}
+    for member, name in zip(members, names, strict=True):
+        if name not in number:
+            raise WrongData(f"{source.title(member)} is of class {name}, which is none of the {len(synsets):,} "
+                            f"classes of {folder}")
+    labels = np.array([number[name] for name in names], np.int64)
+    return Pictures(source, members, labels, synsets, classes, keep_decoded)
+
+
+def read_split(folder: Path, split: str) -> tuple[Archive | Folder, list[int], list[str]]:
+    """Where a split's files lie, which of them are pictures, and the class of each by its name."""
+    source = open_source(folder, split)
+    listed = class_list(folder, split)
+    members = [i for i, name in enumerate(source.names) if is_picture(name)]
+    if not members:
+        raise WrongData(f"{source.path} holds no pictures ({', '.join(ENDINGS)}) among its {len(source.names):,} files")
+    return source, members, [class_of(source, i, split, listed) for i in members]
+
+
+def open_source(folder: Path, split: str) -> Archive | Folder:
+    if not split.isidentifier():
+        raise ValueError(f"split is {split!r}; expected a plain name, such as 'train' or 'val'")
+    if (folder / split).is_dir():
+        return Folder(folder / split)
+    for path in (folder / f"{split}.tar", folder / f"ILSVRC2012_img_{split}.tar"):
+        if path.is_file():
+            return Archive(path)
+    there = f"holds neither {split} nor {split}.tar" if folder.is_dir() else "is no folder"
+    raise MissingData(f"{folder} {there}; expected a folder with {LAYOUT}")
+
+
+def is_picture(name: str) -> bool:
+    return name.lower().endswith(ENDINGS) and not re.search(r"(^|[/ ])\.[^/]*$", name)
+
+
+def class_of(source: Archive | Folder, i: int, split: str, listed: dict[str, str]) -> str:
+    """The class of a file by its name, as the top of this module says."""
+    inner, _, name = source.names[i].rpartition(": ")
+    path = PurePosixPath(name)
+    if inner:
+        return PurePosixPath(inner).stem
+    folders = [part for part in path.parts[:-1] if part != "images"]
+    if folders and folders[-1] != split:
+        return folders[-1]
+    if path.name in listed or path.stem in listed:
+        return listed.get(path.name) or listed[path.stem]
+    if synset := re.match(r"n\d{8}(?=_)", path.name):
+        return synset[0]
+    raise WrongData(f"{source.title(i)} lies in no class folder, and nothing says its class; expected {split}/<class>/"
+                    f"{path.name}, or beside {source.path.name} a list {LISTS[0].format(split=split)} with the line "
+                    f"'{path.name} <class>' (or {LISTS[1].format(split=split)})")
+
+
+def class_list(folder: Path, split: str) -> dict[str, str]:
+    """File name -> class, from the first list that there is, else nothing. A number is a place among the classes."""
+    path = next((path for text in LISTS if (path := folder / text.format(split=split)).is_file()), None)
+    if path is None:
+        return {}
+    rows = [line.replace(",", " ").split() for line in read_text(path).splitlines() if line.strip()]
+    if short := [row for row in rows if len(row) < 2]:
+        raise WrongData(f"{path} has the line {short[0][0]!r}; expected the name of a picture, then its class")
+    synsets = (class_index(folder) or (None,))[0]
+    if synsets is None and any(row[1].isdigit() for row in rows):
+        raise WrongData(f"{path} gives classes by numbers; expected one of {', '.join(INDEXES)} in {folder}")
+    try:
+        return {row[0]: synsets[int(row[1])] if row[1].isdigit() else row[1] for row in rows}
+    except IndexError:
+        raise WrongData(f"{path} gives a class beyond the {len(synsets):,} of {folder}") from None
+
+
+def class_index(folder: Path) -> tuple[list[str], list[str]] | None:
+    """Synsets and names of the classes in the order of their labels, from the set's index; None without one."""
+    path = next((path for name in INDEXES if (path := folder / name).is_file()), None)
+    if path is None:
+        return None
+    try:
+        if path.suffix == ".json":
+            table = json.loads(read_text(path))
+            rows = [table[str(label)][:2] for label in range(len(table))]
+        else:
+            rows = [(line.split(None, 1) * 2)[:2] for line in read_text(path).splitlines() if line.strip()]
+        synsets, names = [str(row[0]) for row in rows], [str(row[1]) for row in rows]
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        raise WrongData(f"{path} is no index of classes; expected a line 'n01440764 tench' for each class, or JSON "
+                        '{"0": ["n01440764", "tench"], ...}') from None
+    if not rows or len(set(synsets)) < len(synsets):
+        raise WrongData(f"{path} names {'a class twice' if rows else 'no class'}; expected each class once")
+    return synsets, names
+
+
+def other_classes(folder: Path, split: str) -> list[str] | None:
+    """The classes of `train`, sorted, for another split; None where that is not there."""
+    if split == "train":
+        return None
+    try:
+        return sorted(set(read_split(folder, "train")[2]))
+    except MissingData:
+        return None
+
+
+def read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise WrongData(f"{path} is no text in UTF-8") from None
