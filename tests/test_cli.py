@@ -67,7 +67,7 @@ def test_runs_are_listed_by_experiment_and_variant(capsys, monkeypatch, tmp_path
     monkeypatch.setattr(runs, "find", lambda experiment, folder=tmp_path, find=runs.find: find(experiment, folder))
     assert run("runs") == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["one/a", "one/b", "two/c"]
-    assert run("runs", "two") == 0
+    assert run("runs", "list", "two") == 0
     told = capsys.readouterr().out.split()
     assert told[:6] == ["two/c", "glyphs", "seed", "3", "1.5", "s"]
 

@@ -1,19 +1,28 @@
-"""`python3 -m bncourse runs`: the recorded measurements."""
+"""`python3 -m bncourse runs`: list the recorded measurements, record what is planned, repeat what was recorded."""
 
 
 def add(commands):
     """Describes the command."""
-    runs = commands.add_parser("runs", help="list the recorded measurements")
-    runs.add_argument("experiment", nargs="?", help="only the runs of this experiment")
-    runs.set_defaults(do=show)
+    runs = commands.add_parser("runs", help="list, record or replay the measurements")
+    runs.set_defaults(do=show, experiment=None)
+    what = runs.add_subparsers(dest="what", metavar="what")
+    listed = what.add_parser("list", help="the recorded runs (what is done unless something is named)")
+    listed.add_argument("experiment", nargs="?", help="only the runs of this experiment")
+    record = what.add_parser("record", help="measure what an experiment plans and has not recorded yet")
+    record.add_argument("experiment", help="a file of bncourse/experiments that has a PLAN: activations")
+    record.add_argument("--part", help="only this part of the plan")
+    record.set_defaults(do=record_missing)
+    replay = what.add_parser("replay", help="measure the first steps of recorded runs again, and compare")
+    replay.add_argument("names", nargs="*", metavar="NAME", help="an experiment, or experiment/variant (default: all)")
+    replay.add_argument("--steps", type=int, default=300, help="how many steps, where a run has more (default: 300)")
+    replay.set_defaults(do=replay_recorded)
 
 
 def show(options) -> int:
     """One line for each recorded run, with what it ran on, its seed, its seconds and its day."""
     from bncourse import runs
 
-    experiments = [options.experiment] if options.experiment else sorted(path.name for path in runs.RUNS.glob("[!.]*"))
-    found = [run for experiment in experiments for run in runs.find(experiment)]
+    found = [run for name in experiments(options.experiment) for run in runs.find(name)]
     for run in found:
         told = run.provenance
         print(f"{run.experiment + '/' + run.variant:<40} {told['data']:<8} seed {told['seed']:<4} "
@@ -21,3 +30,51 @@ def show(options) -> int:
     if not found:
         print(f"No runs are recorded in {runs.RUNS / (options.experiment or '')}")
     return 0
+
+
+def experiments(name: str | None) -> list[str]:
+    from bncourse import runs
+
+    return [name] if name else sorted(path.name for path in runs.RUNS.glob("[!.]*"))
+
+
+def record_missing(options) -> int:
+    """A line for each run as soon as it is recorded. It may be stopped at any moment and begun again."""
+    from bncourse.experiments import recording
+
+    planned = recording.plan(options.experiment, options.part)
+    missing = [config for config in recording.missing(options.experiment) if config in planned]
+    print(f"{len(planned) - len(missing)} of {len(planned)} runs are recorded", flush=True)
+    for number, config in enumerate(missing, start=1):
+        path = recording.record(options.experiment, config)
+        print(f"{number} of {len(missing)}: {path.stem}", flush=True)
+    return 0
+
+
+def replay_recorded(options) -> int:
+    """A line for each run, and under it what differs (then status 1)."""
+    from bncourse.experiments import recording
+
+    differ = 0
+    for run in [run for name in options.names or experiments(None) for run in named(name)]:
+        try:
+            told = recording.replay(run, options.steps)
+        except recording.RecordingError as reason:
+            print(f"left out   {run.experiment}/{run.variant}: {reason}", flush=True)
+            continue
+        print(f"{'differs' if told else 'as recorded':<11} {run.experiment}/{run.variant}", flush=True)
+        print("".join(f"            {sentence}\n" for sentence in told), end="")
+        differ += bool(told)
+    return 1 if differ else 0
+
+
+def named(name: str) -> list:
+    """The recorded runs that a name means: an experiment's, or one. Raises RecordingError where there is none."""
+    from bncourse import runs
+    from bncourse.experiments.recording import RecordingError
+
+    experiment, _, variant = name.partition("/")
+    found = [run for run in runs.find(experiment) if variant in ("", run.variant)]
+    if not found:
+        raise RecordingError(f"{name} is not recorded; python3 -m bncourse runs lists what is")
+    return found

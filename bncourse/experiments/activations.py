@@ -6,14 +6,16 @@ of 100, mini-batches of 60 binary images and 50,000 steps; it does not give the 
 deviation of the initial weights, the threshold that makes an image binary, or which unit is typical.
 
     run(Config(dataset="glyphs", batchnorm=False, steps=300)).columns["accuracy"]
+
+What the course has recorded of it is `PLAN`, at the end of this file.
 """
 
 import functools
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from itertools import islice
+from dataclasses import asdict, dataclass, replace
+from itertools import islice, product
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +25,9 @@ from bncourse.kernels import mlp
 
 Examples = tuple[np.ndarray, np.ndarray]
 PERCENTILES = (15, 50, 85)
+TOLERANCE = {"accuracy": 0.005, "p15": 0.02, "p50": 0.02, "p85": 0.02, "spread": 0.02}  # of a replay
+EARLY = sorted(k * 10**n for n in range(9) for k in (1, 3))
+USUAL = {"batch": 60, "threshold": 127, "dtype": "float64"}  # in Config, and left out of a run's name
 LEAST = {"steps": 0, "seed": 0, "batch": 1, "threshold": 0, "records": 1, "test_images": 1, "population_batches": 1}
 
 
@@ -33,8 +38,10 @@ class Config:
     lr, std:             learning rate of SGD; standard deviation of the initial weights
     sizes:               784 inputs, the hidden layers, 10 outputs
     threshold:           a pixel is 1 where its value (0 to 255) is greater
-    records, spacing:    how often to record between the first step and the last; "even", or "log" for
-                         steps in constant ratio. The start, step 0, is recorded too.
+    dtype:               of all arithmetic; "float32" takes half as long, and no difference is seen in a figure
+    records, spacing:    how often to record between the first step and the last; "even", "log" for steps in
+                         constant ratio, or "early" for "even" and in front of it steps 1, 3, 10, 30, 100 and
+                         so on. The start, step 0, is recorded too.
     test_images:         how many, spread evenly over the test set; None for all
     population_batches:  training mini-batches for Algorithm 2 at each record
     """
@@ -48,6 +55,7 @@ class Config:
     batch: int = 60
     sizes: tuple[int, ...] = (784, 100, 100, 100, 10)
     threshold: int = 127
+    dtype: str = "float64"
     records: int = 20
     spacing: str = "even"
     test_images: int | None = 2000
@@ -69,8 +77,9 @@ class Config:
             raise ValueError("batch is 1; expected 2 or more, as batch norm turns a single example into beta")
         if len(self.sizes) < 3 or self.sizes[0] != 784 or self.sizes[-1] != 10 or min(self.sizes) < 1:
             raise ValueError(f"sizes is {self.sizes!r}; expected 784, one or more hidden layers, 10")
-        if self.spacing not in ("even", "log"):
-            raise ValueError(f"spacing is {self.spacing!r}; expected 'even' or 'log'")
+        for name, known in (("spacing", ("even", "log", "early")), ("dtype", ("float32", "float64"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(known)}")
 
     def recorded_steps(self) -> list[int]:
         """The steps after which the network is observed, 0 and the last among them."""
@@ -78,12 +87,28 @@ class Config:
             return [0]
         grid = np.geomspace if self.spacing == "log" else np.linspace
         first = 1 if self.spacing == "log" else self.steps / self.records
-        return sorted({0, self.steps, *grid(first, self.steps, self.records).round().astype(int).tolist()})
+        steps = grid(first, self.steps, self.records).round().astype(int).tolist()
+        early = [step for step in EARLY if step < steps[0]] if self.spacing == "early" else []
+        return sorted({0, *early, *steps, self.steps})
 
     def variant(self) -> str:
-        """A name for the run's file."""
-        kind = "batchnorm" if self.batchnorm else "plain"
-        return f"{self.dataset}-{kind}-lr{self.lr}-std{self.std}-seed{self.seed}"
+        """A name for the run's file: all that distinguishes its training, what is not the paper's or not usual
+        included. How often the network was looked at, and by which images, is in the file alone.
+        """
+        hidden = self.sizes[1:-1]
+        alike = len(set(hidden)) == 1
+        names = [
+            self.dataset,
+            "batchnorm" if self.batchnorm else "plain",
+            f"{len(hidden)}x{hidden[0]}" if alike else "_".join(map(str, hidden)),
+            f"{self.steps}steps",
+            *(f"{name}{getattr(self, name)}" for name in ("batch", "threshold") if getattr(self, name) != USUAL[name]),
+            f"lr{float(self.lr)}",
+            f"std{float(self.std)}",
+            *([self.dtype] if self.dtype != USUAL["dtype"] else []),
+            f"seed{self.seed}",
+        ]
+        return "-".join(names).replace("+", "")
 
 
 class Observation(NamedTuple):
@@ -102,11 +127,34 @@ def run(config: Config, progress: Callable[[int, int], object] | None = None) ->
     alone, and the same seed gives both networks the same weights and mini-batches. `progress(done, total)`
     is called about a hundred times. Raises ValueError when the data are fewer than config asks for.
     """
+    return measure(config, config.recorded_steps(), progress=progress)
+
+
+def replay(
+    recorded: runs.Run, steps: int = 300, progress: Callable[[int, int], object] | None = None
+) -> runs.Run:
+    """A recorded run's training again, from its start to the last row within so many steps: the same rows."""
+    rows = [step for step in recorded.columns["step"] if step <= steps]
+    return measure(configuration(recorded), rows, recorded.columns["unit"][0], progress)
+
+
+def configuration(recorded: runs.Run) -> Config:
+    """The configuration of a recorded run."""
+    return Config(**recorded.config | {"sizes": tuple(recorded.config["sizes"])})
+
+
+def measure(
+    config: Config,
+    rows: list[int],
+    unit: int | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> runs.Run:
+    """Train to the last of the rows, which are steps, and record at each; of the typical unit unless one is named."""
     start = time.perf_counter()
     train, test, sha256 = binary_images(config.dataset, config.threshold)
     check_size("batch", config.batch, len(train[0]), "training")
     check_size("test_images", config.test_images or 0, len(test[0]), "test")
-    history = list(follow(config, train, spread_out(test, config.test_images), progress))
+    history = list(follow(config, train, spread_out(test, config.test_images), rows, progress))
     return runs.Run(
         experiment="activations",
         variant=config.variant(),
@@ -118,27 +166,32 @@ def run(config: Config, progress: Callable[[int, int], object] | None = None) ->
             sha256=sha256,
             seconds=time.perf_counter() - start,
         ),
-        columns={"step": config.recorded_steps(), **columns(history)},
+        columns={"step": rows, **columns(history, unit)},
     )
 
 
 def follow(
-    config: Config, train: Examples, test: Examples, progress: Callable[[int, int], object] | None = None
+    config: Config,
+    train: Examples,
+    test: Examples,
+    rows: list[int],
+    progress: Callable[[int, int], object] | None = None,
 ) -> Iterator[Observation]:
-    """Train, and observe the network at each of `config.recorded_steps()`."""
+    """Train to the last of the rows, and observe the network at each."""
     x, t = train
     for_weights, for_batches, for_population = np.random.default_rng(config.seed).spawn(3)
-    network = mlp.init(config.sizes, config.batchnorm, config.std, rng=for_weights)
+    dtype, last = np.dtype(config.dtype).type, rows[-1]
+    network = mlp.init(config.sizes, config.batchnorm, config.std, rng=for_weights, dtype=dtype)
     some_batches = islice(minibatches(len(x), config.batch, for_population), config.population_batches)
-    population, recorded = [x[i] for i in some_batches], config.recorded_steps()
+    population, test, rows = [x[i].astype(dtype) for i in some_batches], (test[0].astype(dtype), test[1]), set(rows)
     yield observe(network, test, population)
-    for step, i in enumerate(islice(minibatches(len(x), config.batch, for_batches), config.steps), start=1):
+    for step, i in enumerate(islice(minibatches(len(x), config.batch, for_batches), last), start=1):
         _, gradients, _ = mlp.loss_and_gradients(network, x[i], t[i])
         mlp.sgd_step(network, gradients, config.lr)
-        if step in recorded:
+        if step in rows:
             yield observe(network, test, population)
-        if progress and (step % math.ceil(config.steps / 100) == 0 or step == config.steps):
-            progress(step, config.steps)
+        if progress and (step % math.ceil(last / 100) == 0 or step == last):
+            progress(step, last)
 
 
 def observe(network: mlp.Network, test: Examples, population: list[np.ndarray]) -> Observation:
@@ -160,10 +213,10 @@ def typical_unit(percentiles: np.ndarray) -> int:
     return int(np.argsort(moved, kind="stable")[moved.size // 2])
 
 
-def columns(history: list[Observation]) -> dict[str, list]:
-    """The history of one training as columns of plain numbers."""
+def columns(history: list[Observation], unit: int | None = None) -> dict[str, list]:
+    """The history of one training as columns of plain numbers; of the typical unit unless one is named."""
     percentiles = np.stack([observation.percentiles for observation in history])  # (records, 3, units)
-    unit = typical_unit(percentiles)
+    unit = typical_unit(percentiles) if unit is None else unit
     p15, p50, p85 = percentiles[:, :, unit].T.tolist()
     return {
         "accuracy": [observation.accuracy for observation in history],
@@ -206,3 +259,36 @@ def spread_out(data: Examples, n: int | None) -> Examples:
 def check_size(name: str, wanted: int, available: int, split: str) -> None:
     if wanted > available:
         raise ValueError(f"{name} is {wanted}, but there are {available} {split} images; expected at most as many")
+
+
+# What the course has recorded, by the part of lesson 10 that shows it; `python3 -m bncourse runs record activations`
+# makes what is missing. The order is that of recording.
+
+FIGURE_1 = Config(
+    dataset="mnist", steps=50_000, dtype="float32", records=50, spacing="early", test_images=None, population_batches=50
+)
+RATES, STDS, DEPTHS = (0.02, 0.1, 0.5, 2.0), (0.01, 0.03, 0.1), range(1, 13)
+NETWORKS = (True, False)  # with batch norm and without
+
+
+def deeper(depth: int) -> Config:
+    """So many hidden layers of 100, for 8,000 steps."""
+    return replace(FIGURE_1, sizes=(784, *[100] * depth, 10), steps=8000, records=16)
+
+
+def tuned(lr: float, std: float) -> Config:
+    """Another learning rate and initial scale, seldom looked at; those of Figure 1 are its own runs."""
+    config = replace(FIGURE_1, lr=lr, std=std)
+    return config if config == FIGURE_1 else replace(config, records=10)
+
+
+PLAN = {
+    "figure 1": tuple(replace(FIGURE_1, batchnorm=bn, seed=seed) for seed, bn in product(range(5), NETWORKS)),
+    "staircase": tuple(
+        replace(deeper(depth), batchnorm=bn, seed=seed) for seed, depth, bn in product(range(3), DEPTHS, NETWORKS)
+    ),
+    "grid": tuple(
+        replace(tuned(lr, std), batchnorm=bn, seed=seed)
+        for seed, lr, std, bn in product(range(3), RATES, STDS, NETWORKS)
+    ),
+}

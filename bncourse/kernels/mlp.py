@@ -118,23 +118,23 @@ def _hidden_forward(layer: Layer, u: Array, statistics: Statistics | None, eps: 
 
 def backward(network: Network, dlogits: Float[Array, "N K"], tape: Tape) -> list[Layer]:
     """The gradient of every parameter, as one `Layer` of gradients for each layer."""
-    du, dw, db = layers.affine_backward(dlogits, tape.output)
-    gradients = [Layer(dw, db)]
+    dx, affine = dlogits, tape.output
+    gradients = [Layer(*layers.affine_parameters_backward(dx, affine))]
     for layer, trace in zip(reversed(network[:-1]), reversed(tape.hidden), strict=True):
-        du, gradient = _hidden_backward(layer, du, trace)
-        gradients.append(gradient)
+        dz = layers.affine_input_backward(dx, affine)
+        affine, norm, sigmoid = trace.caches
+        dx, dgamma, dbeta = _normalization_backward(layer, layers.sigmoid_backward(dz, sigmoid), norm)
+        gradients.append(Layer(*layers.affine_parameters_backward(dx, affine), dgamma, dbeta))
     return gradients[::-1]
 
 
-def _hidden_backward(layer: Layer, dz: Array, trace: Trace) -> tuple[Array, Layer]:
-    affine, norm, sigmoid = trace.caches
-    dx, dgamma, dbeta = layers.sigmoid_backward(dz, sigmoid), None, None
-    if layer.gamma is not None:
-        if norm is None:
-            raise ValueError("the tape was made with population statistics; gradients need batch statistics")
-        dx, dgamma, dbeta = normalize.batchnorm_backward(dx, norm)
-    du, dw, db = layers.affine_backward(dx, affine)
-    return du, Layer(dw, db, dgamma, dbeta)
+def _normalization_backward(layer: Layer, dy: Array, norm: tuple | None) -> tuple[Array, Array | None, Array | None]:
+    """From `y`, the sigmoid's input, to `x = Wu`: dx, and dgamma and dbeta where the layer has them."""
+    if layer.gamma is None:
+        return dy, None, None
+    if norm is None:
+        raise ValueError("the tape was made with population statistics; gradients need batch statistics")
+    return normalize.batchnorm_backward(dy, norm)
 
 
 def loss_and_gradients(

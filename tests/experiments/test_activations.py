@@ -131,7 +131,7 @@ def test_a_run_is_saved_whole_with_what_it_takes_to_repeat_it(tmp_path):
     recorded = run(config)
     loaded = Run.load(recorded.save(tmp_path))
     assert loaded == recorded
-    assert loaded.variant == "glyphs-batchnorm-lr0.25-std0.1-seed3"
+    assert loaded.variant == "glyphs-batchnorm-12_9-30steps-lr0.25-std0.1-seed3"
     assert Config(**loaded.config | {"sizes": tuple(loaded.config["sizes"])}) == config
     assert repr(config) in loaded.provenance["command"]
     assert (loaded.provenance["seed"], loaded.provenance["data"]) == (3, "glyphs")
@@ -186,7 +186,7 @@ def test_images_become_binary_at_the_threshold():
     ({"sizes": (100, 50, 10)}, "sizes is .*; expected 784"),
     ({"threshold": 255}, "threshold is 255; expected an int from 0 to 254"),
     ({"records": 0}, "records is 0; expected an int of 1 or more"),
-    ({"spacing": "cubic"}, "spacing is 'cubic'; expected 'even' or 'log'"),
+    ({"spacing": "cubic"}, "spacing is 'cubic'; expected one of even, log, early"),
     ({"test_images": 0}, "test_images is 0; expected an int of 1 or more"),
     ({"population_batches": 0}, "population_batches is 0; expected an int of 1 or more"),
 ])

@@ -1,0 +1,120 @@
+"""Recording what an experiment plans, and repeating what it recorded.
+
+An experiment is a file of this folder. One that can be recorded has `PLAN`, frozen configurations by part, each with
+a `variant()`, and `run(config, progress)`. One that can be replayed has `replay(recorded, steps)`, which returns a
+run with the first rows of the recorded one measured again, and `TOLERANCE`, for each column how far the two may be
+apart: rounding differs between processors, and training makes the differences grow.
+
+    for config in missing("activations"):
+        record("activations", config)
+"""
+
+import importlib
+import importlib.util
+import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from bncourse import runs
+
+
+class RecordingError(ValueError):
+    """What was asked for cannot be recorded or replayed; the message says why."""
+
+
+def module(experiment: str) -> ModuleType:
+    """The file of an experiment. Raises RecordingError where there is none of that name."""
+    name = f"bncourse.experiments.{experiment}"
+    if not experiment.isidentifier() or importlib.util.find_spec(name) is None:
+        raise RecordingError(f"experiment is {experiment!r}; expected the name of a file of bncourse/experiments")
+    return importlib.import_module(name)
+
+
+def plan(experiment: str, part: str | None = None) -> list:
+    """The configurations that an experiment records, each once, in the order of recording; of one part where named.
+
+    Raises RecordingError for an experiment without a plan and for an unknown part.
+    """
+    parts = getattr(module(experiment), "PLAN", {})
+    if not parts:
+        raise RecordingError(f"experiment is {experiment!r}, which has no PLAN; its runs name their own commands")
+    if part is not None and part not in parts:
+        raise RecordingError(f"part is {part!r}; expected one of {', '.join(parts)}")
+    return list(dict.fromkeys(config for name in parts if part in (None, name) for config in parts[name]))
+
+
+def recorded(experiment: str, part: str, folder: Path | None = None) -> list[runs.Run]:
+    """The runs of one part of a plan, in its order. Raises RecordingError, naming the command, where one is missing."""
+    paths = [place(experiment, config, folder) for config in plan(experiment, part)]
+    absent = [path.name for path in paths if not path.exists()]
+    if absent:
+        raise RecordingError(f"{len(absent)} of {len(paths)} runs are not recorded, {absent[0]} the first; "
+                             f"python3 -m bncourse runs record {experiment} makes them")
+    return [runs.Run.load(path) for path in paths]
+
+
+def place(experiment: str, config, folder: Path | None = None) -> Path:
+    """Where the run of a configuration lies, or will lie."""
+    return Path(folder or runs.RUNS) / experiment / f"{config.variant()}.json"
+
+
+def missing(experiment: str, folder: Path | None = None) -> list:
+    """The planned configurations that are not recorded yet, in order."""
+    return [config for config in plan(experiment) if not place(experiment, config, folder).exists()]
+
+
+def record(
+    experiment: str, config, folder: Path | None = None, progress: Callable[[int, int], object] | None = None
+) -> Path:
+    """Measure one configuration and write it, whole or not at all; returns the file's path.
+
+    Before anything is measured, raises `runs.RunExists` where the run is recorded already or a file shows that
+    it is just being written, and RecordingError where the folder cannot be written to.
+    """
+    path = place(experiment, config, folder)
+    for file in (path, path.with_name(f".{path.name}.part")):
+        if file.exists():
+            raise runs.RunExists(f"{file} exists; a run is never overwritten. Remove the file to record it again")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise RecordingError(f"{path.parent} cannot be written to ({error.strerror}); expected a folder that can"
+                             ) from None
+    return module(experiment).run(config, progress).save(Path(folder or runs.RUNS))
+
+
+def replay(recorded: runs.Run, steps: int = 300) -> list[str]:
+    """Measure the first rows of a run again, and say what differs; an empty list where nothing does.
+
+    Raises RecordingError for an experiment that is not replayed, and what the experiment raises where its data
+    are missing.
+    """
+    experiment = module(recorded.experiment)
+    if not hasattr(experiment, "replay"):
+        raise RecordingError(f"{recorded.experiment} measures seconds, which no two machines share; it is not replayed")
+    return differences(recorded, experiment.replay(recorded, steps), experiment.TOLERANCE)
+
+
+def differences(recorded: runs.Run, again: runs.Run, tolerance: dict[str, float | int]) -> list[str]:
+    """What a replay found otherwise, a sentence each: the data, or a column in the row where it is furthest off."""
+    told = []
+    if again.provenance["sha256"] != recorded.provenance["sha256"]:
+        told.append(f"the data are others: SHA-256 {again.provenance['sha256']}, "
+                    f"recorded {recorded.provenance['sha256']}")
+    for name, values in again.columns.items():
+        apart = [distance(value, was) for value, was in zip(values, recorded.columns[name], strict=False)]
+        row = max(range(len(apart)), key=apart.__getitem__)
+        if not apart[row] <= tolerance.get(name, 0):
+            told.append(f"{name} in row {row} is {values[row]}, recorded {recorded.columns[name][row]}; "
+                        f"expected a difference of at most {tolerance.get(name, 0)}")
+    return told
+
+
+def distance(value: int | float, other: int | float) -> float:
+    """How far apart two values are; not at all where neither is a number or both are the same infinity."""
+    if value == other or (math.isnan(value) and math.isnan(other)):
+        return 0.0
+    return math.inf if math.isnan(value - other) else abs(value - other)
