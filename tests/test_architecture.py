@@ -26,6 +26,7 @@ HOUSE = {
     "runs":        (0, "paths machine",                              "numpy"),
     "paper":       (0, "paths",                                      ""),
     "nn":          (1, "paper",                                      "torch jaxtyping"),
+    "training":    (2, "nn datasets runs",                           "numpy jaxtyping torch tqdm"),
     "experiments": (3, "kernels datasets runs paper nn",             "numpy jaxtyping threadpoolctl torch"),
     "figures":     (3, "kernels runs paper",                         "numpy jaxtyping matplotlib PIL"),
     "explorers":   (4, "figures kernels nn",                         "numpy jaxtyping matplotlib PIL ipywidgets "

@@ -1,0 +1,52 @@
+"""The random states that a training depends on: Python's, NumPy's and PyTorch's, on the CPU and on the present GPU.
+
+A training seeds them, writes them into its checkpoints, and leaves the caller's as they were.
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+def seed(number: int, rank: int) -> None:
+    """Seeds all of them from a number, differently in each process."""
+    words = np.random.SeedSequence((number, rank)).generate_state(3).tolist()
+    random.seed(words[0])
+    np.random.seed(words[1])  # noqa: NPY002
+    torch.manual_seed(words[2])  # seeds the GPUs too
+
+
+def capture() -> dict:
+    """The states, as tensors and plain numbers; see `restore`."""
+    version, words, gauss = random.getstate()
+    name, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002
+    return {
+        "python": [version, torch.tensor(words, dtype=torch.int64), gauss],
+        "numpy": [name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None,
+    }
+
+
+def restore(states: dict) -> None:
+    """Makes the states those of `capture`; that of a GPU where there is one."""
+    version, words, gauss = states["python"]
+    random.setstate((version, tuple(words.tolist()), gauss))
+    name, keys, *rest = states["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
+    torch.set_rng_state(states["torch"])
+    if states["cuda"] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])
+
+
+@contextmanager
+def unchanged() -> Iterator[None]:
+    """After it, the states are what they were before it."""
+    before = capture()
+    try:
+        yield
+    finally:
+        restore(before)

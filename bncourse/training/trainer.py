@@ -1,0 +1,195 @@
+"""Stochastic gradient descent with momentum: `train` takes a network, mini-batches and a recipe, and measures.
+
+    columns = train(model, batches, Recipe(steps=1000, lr=0.1, evaluate_every=100), evaluate=evaluate)
+
+No step waits for the device: losses are summed there, and read when a row is written.
+"""
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bncourse.datasets.transforms import normalize
+from bncourse.training import random_states
+from bncourse.training.distributed import ALONE, World
+from bncourse.training.progression import Progression
+from bncourse.training.recipe import Recipe
+
+LOOK = 100  # steps between looks at whether the loss is still finite
+
+
+class MiniBatches(Protocol):
+    """One process's mini-batches of `batch` examples: `len` of them in an epoch, of which `epoch(e, start=k)`
+    yields those from the k-th on, as images and labels; the last may be smaller."""
+
+    batch: int
+
+    def __len__(self) -> int: ...
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]: ...
+
+
+class Score(Protocol):
+    """The shares of the examples whose label is the first guess, and among the first five."""
+
+    top1: float
+    top5: float
+
+
+def train(
+    model: nn.Module,
+    batches: MiniBatches,
+    recipe: Recipe,
+    *,
+    evaluate: Callable[[nn.Module], Score] | None = None,
+    folder: str | os.PathLike | None = None,
+    device: str | torch.device = "cpu",
+    progress: Callable[[int, int], object] | None = None,
+    record: Callable[[dict], object] | None = None,
+    world: World = ALONE,
+) -> dict[str, list]:
+    """Trains the model in place by softmax cross-entropy; returns the columns of its measurements.
+
+    Every `evaluate_every` steps, and after the last, a row: `step`, `loss` (mean over the steps since the row
+    before), `top1` and `top5` as `evaluate` gives them for the model in eval mode (without `evaluate`, no such
+    columns), `lr`, `seconds` spent on training since its beginning, `images_per_second` since the row before.
+    `record(row)` is called with each, and `progress(done, total)` after each step, in the process of rank 0.
+
+    A loss that is not finite is a measurement too: its row is written at the next multiple of 100 steps or of
+    `evaluate_every`, with top1 and top5 not measured (NaN), and it is the last.
+    """
+    device = torch.device(device)
+    check_fit(batches, recipe, world)
+    with computing(recipe), random_states.unchanged():
+        progression = begin(model, recipe, device)
+        random_states.seed(recipe.seed, world.rank)
+        network = assembled(model, recipe, world)
+        model.train()
+        mini_batches = upcoming(batches, progression.step)
+        while not progression.done:
+            take_step(network, progression, *next(mini_batches))
+            if progress and world.rank == 0:
+                progress(progression.step, recipe.steps)
+            measure(progression, evaluate, record, world)
+    model.eval()
+    return progression.columns
+
+
+def check_fit(batches: MiniBatches, recipe: Recipe, world: World) -> None:
+    """Raises ValueError where processes, mini-batches and recipe disagree, or there is no mini-batch."""
+    if world.size != recipe.devices:
+        raise ValueError(f"there are {world.size} processes, but the recipe's devices is {recipe.devices}; expected "
+                         f"as many, as each process's batch norm and share of the {recipe.batch} examples depend on it")
+    if batches.batch != recipe.share:
+        raise ValueError(f"batches.batch is {batches.batch}; expected {recipe.share}, the recipe's batch of "
+                         f"{recipe.batch} shared by {recipe.devices}")
+    if not len(batches):
+        raise ValueError(f"batches has no mini-batch in an epoch; expected {recipe.share} examples or more")
+
+
+@contextmanager
+def computing(recipe: Recipe) -> Iterator[None]:
+    """Within: the recipe's threads, and on a GPU the fastest convolutions for shapes that do not change."""
+    threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
+    try:
+        torch.set_num_threads(recipe.threads or threads)
+        torch.backends.cudnn.benchmark = True
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.backends.cudnn.benchmark = benchmark
+
+
+def begin(model: nn.Module, recipe: Recipe, device: torch.device) -> Progression:
+    """A training at step 0, its model on the device."""
+    model.to(device, memory_format=torch.channels_last if recipe.channels_last else torch.preserve_format)
+    return Progression(model, recipe, device)
+
+
+def assembled(model: nn.Module, recipe: Recipe, world: World) -> nn.Module:
+    """What a step calls: the model, or around it what averages gradients over processes, or its compiled form."""
+    network = world.parallel(model)
+    return torch.compile(network) if recipe.compiled else network
+
+
+def upcoming(batches: MiniBatches, step: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """The mini-batches from a step on, epoch after epoch.
+
+    Opening an epoch may draw random numbers (a loader seeds its workers), once more in a training that was
+    resumed; so it happens beside the random states. Raises ValueError where an epoch ends early.
+    """
+    while True:
+        epoch, start = divmod(step, len(batches))
+        with random_states.unchanged():
+            mini_batches = iter(batches.epoch(epoch, start=start))
+            mini_batch = next(mini_batches, None)
+        for place in range(start, len(batches)):
+            if mini_batch is None:
+                raise ValueError(f"epoch {epoch} ended after {place} mini-batches; expected len(batches), "
+                                 f"which is {len(batches)}")
+            yield mini_batch
+            step += 1
+            mini_batch = next(mini_batches, None) if place + 1 < len(batches) else None
+
+
+def to_input(images: Tensor, device: str | torch.device, channels_last: bool = False) -> Tensor:
+    """Images on the device, as a network takes them: bytes are normalized there, other types stay as they are."""
+    device = torch.device(device)
+    if device.type == "cuda" and images.device.type == "cpu":
+        images = images.pin_memory().to(device, non_blocking=True)
+    images = images.to(device, memory_format=torch.channels_last if channels_last else torch.preserve_format)
+    return normalize(images) if images.dtype == torch.uint8 else images
+
+
+def take_step(network: nn.Module, progression: Progression, images: Tensor, labels: Tensor) -> None:
+    """One step of SGD."""
+    recipe, device = progression.recipe, progression.losses.device
+    for group in progression.optimizer.param_groups:
+        group["lr"] = recipe.learning_rate(progression.step)
+    x = to_input(images, device, recipe.channels_last)
+    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+        logits = network(x)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    loss = F.cross_entropy(logits, labels.to(device, non_blocking=True))
+    progression.optimizer.zero_grad()
+    loss.backward()
+    progression.optimizer.step()
+    progression.losses += loss.detach()
+    progression.step += 1
+
+
+def measure(progression: Progression, evaluate: Callable | None, record: Callable | None, world: World) -> None:
+    """Writes a row where one is due, or where the loss is found to be no longer finite."""
+    step, every = progression.step, progression.recipe.evaluate_every
+    due = step == progression.recipe.steps or (every is not None and step % every == 0)
+    if not due and step % LOOK:
+        return
+    losses, = world.totals(progression.losses.item())
+    loss = losses / world.size / (step - progression.row_step)
+    if not due and math.isfinite(loss):
+        return
+    progression.pause()
+    scores = {} if evaluate is None else scored(progression.model, evaluate, math.isfinite(loss), world)
+    row = progression.add_row(loss, scores)
+    if record and world.rank == 0:
+        record(row)
+    progression.go_on()
+
+
+@torch.no_grad()
+def scored(model: nn.Module, evaluate: Callable[[nn.Module], Score], finite: bool, world: World) -> dict[str, float]:
+    """top1 and top5 of the model with the running statistics of rank 0; NaN where its weights are not finite."""
+    if not finite:
+        return {"top1": math.nan, "top5": math.nan}
+    world.share_buffers(model)
+    model.eval()
+    with random_states.unchanged():
+        score = evaluate(model)
+    model.train()
+    return {"top1": float(score.top1), "top5": float(score.top5)}
