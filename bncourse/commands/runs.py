@@ -52,19 +52,20 @@ def record_missing(options) -> int:
 
 
 def replay_recorded(options) -> int:
-    """A line for each run, and under it what differs (then status 1)."""
+    """A line for each run, and under it what differs (then status 1); one for each experiment that is left out."""
     from bncourse.experiments import recording
 
-    differ = 0
+    differ, left_out = 0, set()
     for run in [run for name in options.names or experiments(None) for run in named(name)]:
-        try:
-            told = recording.replay(run, options.steps)
-        except recording.RecordingError as reason:
-            print(f"left out   {run.experiment}/{run.variant}: {reason}", flush=True)
+        if not recording.can_replay(run.experiment):
+            left_out.add(run.experiment)
             continue
-        print(f"{'differs' if told else 'as recorded':<11} {run.experiment}/{run.variant}", flush=True)
-        print("".join(f"            {sentence}\n" for sentence in told), end="")
+        told = recording.replay(run, options.steps)
+        print(f"{'differs' if told else 'as recorded':<11}  {run.experiment}/{run.variant}", flush=True)
+        print("".join(f"             {sentence}\n" for sentence in told), end="")
         differ += bool(told)
+    for experiment in sorted(left_out):
+        print(f"left out     {experiment}, whose seconds no other machine repeats")
     return 1 if differ else 0
 
 

@@ -25,7 +25,7 @@ from bncourse.kernels import mlp
 
 Examples = tuple[np.ndarray, np.ndarray]
 PERCENTILES = (15, 50, 85)
-TOLERANCE = {"accuracy": 0.005, "p15": 0.02, "p50": 0.02, "p85": 0.02, "spread": 0.02}  # of a replay
+TOLERANCE = {"accuracy": 0.002, "p15": 1e-3, "p50": 1e-3, "p85": 1e-3, "spread": 1e-3}  # of a replay
 EARLY = sorted(k * 10**n for n in range(9) for k in (1, 3))
 USUAL = {"batch": 60, "threshold": 127, "dtype": "float64"}  # in Config, and left out of a run's name
 LEAST = {"steps": 0, "seed": 0, "batch": 1, "threshold": 0, "records": 1, "test_images": 1, "population_batches": 1}

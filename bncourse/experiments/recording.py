@@ -86,15 +86,21 @@ def record(
     return module(experiment).run(config, progress).save(Path(folder or runs.RUNS))
 
 
-def replay(recorded: runs.Run, steps: int = 300) -> list[str]:
-    """Measure the first rows of a run again, and say what differs; an empty list where nothing does.
+def can_replay(experiment: str) -> bool:
+    """Whether an experiment can be repeated: not where it measures seconds, which differ between machines."""
+    return hasattr(module(experiment), "replay")
 
-    Raises RecordingError for an experiment that is not replayed, and what the experiment raises where its data
-    are missing.
+
+def replay(recorded: runs.Run, steps: int = 300) -> list[str]:
+    """Measure the first rows of a run again, those within so many steps, and say what differs; nothing: empty.
+
+    Raises RecordingError where the experiment cannot be replayed, and what it raises where its data are missing.
     """
+    if steps < 0:
+        raise RecordingError(f"steps is {steps}; expected 0 or more")
+    if not can_replay(recorded.experiment):
+        raise RecordingError(f"{recorded.experiment} has no replay; expected an experiment that can be repeated")
     experiment = module(recorded.experiment)
-    if not hasattr(experiment, "replay"):
-        raise RecordingError(f"{recorded.experiment} measures seconds, which no two machines share; it is not replayed")
     return differences(recorded, experiment.replay(recorded, steps), experiment.TOLERANCE)
 
 
