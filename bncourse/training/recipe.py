@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 PRECISIONS = ("float32", "bf16")
 AT_LEAST_1 = ("steps", "batch", "decay_steps", "devices")
 PERHAPS_AT_LEAST_1 = ("evaluate_every", "checkpoint_every", "threads")  # or None
-TRUE_OR_FALSE = ("smooth_decay", "decay_everything", "channels_last", "compiled", "sync_batchnorm")
+TRUE_OR_FALSE = ("smooth_decay", "early_rows", "decay_everything", "channels_last", "compiled", "sync_batchnorm")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Recipe:
     compiled:          the network goes through torch.compile
     seed:              of what the network itself draws, such as Dropout
     evaluate_every:    steps between rows of the columns; None for one row, at the end
+    early_rows:        rows after steps 1, 2, 5, 10, 20, 50 and 100 as well, of the loss alone, by which a training
+                       can be compared with a repetition of its beginning
     checkpoint_every:  steps between checkpoints; None for one, at the end
     sync_batchnorm:    batch norm over the mini-batches of all devices, instead of over each device's own
     devices:           processes that share each mini-batch, one for each device
@@ -50,6 +52,7 @@ class Recipe:
     compiled: bool = False
     seed: int = 0
     evaluate_every: int | None = None
+    early_rows: bool = False
     checkpoint_every: int | None = None
     sync_batchnorm: bool = False
     devices: int = 1

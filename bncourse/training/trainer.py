@@ -21,6 +21,7 @@ from bncourse.training.distributed import ALONE, World
 from bncourse.training.progression import Progression
 from bncourse.training.recipe import Recipe
 
+EARLY = (1, 2, 5, 10, 20, 50, 100)  # steps with rows of their own, where the recipe asks for them
 LOOK = 100  # steps between looks at whether the loss is still finite
 
 
@@ -58,7 +59,8 @@ def train(
 
     Every `evaluate_every` steps, and after the last, a row: `step`, `loss` (mean over the steps since the row
     before), `top1` and `top5` as `evaluate` gives them for the model in eval mode (without `evaluate`, no such
-    columns), `lr`, `seconds` spent on training since its beginning, `images_per_second` since the row before.
+    columns; NaN in early rows), `lr`, `seconds` spent on training since its beginning, `images_per_second` since
+    the row before.
     `record(row)` is called with each, and `progress(done, total)` after each step, in the process of rank 0.
 
     A loss that is not finite is a measurement too: its row is written at the next multiple of 100 steps or of
@@ -168,14 +170,15 @@ def measure(progression: Progression, evaluate: Callable | None, record: Callabl
     """Writes a row where one is due, or where the loss is found to be no longer finite."""
     step, every = progression.step, progression.recipe.evaluate_every
     due = step == progression.recipe.steps or (every is not None and step % every == 0)
-    if not due and step % LOOK:
+    early = progression.recipe.early_rows and step in EARLY
+    if not due and not early and step % LOOK:
         return
     losses, = world.totals(progression.losses.item())
     loss = losses / world.size / (step - progression.row_step)
-    if not due and math.isfinite(loss):
+    if not due and not early and math.isfinite(loss):
         return
     progression.pause()
-    scores = {} if evaluate is None else scored(progression.model, evaluate, math.isfinite(loss), world)
+    scores = {} if evaluate is None else scored(progression.model, evaluate, due and math.isfinite(loss), world)
     row = progression.add_row(loss, scores)
     if record and world.rank == 0:
         record(row)
@@ -183,9 +186,9 @@ def measure(progression: Progression, evaluate: Callable | None, record: Callabl
 
 
 @torch.no_grad()
-def scored(model: nn.Module, evaluate: Callable[[nn.Module], Score], finite: bool, world: World) -> dict[str, float]:
-    """top1 and top5 of the model with the running statistics of rank 0; NaN where its weights are not finite."""
-    if not finite:
+def scored(model: nn.Module, evaluate: Callable[[nn.Module], Score], wanted: bool, world: World) -> dict[str, float]:
+    """top1 and top5 of the model with the running statistics of rank 0; NaN where they are not wanted."""
+    if not wanted:
         return {"top1": math.nan, "top5": math.nan}
     world.share_buffers(model)
     model.eval()
