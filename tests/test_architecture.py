@@ -27,7 +27,8 @@ HOUSE = {
     "paper":       (0, "paths",                                      ""),
     "nn":          (1, "paper",                                      "torch jaxtyping"),
     "training":    (2, "nn datasets runs",                           "numpy jaxtyping torch tqdm"),
-    "experiments": (3, "kernels datasets runs paper nn",             "numpy jaxtyping threadpoolctl torch"),
+    "evaluation":  (2, "training",                                   "numpy jaxtyping torch PIL"),
+    "experiments": (3, "kernels datasets runs paper nn training evaluation", "numpy jaxtyping threadpoolctl torch"),
     "figures":     (3, "kernels runs paper",                         "numpy jaxtyping matplotlib PIL"),
     "explorers":   (4, "figures kernels nn",                         "numpy jaxtyping matplotlib PIL ipywidgets "
                                                                      "IPython traitlets tqdm"),
@@ -35,7 +36,7 @@ HOUSE = {
     "lesson":      (4, "checks datasets paper paths runs",           "numpy IPython threadpoolctl"),
     "notebooks":   (5, "paths",                                      "nbformat nbclient jupyter_client traitlets zmq"),
     "readme":      (5, "paths paper",                                ""),
-    "commands":    (5, "paths datasets runs notebooks readme experiments", ""),
+    "commands":    (5, "paths datasets runs notebooks readme experiments training evaluation nn", ""),
     "cli":         (5, "commands",                                   ""),
     "bootstrap":   (6, "installing environment cli",                 ""),
     "__main__":    (6, "bootstrap",                                  ""),

@@ -1,0 +1,178 @@
+"""How good a network is: errors at 1 and at 5, from a single crop, from 144 crops, from several networks.
+
+    score(probabilities, labels)                    Score(top1=0.748, top5=0.922, examples=50000)
+    evaluate(model, batches)                        the same of a model, a batch at a time
+    predict(model, batches)                         class probabilities `(N, K)` and labels `(N,)`
+    Crops(224)                                      a transform for Batches: 144 crops of each picture
+    score(ensemble([p1, p2, p3]), labels)           the arithmetic mean of the networks' probabilities
+
+Where a picture comes as many crops, its probabilities are the mean over them (section 4.2.3, after Szegedy et al.
+2014). Models run in eval mode, by population statistics, and come back in the mode in which they were.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from PIL import Image
+from torch import Tensor, nn
+
+from bncourse.training import to_input
+from bncourse.training.distributed import ALONE, World
+
+SCALES = (8, 9, 10, 11)  # the shorter side, in sevenths of the crop: 256, 288, 320 and 352 for 224
+FORWARD = 256  # images in one forward pass, of crops
+
+
+class Score(NamedTuple):
+    """The fractions of examples whose label is the most probable class, or among the five most probable."""
+
+    top1: float
+    top5: float
+    examples: int
+
+
+def score(probabilities: Float[Tensor, "N K"], labels: Int[Tensor, "N"]) -> Score:
+    """Top-1 and top-5 accuracy of probabilities, or of anything that grows with them.
+
+    Of equally probable classes the first is taken first, so that a network which says the same of all classes
+    is right as often as chance. What is not a number is wrong. Raises ValueError where there are no examples,
+    or where a label is not a class.
+    """
+    if not len(probabilities):
+        raise ValueError("there are no examples; expected one or more")
+    first, fifth = hits(probabilities, labels)
+    return Score(first / len(labels), fifth / len(labels), len(labels))
+
+
+def hits(probabilities: Tensor, labels: Tensor) -> tuple[int, int]:
+    """How many labels are the most probable class, and among the five most probable."""
+    examples, classes = probabilities.shape
+    low, high = labels.min().item(), labels.max().item()
+    if len(labels) != examples or low < 0 or high >= classes:
+        raise ValueError(f"labels are {len(labels)} from {low} to {high}; expected {examples} from 0 to {classes - 1}")
+    own = probabilities.gather(1, labels[:, None])
+    earlier = torch.arange(classes, device=labels.device) < labels[:, None]
+    before = ((probabilities > own) | ((probabilities == own) & earlier)).sum(1)
+    number = ~own[:, 0].isnan()
+    return int((number & (before < 1)).sum()), int((number & (before < 5)).sum())
+
+
+def evaluate(model: nn.Module, batches: Iterable, device: str | torch.device = "cpu", *, world: World = ALONE,
+             **settings) -> Score:
+    """Top-1 and top-5 accuracy over batches of `(images, labels)`, each example once; see `predictions`.
+
+    Several processes take a share of the batches each, and all get the score of all examples. Raises ValueError
+    where there is none.
+    """
+    counts = [(*hits(p, labels), len(labels)) for p, labels in predictions(model, batches, device, **settings)]
+    first, fifth, examples = world.totals(*(sum(column) for column in zip((0, 0, 0), *counts, strict=True)))
+    if not examples:
+        raise ValueError("batches holds no example; expected one or more")
+    return Score(first / examples, fifth / examples, int(examples))
+
+
+def predict(model: nn.Module, batches: Iterable, device: str | torch.device = "cpu",
+            **settings) -> tuple[Float[Tensor, "N K"], Int[Tensor, "N"]]:
+    """Class probabilities and labels of all batches, on the CPU; see `predictions`."""
+    found = list(predictions(model, batches, device, **settings))
+    if not found:
+        raise ValueError("batches holds no example; expected one or more")
+    probabilities, labels = zip(*found, strict=True)
+    return torch.cat(probabilities), torch.cat(labels)
+
+
+def predictions(model: nn.Module, batches: Iterable, device: str | torch.device = "cpu", *,
+                precision: str = "float32") -> Iterator[tuple[Tensor, Tensor]]:
+    """Class probabilities `(n, K)` and labels `(n,)`, a batch at a time, on the CPU.
+
+    Images are `(n, 3, H, W)`, or `(n, crops, 3, H, W)`: then the crops of all pictures share forward passes of at
+    most FORWARD images, and a picture's probabilities are the mean over its crops. `precision` is "float32", or
+    "bf16" where products may be rounded to bfloat16.
+    """
+    device = torch.device(device)
+    for images, labels in batches:
+        with at_inference(model), torch.inference_mode(), torch.autocast(device.type, torch.bfloat16,
+                                                                        enabled=precision == "bf16"):
+            single = images.flatten(0, -4)  # (n * crops, 3, H, W)
+            logits = [model(to_input(part, device, channels_last=True)).float() for part in single.split(FORWARD)]
+            p = torch.cat(logits).softmax(1)
+            yield p.view(len(images), -1, p.shape[1]).mean(1).cpu(), labels.cpu()
+
+
+@contextmanager
+def at_inference(model: nn.Module) -> Iterator[None]:
+    """Puts the model into eval mode, and each of its modules back afterwards."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def ensemble(members: Sequence[Float[Tensor, "N K"]]) -> Float[Tensor, "N K"]:
+    """The arithmetic mean of the networks' class probabilities (section 4.2.3). Raises ValueError."""
+    shapes = {tuple(p.shape) for p in members}
+    if len(shapes) != 1:
+        raise ValueError(f"members have the shapes {sorted(shapes)}; expected one shape, of one network or more")
+    return torch.stack(list(members)).mean(0)
+
+
+# Crops, after Szegedy et al. 2014.
+
+class Crops:
+    """Of each picture, four scales x three squares x six crops x two mirrors, as a transform for Batches.
+
+    The picture is resized to a shorter side of each of `SCALES`. Squares are at the left, centre and right, or
+    at the top, centre and bottom; of each the four corners and the centre are cropped, and the whole is resized.
+    Of square pictures the three squares are one: `squares=1`, the centre alone, gives the same mean from 48
+    crops instead of 144. Returns `(crops, 3, size, size)` uint8.
+    """
+
+    def __init__(self, size: int = 224, squares: int = 3):
+        if squares not in (1, 3):
+            raise ValueError(f"squares is {squares}; expected 3, or 1 for the centre alone")
+        self.size, self.squares = size, squares
+
+    def __len__(self) -> int:
+        return len(SCALES) * self.squares * 6 * 2
+
+    @property
+    def least(self) -> int:
+        """The shorter side, in pixels, that a picture needs lest it be enlarged."""
+        return self.sides()[-1]
+
+    def sides(self) -> list[int]:
+        """The shorter sides to which a picture is resized."""
+        return [round(self.size * sevenths / 7) for sevenths in SCALES]
+
+    def __call__(self, image: Image.Image, rng: np.random.Generator | None = None) -> UInt8[Tensor, "crops 3 S S"]:
+        found = [crop for side in self.sides() for square in squares(image, side, self.squares)
+                 for crop in six(square, self.size)]
+        upright = torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2)  # (crops / 2, 3, S, S)
+        return torch.stack([upright, upright.flip(3)], 1).flatten(0, 1)
+
+
+def squares(image: Image.Image, side: int, count: int) -> Iterator[Image.Image]:
+    """The squares of a picture resized to this shorter side: its beginning, middle and end, or the middle alone."""
+    width, height = image.size
+    factor = side / min(width, height)
+    wide, high = (max(side, round(length * factor)) for length in image.size)
+    resized = image.resize((wide, high), Image.Resampling.BILINEAR)
+    rest = max(wide, high) - side
+    for start in (0, rest // 2, rest) if count == 3 else (rest // 2,):
+        left, top = (start, 0) if wide > high else (0, start)
+        yield resized.crop((left, top, left + side, top + side))
+
+
+def six(square: Image.Image, size: int) -> Iterator[UInt8[np.ndarray, "S S 3"]]:
+    """The four corners of a square, its centre, and the whole of it resized."""
+    pixels, rest = np.asarray(square), square.width - size
+    for top, left in ((0, 0), (0, rest), (rest, 0), (rest, rest), (rest // 2, rest // 2)):
+        yield pixels[top:top + size, left:left + size]
+    yield np.asarray(square.resize((size, size), Image.Resampling.BILINEAR))

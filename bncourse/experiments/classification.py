@@ -1,0 +1,174 @@
+"""Section 4.2's experiment (Figures 2 and 3): Inception without batch norm and with it, at several learning rates.
+
+The variants are configurations, which variants.py writes as the paper's sentences; here one of them is trained.
+While it trains, the loss, and the accuracy on the validation set from a single crop, are recorded.
+
+    run(at(VARIANTS["bn-x5"], SMALL), data=open_data("tiny-imagenet-100")).columns["top1"]
+
+A result depends on the configuration, the data, the machine and its threads alone, and not on how often training
+was interrupted.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from bncourse import evaluation, runs
+from bncourse.datasets import files
+from bncourse.datasets.imagenet import open_split
+from bncourse.datasets.loading import Batches
+from bncourse.datasets.scenes import Scenes
+from bncourse.datasets.transforms import Center, Training
+from bncourse.experiments.variants import SMALL, VARIANTS, Config, Scale, at, command, recorded, restored
+from bncourse.nn import BNInception
+from bncourse.nn.inception import local_response_norm
+from bncourse.training import Recipe, random_states, train
+from bncourse.training.distributed import ALONE, World
+
+TESTED = 200  # pictures in a batch of the validation set
+TOLERANCE = {"loss": 1e-3, "lr": 0}  # of a replay
+
+__all__ = ["SMALL", "TOLERANCE", "VARIANTS", "Config", "Pictures", "Scale", "at", "network", "open_pictures", "recipe",
+           "replay", "run"]
+
+
+def network(config: Config, classes: int) -> nn.Module:
+    """The variant's network for this many classes."""
+    model = BNInception(
+        classes,
+        norm="batch" if config.batchnorm else "none",
+        activation=config.activation,
+        stem=config.scale.stem,
+        width=config.scale.width,
+        dropout=config.dropout,
+        init_gain=config.init_gain,
+        per_activation=config.per_activation,
+        image_size=config.scale.size,
+    )
+    if config.local_response:
+        respond_locally(model)
+    return model
+
+
+def respond_locally(model: BNInception) -> None:
+    """Adds local response normalization before and after the second convolution, where GoogLeNet has it."""
+    model.stem.pool1 = nn.Sequential(model.stem.pool1, local_response_norm())
+    model.stem.pool2 = nn.Sequential(local_response_norm(), model.stem.pool2)
+
+
+def recipe(config: Config, **settings) -> Recipe:
+    """How the variant is trained; `settings` are further ones of the recipe, or in place of these."""
+    usual = Recipe(
+        steps=config.scale.steps,
+        batch=config.scale.batch,
+        lr=config.learning_rate(),
+        momentum=config.momentum,
+        decay=0.5,
+        decay_steps=config.scale.halving or config.scale.steps,
+        decay_speed=config.decay,
+        smooth_decay=True,
+        weight_decay=config.l2,
+        precision=config.precision,
+        channels_last=True,
+        seed=config.seed,
+        evaluate_every=config.scale.every,
+        early_rows=True,
+    )
+    return replace(usual, **settings)
+
+
+class Pictures(NamedTuple):
+    """The pictures to train on, and those to test on."""
+
+    train: object
+    val: object
+
+    def sha256(self) -> str:
+        """One fingerprint of both."""
+        return hashlib.sha256(f"{self.train.fingerprint()} {self.val.fingerprint()}".encode()).hexdigest()
+
+
+def open_pictures(config: Config, folder: str | Path | None = None) -> Pictures:
+    """The configuration's pictures: scenes, or of that name in the data folder, or in the folder that is named.
+
+    Raises `files.DataError` where they are missing or cannot be used.
+    """
+    if config.data == "scenes":
+        side = round(config.scale.size * 8 / 7)
+        return Pictures(Scenes("train", size=side), Scenes("val", size=side))
+    folder = files.folder() / config.data if folder is None else Path(folder)
+    return Pictures(open_split(folder, "train"), open_split(folder, "val"))
+
+
+def mini_batches(config: Config, pictures: Pictures, world: World = ALONE, **settings) -> Batches:
+    """The mini-batches of one process, in the variant's order and with its distortion."""
+    transform = Training(config.scale.size, config.distortion, area=(config.scale.area, 1))
+    return Batches(pictures.train, transform, batch=config.scale.batch // world.size, seed=config.seed,
+                   order=config.shuffling, rank=world.rank, world=world.size, **settings)
+
+
+def validation(config: Config, pictures: Pictures, world: World = ALONE, **settings) -> Batches:
+    """The pictures of the validation set, each once, a single crop of each."""
+    return Batches(pictures.val, Center(config.scale.size), batch=TESTED, order="as stored", keep_last=True,
+                   rank=world.rank, world=world.size, **settings)
+
+
+def initial(config: Config, classes: int) -> nn.Module:
+    """The variant's network with the initial weights of the configuration's seed."""
+    with random_states.unchanged():
+        torch.manual_seed(config.seed)
+        return network(config, classes)
+
+
+def run(config: Config, progress: Callable[[int, int], object] | None = None, *, pictures: Pictures | None = None,
+        model: nn.Module | None = None, world: World = ALONE, workers: int = 0, **settings) -> runs.Run:
+    """Train one variant and return what was recorded; nothing is written but checkpoints, where a folder is given.
+
+    Columns, a row for each of the steps 1, 2, 5, ... 100 and every `config.scale.every` steps: `step`; `loss`, the
+    mean over the steps since the row before; `top1` and `top5`, the shares of the validation set that are right from
+    a single crop, by moving averages where there is batch norm, and NaN in the early rows; `lr`; `seconds` and
+    `images_per_second` of the training alone. `pictures` are opened by the configuration's name unless given;
+    `model`, if given, is trained in place of `initial(config, classes)`. `settings` go to `training.train`.
+    """
+    start = time.perf_counter()
+    pictures = open_pictures(config) if pictures is None else pictures
+    model = initial(config, len(pictures.train.classes)) if model is None else model
+    tested = validation(config, pictures, world, workers=workers)
+
+    def evaluate(model: nn.Module) -> evaluation.Score:
+        return evaluation.evaluate(model, tested.epoch(0), world.device, precision=config.precision, world=world)
+
+    columns = train(model, mini_batches(config, pictures, world, workers=workers), recipe(config, devices=world.size),
+                    evaluate=evaluate, device=world.device, progress=progress, world=world, **settings)
+    return measured(config, pictures, columns, time.perf_counter() - start, world)
+
+
+def measured(config: Config, pictures: Pictures, columns: dict, seconds: float, world: World = ALONE) -> runs.Run:
+    """The columns of a training with their provenance."""
+    gpu = torch.cuda.get_device_name(world.device) if world.device.type == "cuda" else None
+    told = runs.provenance(command=command(config), seed=config.seed, data=config.data, sha256=pictures.sha256(),
+                           seconds=seconds, device=gpu)
+    return runs.Run("classification", config.variant(), recorded(config), told, columns)
+
+
+def replay(recorded: runs.Run, steps: int = 300, progress: Callable[[int, int], object] | None = None) -> runs.Run:
+    """A recorded run's training again, from its start to the last row within so many steps: `step`, `loss`, `lr`.
+
+    Raises ValueError where the run has no row within them.
+    """
+    start = time.perf_counter()
+    config = restored(recorded.config)
+    rows = [step for step in recorded.columns["step"] if step <= steps]
+    if not rows:
+        raise ValueError(f"steps is {steps}; expected {recorded.columns['step'][0]} or more, the run's first row")
+    pictures = open_pictures(config)
+    model = initial(config, len(pictures.train.classes))
+    again = train(model, mini_batches(config, pictures), recipe(config, steps=rows[-1]), progress=progress)
+    columns = {name: again[name] for name in ("step", "loss", "lr")}
+    return measured(config, pictures, columns, time.perf_counter() - start)
