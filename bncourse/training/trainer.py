@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ EARLY = (1, 2, 5, 10, 20, 50, 100)  # steps with rows of their own, where the re
 LOOK = 100  # steps between looks at whether the loss is still finite
 
 
+@runtime_checkable
 class MiniBatches(Protocol):
     """One process's mini-batches of `batch` examples: `len` of them in an epoch, of which `epoch(e, start=k)`
     yields those from the k-th on, as images and labels; the last may be smaller."""
@@ -36,6 +37,7 @@ class MiniBatches(Protocol):
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]: ...
 
 
+@runtime_checkable
 class Score(Protocol):
     """The shares of the examples whose label is the first guess, and among the first five."""
 
