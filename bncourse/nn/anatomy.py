@@ -30,21 +30,12 @@ class Layer(NamedTuple):
 
 def layers(model: nn.Module, shape: tuple[int, ...]) -> list[Layer]:
     """The layers that one example of this shape passes, in the order in which it does."""
-    seen = []
-
-    def note(name, module, inputs, output):
-        if not list(module.children()):
-            seen.append(describe(name, module, tuple(inputs[0].shape[1:]), tuple(output.shape[1:])))
-
-    watch(model, shape, note)
-    return seen
+    return [describe(*call) for call in calls(model, shape) if is_layer(call[1])]
 
 
 def output_shapes(model: nn.Module, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
     """The shape of what each module returns for one example of this shape, by the module's name."""
-    shapes = {}
-    watch(model, shape, lambda name, module, inputs, output: shapes.update({name: tuple(output.shape[1:])}))
-    return shapes
+    return {name: outputs for name, _, _, outputs in calls(model, shape)}
 
 
 class Part(NamedTuple):
@@ -63,7 +54,9 @@ def parts(model: nn.Module, shape: tuple[int, ...]) -> list[Part]:
     A part is a direct child of the model, or a child of one if that is a Sequential; it is named by what it is
     called there. Its branches are the entries of its attribute `branches`.
     """
-    shapes, counted = output_shapes(model, shape), layers(model, shape)
+    called = calls(model, shape)
+    shapes = {name: outputs for name, _, _, outputs in called}
+    counted = [describe(*call) for call in called if is_layer(call[1])]
     names = []
     for name, child in model.named_children():
         inner = [part for part, _ in child.named_children()] if isinstance(child, nn.Sequential) else []
@@ -80,13 +73,23 @@ def part_of(model: nn.Module, name: str, shapes: dict[str, tuple[int, ...]], cou
     return Part(name.split(".")[-1], shapes[name], widths, parameters, multiply_adds)
 
 
-def watch(model: nn.Module, shape: tuple[int, ...], note) -> None:
-    """Runs a copy of the model on one example of device "meta" and calls note(name, module, inputs, output)."""
+def calls(model: nn.Module, shape: tuple[int, ...]) -> list[tuple[str, nn.Module, tuple[int, ...], tuple[int, ...]]]:
+    """What one example of this shape passes: each module's name, itself, and the shapes of its input and output."""
     model = copy.deepcopy(model).to("meta").eval()
+    seen = []
+
+    def note(name, module, inputs, output):
+        seen.append((name, module, tuple(inputs[0].shape[1:]), tuple(output.shape[1:])))
+
     for name, module in model.named_modules():
         module.register_forward_hook(lambda *called, name=name: note(name, *called))
     with torch.no_grad():
         model(torch.empty(1, *shape, device="meta"))
+    return seen
+
+
+def is_layer(module: nn.Module) -> bool:
+    return not list(module.children())
 
 
 def describe(name: str, module: nn.Module, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Layer:

@@ -45,7 +45,8 @@ class BNInception(nn.Module):
     width       a factor on every width of the table, rounded to the nearest multiple of 8, at least 8.
     dropout     the fraction of the classifier's inputs that is dropped in training.
 
-    For the ensemble of section 4.2.3: init_gain multiplies the initial weights of the convolutions, and in the
+    local_response keeps the local response normalization with batch norm too, as BN-Baseline does (section 4.2.2).
+    For the ensemble of section 4.2.3, init_gain multiplies the initial weights of the convolutions, and in the
     last `per_activation` of the ten modules batch norm keeps a mean and a variance for every activation rather
     than for every feature map. Such a network takes images of `image_size` alone (224, with the small stem 64).
 
@@ -65,13 +66,14 @@ class BNInception(nn.Module):
         init_gain=1.0,
         per_activation=0,
         image_size=None,
+        local_response=False,
     ):
         super().__init__()
         check_arguments(num_classes, norm, activation, reading, stem, width, dropout, init_gain, per_activation)
         batchnorm = NORMS[norm] if isinstance(norm, str) else norm
         layer = partial(Convolution, norm=batchnorm, activation=ACTIVATIONS[activation])
         rows = table(reading, width)
-        self.stem = build_stem(rows[:4], stem, layer, lrn=norm == "lrn")
+        self.stem = build_stem(rows[:4], stem, layer, lrn=local_response or norm == "lrn")
         inputs = channels(rows[3])
         self.modules_3, self.modules_4, self.modules_5 = (nn.Sequential() for _ in range(3))
         for row in rows[4:-1]:

@@ -25,6 +25,8 @@ def test_each_convolution_has_its_batch_norm_and_its_nonlinearity():
     assert kinds(on_paper(norm="none")) == {"BatchNorm2d": 0, "LocalResponseNorm": 0, "ReLU": 69, "Sigmoid": 0}
     assert kinds(on_paper(norm="lrn", activation="sigmoid")) == {
         "BatchNorm2d": 0, "LocalResponseNorm": 2, "ReLU": 0, "Sigmoid": 69}
+    assert kinds(on_paper(local_response=True)) == {
+        "BatchNorm2d": 69, "LocalResponseNorm": 2, "ReLU": 69, "Sigmoid": 0}
 
 
 def test_only_convolutions_without_batch_norm_have_a_bias():
@@ -153,6 +155,11 @@ def test_all_69_batch_norms_fold(arguments, shown, randn):
     folded = fold_batchnorm(net, x if shown else None)
     assert len(folded.fold_report.folded) == 69 and not batchnorms(folded)
     assert_close(folded(x), net.eval()(x), 1e-10)
+
+
+def test_the_classifier_starts_small():
+    weight = tiny(num_classes=200, norm="none").classifier.weight
+    assert weight.std().item() == pytest.approx(0.01, rel=0.05)
 
 
 def test_dropout_is_for_training_alone(randn):
