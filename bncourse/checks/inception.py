@@ -1,0 +1,204 @@
+"""The checks of lesson 11: widths, parameters, multiply-adds, receptive field, and the changes of section 4.2.1."""
+
+from itertools import accumulate
+from math import ceil
+
+from bncourse.checks.frame import Check, Mistake
+from bncourse.checks.statements import Statement, Statements
+
+# Widths of a module as Figure 5 prints them: #1x1, 3x3 reduce, #3x3, double reduce, double #3x3, projection; None
+# where the pooling passes its input through. The inputs come last.
+MODULES = [(64, 48, 72, 40, 96, 32, 192), (0, 56, 160, 24, 104, None, 320), (352, 192, 320, 160, 224, 128, 1056)]
+
+
+def _width(conv1x1, conv3x3_reduce, conv3x3, double3x3_reduce, double3x3, proj, inputs):
+    return conv1x1 + conv3x3 + double3x3 + (inputs if proj is None else proj)
+
+
+width = Check(
+    exercise="11.1",
+    law="A module gives the feature maps of its branches side by side: #1x1, #3x3, the last of the double 3x3, and "
+        "the projection, or all of the input where the pooling passes it through.",
+    solution=_width,
+    cases=lambda rng: MODULES,
+    outputs=("feature maps",),
+    mistakes=(
+        Mistake("the reductions counted", "A reduction feeds the 3x3 behind it; only the last convolution of a branch "
+                "is part of the output.", "Figure 5, the columns named reduce",
+                lambda a, b, c, d, e, f, inputs: _width(a, b, c, d, e, f, inputs) + b + d),
+        Mistake("the passed-through input forgotten", "Without a projection the pooling passes all its input maps on.",
+                "Figure 5, 'max + pass through'",
+                lambda a, b, c, d, e, f, inputs: a + c + e + (f or 0)),
+        Mistake("the double 3x3 counted twice", "The second 3x3 takes the place of the first; their maps do not both "
+                "come out.", "Figure 5, the column double #3x3",
+                lambda a, b, c, d, e, f, inputs: _width(a, b, c, d, 2 * e, f, inputs)),
+        Mistake("the input passed through everywhere",
+                "With a projection only its maps come out of the pooling branch.", "Figure 5, 'avg + 32'",
+                lambda a, b, c, d, e, f, inputs: a + c + e + inputs + (f or 0)),
+        Mistake("the widest branch", "The branches stand side by side; their maps are not added to each other.",
+                "Figure 5, the column output size",
+                lambda a, b, c, d, e, f, inputs: max(a, c, e, inputs if f is None else f)),
+    ),
+)
+
+
+def _convolutions(a, b, c, d, e, f, inputs):
+    """(inputs, outputs, kernel) of each convolution of a module."""
+    found = [(inputs, a, 1), (inputs, b, 1), (b, c, 3), (inputs, d, 1), (d, e, 3), (e, e, 3), (inputs, f or 0, 1)]
+    return [conv for conv in found if conv[1]]
+
+
+def _parameters(conv1x1, conv3x3_reduce, conv3x3, double3x3_reduce, double3x3, proj, inputs):
+    module = conv1x1, conv3x3_reduce, conv3x3, double3x3_reduce, double3x3, proj, inputs
+    return sum(kernel**2 * into * out + 2 * out for into, out, kernel in _convolutions(*module))
+
+
+def _count(each, keep=lambda convolutions: convolutions):
+    """A count of a module: the sum of each(inputs, outputs, kernel) over the convolutions that are kept."""
+    return lambda *module: sum(each(*conv) for conv in keep(_convolutions(*module)))
+
+
+parameters = Check(
+    exercise="11.2",
+    law="A convolution has kernel x kernel weights for each pair of an input and an output map, no bias before batch "
+        "norm, and batch norm has gamma and beta for each output map.",
+    solution=_parameters,
+    cases=lambda rng: MODULES,
+    outputs=("number of parameters",),
+    mistakes=(
+        Mistake("gamma and beta forgotten", "Batch norm behind a convolution learns two numbers for each output map.",
+                "section 3.2", _count(lambda i, o, k: k * k * i * o)),
+        Mistake("a bias instead of gamma and beta", "The mean would cancel a bias; batch norm brings two parameters.",
+                "section 3.2", _count(lambda i, o, k: k * k * i * o + o)),
+        Mistake("a bias as well", "A bias in front of batch norm is cancelled by the mean, so it is left out.",
+                "section 3.2", _count(lambda i, o, k: k * k * i * o + 3 * o)),
+        Mistake("the moving statistics counted", "Mean and variance are measured, not learned.", "Algorithm 2",
+                _count(lambda i, o, k: k * k * i * o + 4 * o)),
+        Mistake("the kernel not squared", "A 3x3 kernel has nine weights for each pair of maps.", "section 3.2",
+                _count(lambda i, o, k: k * i * o + 2 * o)),
+        Mistake("one filter for all inputs", "A filter has weights for each of its input maps.", "section 3.2",
+                _count(lambda i, o, k: k * k * o + 2 * o)),
+        Mistake("the second 3x3 forgotten", "The double branch has a reduction and two 3x3 convolutions.",
+                "Figure 5, double #3x3",
+                _count(lambda i, o, k: k * k * i * o + 2 * o,
+                       lambda found: [conv for conv in found if conv[2] == 1 or conv[0] != conv[1]])),
+        Mistake("the reductions forgotten", "The 1x1 convolutions before the 3x3 have weights too.",
+                "Figure 5, the columns named reduce",
+                lambda a, b, c, d, e, f, inputs: _parameters(a, b, c, d, e, f, inputs) - (inputs + 2) * (b + d)),
+        Mistake("the 3x3 on the module's input", "A 3x3 sees the maps of its reduction, which makes it cheap.",
+                "Figure 5, the columns named reduce",
+                lambda a, b, c, d, e, f, inputs: _parameters(a, b, c, d, e, f, inputs)
+                + 9 * (c * (inputs - b) + e * (inputs - d))),
+    ),
+)
+
+
+def _multiply_adds(inputs, outputs, kernel, stride, height, width):
+    return kernel**2 * inputs * outputs * ceil(height / stride) * ceil(width / stride)
+
+
+multiply_adds = Check(
+    exercise="11.3",
+    law="Every weight is used once at each location of the output, of which there are "
+        "ceil(height / stride) times ceil(width / stride).",
+    solution=_multiply_adds,
+    cases=lambda rng: [(3, 64, 7, 2, 224, 160), (128, 160, 3, 2, 27, 29), (192, 48, 1, 1, 28, 14)],
+    outputs=("multiply-adds",),
+    mistakes=(
+        Mistake("the locations of the input", "With stride 2 the filter is applied at every second location.",
+                "Figure 5, patch/stride", lambda i, o, k, s, h, w: k * k * i * o * h * w),
+        Mistake("the stride in one direction only", "The stride holds for rows and for columns.",
+                "Figure 5, patch/stride", lambda i, o, k, s, h, w: k * k * i * o * ceil(h / s) * w),
+        Mistake("rounded down", "The padding keeps the last odd row: 27 rows become 14, not 13.",
+                "Figure 5, the output sizes", lambda i, o, k, s, h, w: k * k * i * o * (h // s) * (w // s)),
+        Mistake("no padding", "The convolutions are padded: stride 1 keeps the size.", "Figure 5, the output sizes",
+                lambda i, o, k, s, h, w: k * k * i * o * ((h - k) // s + 1) * ((w - k) // s + 1)),
+        Mistake("operations instead of multiply-adds", "A product and its sum count as one.", "the words of section 1",
+                lambda i, o, k, s, h, w: 2 * _multiply_adds(i, o, k, s, h, w)),
+        Mistake("the kernel not squared", "A kernel has kernel x kernel weights.", "Figure 5, patch/stride",
+                lambda i, o, k, s, h, w: k * i * o * ceil(h / s) * ceil(w / s)),
+        Mistake("the weights alone", "Each weight is used at every location of the output.", "the words of section 1",
+                lambda i, o, k, s, h, w: k * k * i * o),
+    ),
+)
+
+
+def _receptive_field(layers):
+    field, jump = 1, 1
+    for kernel, stride in layers:
+        field += (kernel - 1) * jump
+        jump *= stride
+    return field
+
+
+def _jump_first(layers):
+    jumps = accumulate((stride for _, stride in layers), lambda a, b: a * b)
+    return 1 + sum((kernel - 1) * jump for (kernel, _), jump in zip(layers, jumps, strict=True))
+
+
+def _additive(layers):
+    jumps = accumulate((stride for _, stride in layers[:-1]), initial=1)
+    return 1 + sum((kernel - 1) * jump for (kernel, _), jump in zip(layers, jumps, strict=True))
+
+
+def _product(layers):
+    field = 1
+    for kernel, _ in layers:
+        field *= kernel
+    return field
+
+
+receptive_field = Check(
+    exercise="11.4",
+    law="A layer widens the field by (kernel - 1) times the distance in pixels between two of its inputs; that "
+        "distance is the product of the strides before it.",
+    solution=_receptive_field,
+    cases=lambda rng: [([(7, 2), (3, 2), (1, 1), (3, 1), (3, 2)],), ([(3, 2), (5, 3), (3, 2), (3, 1)],),
+                       ([(5, 1), (3, 2)],)],
+    outputs=("pixels",),
+    mistakes=(
+        Mistake("the strides ignored", "Behind a stride of 2, neighbouring inputs lie two pixels apart.",
+                "Figure 5, patch/stride", lambda layers: 1 + sum(kernel - 1 for kernel, _ in layers)),
+        Mistake("a layer's own stride applied to itself", "A stride spreads the inputs of the layers behind it.",
+                "Figure 5, patch/stride", _jump_first),
+        Mistake("strides added", "Two strides of 2 put neighbours four pixels apart, three of them eight.",
+                "Figure 5, patch/stride", _additive),
+        Mistake("kernels multiplied", "A second 3x3 reaches one location further on each side: 5, not 9.",
+                "Figure 5, double #3x3", _product),
+        Mistake("kernels added", "Neighbouring windows overlap: each layer adds kernel - 1.", "Figure 5, double #3x3",
+                lambda layers: sum(kernel for kernel, _ in layers)),
+        Mistake("kernels added, times the distance", "Neighbouring windows overlap: each layer adds kernel - 1 such "
+                "distances.", "Figure 5, double #3x3",
+                lambda layers: 1 + sum(kernel * _jump(layers, i) for i, (kernel, _) in enumerate(layers))),
+        Mistake("read from the output", "The first layer sees the pixels; the distance grows from there.",
+                "Figure 5, from the top", lambda layers: _receptive_field(layers[::-1])),
+        Mistake("the distance between units", "That is the product of all strides: how far apart two units' fields "
+                "lie, not how wide they are.", "Figure 5, patch/stride", lambda layers: _jump(layers, len(layers))),
+    ),
+)
+
+
+def _jump(layers, number):
+    """The distance in pixels between neighbours behind the first `number` layers."""
+    distance = 1
+    for _, stride in layers[:number]:
+        distance *= stride
+    return distance
+
+
+changes = Statements(
+    exercise="11.5",
+    sentences={
+        "a": Statement("The learning rate is 6 times lower.", False,
+                       "It starts 5 or 30 times higher; what is 6 times faster is its decay."),
+        "b": Statement("Dropout is removed.", True, "Batch norm regularizes, and the paper finds Dropout superfluous."),
+        "c": Statement("L2 regularization is removed.", False, "Its weight is divided by 5."),
+        "d": Statement("Local response normalization is removed.", True, "With batch norm it is not needed."),
+        "e": Statement("The training examples are shuffled more thoroughly.", True,
+                       "Within a shard, so that the same examples do not always meet in a mini-batch."),
+        "f": Statement("The photographs are distorted more strongly, since batch norm regularizes.", False,
+                       "They are distorted less: the network sees each image fewer times, so it should see real ones."),
+        "g": Statement("The learning rate falls 6 times faster.", True,
+                       "The network trains faster, so the rate may fall faster."),
+    },
+)

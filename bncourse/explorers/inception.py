@@ -1,0 +1,66 @@
+"""The explorer of lesson 11: one module of BN-Inception at a time, what it holds and what it computes."""
+
+import ipywidgets as widgets
+import torch
+
+from bncourse.explorers.base import Explorer
+from bncourse.figures.inception import boxes, columns, modules, name_branches, sides
+from bncourse.figures.style import blank
+from bncourse.nn import BNInception
+from bncourse.nn.anatomy import Part, parts
+from bncourse.nn.inception import READINGS, table
+
+ROWS = {reading: table(reading) for reading in READINGS}
+NAMES = modules(ROWS["literal"])[0]
+BRANCHES = {"conv1x1": "1x1", "conv3x3": "3x3", "double3x3": "double 3x3", "pool": "pooling"}
+
+
+def anatomy(reading: str) -> list[Part]:
+    """The parts of the network in a reading of the table, for an image of 224x224."""
+    with torch.device("meta"):
+        net = BNInception(reading=reading)
+    return parts(net, (3, 224, 224))
+
+
+def facts(found: list[Part], name: str) -> str:
+    """What is said of a module: the widths of its branches, its parameters, its multiply-adds."""
+    part = next(part for part in found if part.name == name)
+    widths = " + ".join(f"{width}" for width in part.branches.values())
+    held = part.parameters / sum(other.parameters for other in found)
+    done = part.multiply_adds / sum(other.multiply_adds for other in found)
+    return "\n".join([
+        ", ".join(BRANCHES[branch] for branch in part.branches),
+        f"{widths} = {part.outputs[0]}",
+        f"{part.parameters / 1e6:.2f} million parameters, {held:.1%}",
+        f"{part.multiply_adds / 1e6:.0f} million multiply-adds, {done:.1%}",
+    ])
+
+
+def module_explorer() -> Explorer:
+    """Choose a module and a reading of 4c and 4d."""
+    found = {reading: anatomy(reading) for reading in READINGS}
+
+    def lit_module(fig, module: str, reading: str):
+        ax = blank(fig.add_subplot(), xlabel="module, and the side of its input", ylabel="feature maps")
+        columns(ax, NAMES, sides(ROWS[reading]), max(modules(ROWS["literal"])[1]))
+        name_branches(ax, ROWS[reading])
+        words = ax.text(0.02, 0.97, "", transform=ax.transAxes, va="top", fontsize=11, linespacing=1.3)
+
+        def update(module: str, reading: str) -> None:
+            for drawn in list(ax.collections):
+                drawn.remove()
+            ax.add_collection(boxes(ROWS[reading], lit=NAMES.index(module)))
+            words.set_text(facts(found[reading], module))
+            height, width = next(part for part in found[reading] if part.name == module).outputs[1:]
+            ax.set_title(f"{module} gives maps of {height}x{width}", fontsize=12, loc="left")
+
+        update(module, reading)
+        return update
+
+    return Explorer(
+        lit_module,
+        alt="The ten modules of BN-Inception, their branches as high as they are wide. Module 4c is lit: 160 + 160 + "
+            "160 + 128 = 608 feature maps in the literal reading.",
+        module=widgets.SelectionSlider(options=NAMES, value="4c", description="module"),
+        reading=widgets.ToggleButtons(options=list(READINGS), value="literal", description="reading"),
+    )

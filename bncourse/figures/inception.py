@@ -1,0 +1,203 @@
+"""The pictures of lesson 11: the widths that Figure 5 prints, and what its network holds, computes and sees."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Real
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+
+from bncourse.figures.style import PAPER, QUIET, WITH, blank, label_end
+from bncourse.paper import Figure5
+
+BRANCHES = {"1x1": "#56B4E9", "3x3": "#CC79A7", "double 3x3": "#E69F00", "pooling": "#BBBBBB"}
+BOX = 0.88  # a module's share of its column
+
+
+def width_diagram(rows: Sequence[Figure5], ax: Axes | None = None) -> Axes:
+    """The modules of Figure 5 side by side, each branch as high as it is wide; hollow points are printed widths.
+
+    Within a branch the reductions stand before its last convolution. A module whose branches do not add up to
+    its printed width has both numbers over it.
+    """
+    names, widths, printed = modules(rows)
+    wrong = [name for name, width, says in zip(names, widths, printed, strict=True) if width != says]
+    ax = blank(ax, xlabel="module, and the side of its input", ylabel="feature maps",
+               title=f"{_and(wrong)} are wider than printed" if wrong else "Every module is as wide as printed")
+    ax.add_collection(boxes(rows))
+    for place, (name, width, says) in enumerate(zip(names, widths, printed, strict=True)):
+        ax.annotate(f"{width}", (place, max(width, says)), (0, 16 if name in wrong else 7), ha="center", fontsize=10,
+                    textcoords="offset points", weight="bold" if name in wrong else "normal")
+        if name in wrong:
+            ax.annotate(f"not {says}", (place, max(width, says)), (0, 6), ha="center", fontsize=8,
+                        textcoords="offset points")
+            ax.bar(place, width - says, BOX, says, color="none", edgecolor="black", hatch="////", linewidth=0, zorder=2)
+    ax.plot(range(len(names)), printed, markersize=7, zorder=3, **PAPER)
+    ax.plot(0.03, 0.9, markersize=7, transform=ax.transAxes, **PAPER)
+    ax.annotate("printed in Figure 5", (0.05, 0.9), xycoords="axes fraction", va="center", fontsize=10)
+    name_branches(ax, rows)
+    columns(ax, names, sides(rows), max(widths))
+    return ax
+
+
+def modules(rows: Sequence[Figure5]) -> tuple[list[str], list[int], list[int]]:
+    """The names of the modules, what their branches add up to, and the printed widths."""
+    inputs, names, widths, printed = _stem_width(rows), [], [], []
+    for row in _modules(rows):
+        inputs = sum(segments[-1] for segments in lanes(row, inputs).values())
+        names.append(row.type[-3:-1])
+        widths.append(inputs)
+        printed.append(row.output_size[2])
+    return names, widths, printed
+
+
+def lanes(row: Figure5, inputs: int) -> dict[str, tuple[int, ...]]:
+    """For each branch of a module the widths of its convolutions in order; the last is what it gives."""
+    branches = {
+        "1x1": (row.conv1x1,),
+        "3x3": (row.conv3x3_reduce, row.conv3x3),
+        "double 3x3": (row.double3x3_reduce, row.double3x3, row.double3x3),
+        "pooling": (inputs if row.proj is None else row.proj,),
+    }
+    return {name: segments for name, segments in branches.items() if segments[-1]}
+
+
+def boxes(rows: Sequence[Figure5], lit: int | None = None) -> PolyCollection:
+    """Every convolution of every module as a box; all but module `lit` are pale, if one is lit."""
+    corners, colors, inputs = [], [], _stem_width(rows)
+    for place, row in enumerate(_modules(rows)):
+        floor = 0
+        for branch, segments in lanes(row, inputs).items():
+            for i, height in enumerate(segments):
+                left, step = place - BOX / 2 + BOX * i / len(segments), BOX / len(segments)
+                low = floor + (segments[-1] - height) / 2
+                corners.append([(left, low), (left + step, low), (left + step, low + height), (left, low + height)])
+                strength = 1 if i == len(segments) - 1 else 0.5
+                colors.append(_pale(BRANCHES[branch], strength if lit in (None, place) else 0.25 * strength))
+            floor += segments[-1]
+        inputs = floor
+    return PolyCollection(corners, facecolors=colors, edgecolors="white", linewidths=0.6)
+
+
+def name_branches(ax: Axes, rows: Sequence[Figure5]) -> None:
+    """The branches' names beside the last module, at the height where each lies there."""
+    *_, last = _modules(rows)
+    floor, place = 0, len(_modules(rows)) - 0.5
+    for branch, segments in lanes(last, 0).items():
+        ax.annotate(branch, (place, floor + segments[-1] / 2), (2, 0), textcoords="offset points", va="center",
+                    fontsize=10, annotation_clip=False)
+        floor += segments[-1]
+
+
+def columns(ax: Axes, names: Sequence[str], grids: Sequence[int], highest: int) -> None:
+    """One column for each module, named below, with room for a number above the highest."""
+    ax.set_xticks(range(len(names)), [f"{name}\n{side}" for name, side in zip(names, grids, strict=True)], fontsize=10)
+    ax.tick_params(axis="x", length=0)
+    ax.set_xlim(-0.6, len(names) - 0.4)
+    ax.set_ylim(0, 1.16 * highest)
+
+
+def sides(rows: Sequence[Figure5]) -> list[int]:
+    """The printed sizes: those of the output, but in the two rows of stride 2 of the input, as here everywhere."""
+    return [row.output_size[0] for row in _modules(rows)]
+
+
+def ledger(totals: Mapping[str, int], printed: Real, ax: Axes | None = None) -> Axes:
+    """Parameters of the network as printed, the first of the totals, and of others, beside the printed number."""
+    missing = printed - next(iter(totals.values()))
+    ax = blank(ax, xlabel="parameters, in millions",
+               title=f"{missing / 1e6:.1f} of {printed / 1e6:.1f} million parameters are unexplained")
+    for height, total in enumerate(reversed(totals.values())):
+        first = height == len(totals) - 1
+        ax.barh(height, total / 1e6, 0.62, color=_pale(WITH["color"], 1 if first else 0.45))
+        ax.annotate(f"{total / 1e6:.2f}", (0, height), (6, 0), textcoords="offset points", va="center", fontsize=11,
+                    color="white" if first else "black")
+        if first:
+            ax.barh(height, missing / 1e6, 0.62, total / 1e6, color="none", edgecolor=QUIET, hatch="///", linewidth=0)
+        ax.plot(printed / 1e6, height, markersize=9, **PAPER)
+    ax.annotate(f"printed {printed / 1e6:g}", (printed / 1e6, len(totals) - 0.55), ha="center", fontsize=11,
+                annotation_clip=False)
+    ax.set_yticks(range(len(totals)), list(reversed(totals)))
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(-0.5, len(totals) - 0.3)
+    ax.set_xlim(0, 1.1 * max(printed, *totals.values()) / 1e6)
+    return ax
+
+
+def shares(names: Sequence[str], parameters: Sequence[int], multiply_adds: Sequence[int], ax: Axes | None = None
+           ) -> Axes:
+    """Each part's share of the parameters upwards, of the multiply-adds downwards, in per cent."""
+    held, done = (100 * np.asarray(numbers) / sum(numbers) for numbers in (parameters, multiply_adds))
+    half = int(np.searchsorted(done.cumsum(), 50)) + 1
+    ax = blank(ax, ylabel="share of the network, %",
+               title=f"Up to {names[half - 1]}: {done[:half].sum():.0f} % of the work, "
+                     f"{held[:half].sum():.0f} % of the parameters")
+    ax.bar(range(len(names)), held, 0.8, color=_pale(WITH["color"], 1))
+    ax.bar(range(len(names)), -done, 0.8, color=_pale(WITH["color"], 0.45))
+    ax.axhline(0, color="black", linewidth=1)
+    ax.axvline(half - 0.5, color=QUIET, linewidth=1, linestyle=":")
+    for words, place, across, up in (("parameters", (0.02, 0.96), "left", "top"),
+                                     ("multiply-adds", (0.98, 0.04), "right", "bottom")):
+        ax.annotate(words, place, xycoords="axes fraction", ha=across, va=up, fontsize=11)
+    ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
+    ax.tick_params(axis="x", length=0)
+    highest = max(held.max(), done.max()) * 1.1
+    ax.set_ylim(-highest, highest)
+    ax.set_yticks(ticks := np.arange(-20, 21, 10), [f"{abs(tick)}" for tick in ticks])
+    return ax
+
+
+def against(measured: Mapping[str, Real], printed: Mapping[str, Real | None], ax: Axes | None = None) -> Axes:
+    """By how many per cent more than GoogLeNet: counted (filled), and as the paper says (hollow, None if not)."""
+    told = {name: abs(measured[name] - says) < 1 for name, says in printed.items() if says is not None}
+    verdicts = [f"{word}: {_and(names)}" for word, truth in (("confirmed", True), ("not confirmed", False))
+                if (names := [name for name in told if told[name] == truth])]
+    ax = blank(ax, xlabel="more than GoogLeNet, %", title="; ".join(verdicts).capitalize())
+    for height, (name, value) in enumerate(reversed(measured.items())):
+        ax.plot([0, value], [height, height], color=QUIET, linewidth=1, zorder=1)
+        ax.plot(value, height, "o", color=WITH["color"], markersize=7, zorder=3)
+        ax.annotate(f"{value:.1f}", (value, height), (0, 10), textcoords="offset points", ha="center", fontsize=11,
+                    color=WITH["color"])
+        if printed[name] is not None:
+            ax.plot(printed[name], height, markersize=13, zorder=2, **PAPER)
+            ax.annotate(f"printed {printed[name]:g}", (printed[name], height), (0, -18), textcoords="offset points",
+                        ha="center", fontsize=11)
+    ax.set_yticks(range(len(measured)), list(reversed(measured)))
+    ax.set_ylim(-0.6, len(measured) - 0.4)
+    ax.set_xlim(0, 1.1 * max(measured.values()))
+    return ax
+
+
+def receptive_fields(names: Sequence[str], fields: Sequence[int], image: int, ax: Axes | None = None) -> Axes:
+    """How many pixels wide a patch of the image one unit of each part sees."""
+    whole = next(name for name, field in zip(names, fields, strict=True) if field >= image)
+    ax = blank(ax, ylabel="pixels seen by one unit", title=f"From {whole} on, a unit can see the whole image")
+    ax.plot(range(len(names)), fields, "o", color=WITH["color"], markersize=7)
+    ax.vlines(range(len(names)), 0, fields, color=WITH["color"], linewidth=1.5)
+    for place, field in enumerate(fields):
+        ax.annotate(f"{field}", (place, field), (0, 7), textcoords="offset points", ha="center", fontsize=10,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
+    ax.axhline(image, color="black", linewidth=1, linestyle=":")
+    label_end(ax, len(names) - 0.6, image, f"image, {image}", "black")
+    ax.set_xticks(range(len(names)), names, fontsize=9.5)
+    ax.set_ylim(0, 1.15 * max(fields))
+    return ax
+
+
+def _modules(rows: Sequence[Figure5]) -> list[Figure5]:
+    return [row for row in rows if row.type.startswith("inception")]
+
+
+def _stem_width(rows: Sequence[Figure5]) -> int:
+    """The width of what the first module sees."""
+    return rows[[row.type.startswith("inception") for row in rows].index(True) - 1].output_size[2]
+
+
+def _pale(color: str, strength: float | int) -> tuple[float, ...]:
+    """The colour mixed with white."""
+    channels = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return tuple(1 - strength * (1 - channels))
+
+
+def _and(names: Sequence[str]) -> str:
+    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
