@@ -69,7 +69,7 @@ def evaluate(model: nn.Module, batches: Iterable, device: str | torch.device = "
     where there is none.
     """
     counts = [(*hits(p, labels), len(labels)) for p, labels in predictions(model, batches, device, **settings)]
-    first, fifth, examples = world.totals(*(sum(column) for column in zip((0, 0, 0), *counts, strict=True)))
+    first, fifth, examples = world.totals(*map(float, np.sum([(0, 0, 0), *counts], 0)))
     if not examples:
         raise ValueError("batches holds no example; expected one or more")
     return Score(first / examples, fifth / examples, int(examples))

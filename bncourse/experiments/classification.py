@@ -127,25 +127,26 @@ def initial(config: Config, classes: int) -> nn.Module:
 
 
 def run(config: Config, progress: Callable[[int, int], object] | None = None, *, pictures: Pictures | None = None,
-        model: nn.Module | None = None, world: World = ALONE, workers: int = 0, **settings) -> runs.Run:
+        world: World = ALONE, workers: int = 0, checkpoint_every: int | None = None, **settings) -> runs.Run:
     """Train one variant and return what was recorded; nothing is written but checkpoints, where a folder is given.
 
     Columns, a row for each of the steps 1, 2, 5, ... 100 and every `config.scale.every` steps: `step`; `loss`, the
     mean over the steps since the row before; `top1` and `top5`, the shares of the validation set that are right from
     a single crop, by moving averages where there is batch norm, and NaN in the early rows; `lr`; `seconds` and
     `images_per_second` of the training alone. `pictures` are opened by the configuration's name unless given;
-    `model`, if given, is trained in place of `initial(config, classes)`. `settings` go to `training.train`.
+    `settings` go to `training.train`.
     """
     start = time.perf_counter()
     pictures = open_pictures(config) if pictures is None else pictures
-    model = initial(config, len(pictures.train.classes)) if model is None else model
+    model = initial(config, len(pictures.train.classes))
     tested = validation(config, pictures, world, workers=workers)
 
     def evaluate(model: nn.Module) -> evaluation.Score:
         return evaluation.evaluate(model, tested.epoch(0), world.device, precision=config.precision, world=world)
 
-    columns = train(model, mini_batches(config, pictures, world, workers=workers), recipe(config, devices=world.size),
-                    evaluate=evaluate, device=world.device, progress=progress, world=world, **settings)
+    how = recipe(config, devices=world.size, checkpoint_every=checkpoint_every)
+    columns = train(model, mini_batches(config, pictures, world, workers=workers), how, evaluate=evaluate,
+                    device=world.device, progress=progress, world=world, **settings)
     return measured(config, pictures, columns, time.perf_counter() - start, world)
 
 

@@ -15,6 +15,7 @@ weight of L2 and the constant of the decay are not in the paper: those here are 
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
@@ -24,7 +25,7 @@ class ConfigError(ValueError):
     """A configuration that is out of range; the message names the field."""
 
 
-def expect(true: bool, name: str, of: object, expected: str):
+def expect(true: object, name: str, of: object, expected: str):
     if not true:
         raise ConfigError(f"{name} is {getattr(of, name)!r}; expected {expected}")
 
@@ -119,6 +120,8 @@ class Config:
         expect(0 <= self.l2 < math.inf, "l2", self, "0 or more")
         expect(type(self.seed) is int and self.seed >= 0, "seed", self, "an int of 0 or more")
         expect(self.per_activation in range(11), "per_activation", self, "0 to 10, the number of modules")
+        expect(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.data), "data", self,
+               "letters, digits, '-', '_' and '.', as it names a file")
         for name, known in CHOICES.items():
             expect(getattr(self, name) in known, name, self, f"one of {', '.join(map(repr, known))}")
 

@@ -1,0 +1,49 @@
+"""`python3 -m bncourse train`: one of section 4.2's networks, on pictures of your own or on scenes.
+
+    python3 -m bncourse train bn-x5 --data tiny-imagenet-100
+    torchrun --nproc-per-node 8 -m bncourse train bn-x30 --data imagenet --scale imagenet --steps 6000000
+"""
+
+from pathlib import Path
+
+EPILOG = """VARIANT: inception, bn-baseline, bn-x5, bn-x30, bn-x5-sigmoid; inception-x5 and
+inception-sigmoid, which fail; member-1 to member-6 of the ensemble; bn-baseline-
+and one of the seven changes, for the ablation. torchrun -m bncourse train ..."""
+
+
+def add(commands):
+    """Describes the command."""
+    train = commands.add_parser("train", help="train one of section 4.2's networks", epilog=EPILOG, allow_abbrev=False,
+                                usage="python3 -m bncourse train [VARIANT] [options]")
+    option = train.add_argument
+    option("variant", nargs="?", default="bn-x5", metavar="VARIANT", help="default: bn-x5")
+    option("--data", default="scenes", metavar="NAME", help="scenes, a set in the data folder, or its path")
+    option("--scale", choices=["small", "imagenet", "tiny"], help="default: small; of scenes: tiny")
+    option("--steps", type=int, metavar="N", help="mini-batches")
+    option("--every", type=int, metavar="N", help="steps between tests")
+    option("--lr", type=float, help="Inception's rate, which variants multiply")
+    option("--width", type=float, help="a factor on the network's widths")
+    option("--seed", type=int, metavar="N", help="of weights, order and distortions")
+    option("--precision", choices=["float32", "bf16"])
+    option("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
+    option("--workers", type=int, default=0, metavar="N", help="threads that load pictures")
+    option("--folder", type=Path, help="for checkpoints (default: in data/cache/training)")
+    option("--checkpoint", type=int, metavar="N", help="steps between checkpoints")
+    option("--resume", action="store_true", help="go on from the checkpoint")
+    option("--record", action="store_true", help="write the run into data/runs")
+    train.set_defaults(do=carry_out)
+
+
+def carry_out(options) -> int:
+    """Trains, tells how it goes, and writes the run whole at the end: beside the checkpoints, or into data/runs."""
+    from bncourse.experiments import kept
+    from bncourse.experiments.variants import SCALES, adjusted, at, named
+
+    scale = SCALES[options.scale or ("tiny" if options.data == "scenes" else "small")]
+    place = Path(options.data) if Path(options.data).is_dir() else None
+    data = place.resolve().name if place else options.data
+    given = {name: getattr(options, name) for name in ("steps", "every", "lr", "width", "seed", "precision")}
+    config = adjusted(at(named(options.variant), scale), data=data, **given)
+    kept.train(config, place, folder=options.folder, device=options.device, workers=options.workers,
+               checkpoint_every=options.checkpoint, resume=options.resume, record=options.record)
+    return 0

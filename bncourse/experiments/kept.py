@@ -1,0 +1,158 @@
+"""A training of section 4.2 that is kept in a folder, and the network that is read back from it.
+
+    train(config)                        checkpoints and, at the end, the run, in `place(config)`
+    trained("data/cache/training/x")     its configuration, its classes and its network
+
+Beside the checkpoints lies `training.json`: the configuration, and the names of the classes. The same training,
+started again, goes on from its newest checkpoint.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from bncourse import runs
+from bncourse.experiments import classification
+from bncourse.experiments.variants import Config, recorded, restored
+from bncourse.paths import DATA, ROOT
+from bncourse.training import checkpoint
+from bncourse.training.distributed import World, join
+
+ABOUT = "training.json"
+
+
+class KeptError(ValueError):
+    """A folder that does not hold what is asked for, or that is of another training; the message names it."""
+
+
+class Trained(NamedTuple):
+    """A network that was trained, in eval mode, with its configuration, the names of its classes, and its steps."""
+
+    config: Config
+    classes: list[str]
+    steps: int
+    model: nn.Module
+
+
+def place(config: Config) -> Path:
+    """Where a training is kept unless a folder is named."""
+    return DATA / "cache" / "training" / config.variant()
+
+
+def train(config: Config, pictures_in: Path | None = None, *, folder: Path | None = None, device: str | None = None,
+          workers: int = 0, checkpoint_every: int | None = None, resume: bool = False, record: bool = False) -> Path:
+    """Trains as the configuration says, tells how it goes, and returns the path of the run that it writes.
+
+    The run is written beside the checkpoints, in `folder`, or into data/runs if it is to be recorded. Under torchrun
+    each process calls this. `pictures_in` is the folder of the pictures where the data folder does not hold them;
+    `resume` refuses to begin where there is no checkpoint. Raises before any work where the work could not be kept:
+    KeptError, `runs.RunExists`, `files.DataError`, `checkpoint.CheckpointError`.
+    """
+    folder = place(config) if folder is None else Path(folder)
+    with join(device or ("cuda" if torch.cuda.is_available() else "cpu")) as world:
+        check_fit(config, world)
+        path = where(config, folder, record)
+        pictures = classification.open_pictures(config, pictures_in)
+        if world.rank == 0:
+            prepare(folder, config, pictures.train.classes, resume)
+            announce(config, pictures, folder)
+        run = classification.run(config, pictures=pictures, world=world, workers=workers, folder=folder,
+                                 record=tell, checkpoint_every=checkpoint_every)
+        if world.rank == 0:
+            run.save(path.parent.parent)
+            print(f"written: {shown(path)}", flush=True)
+    return path
+
+
+def check_fit(config: Config, world: World) -> None:
+    if config.scale.batch % world.size:
+        raise KeptError(f"there are {world.size} processes for mini-batches of {config.scale.batch}; "
+                        "expected a number of processes that divides them")
+
+
+def where(config: Config, folder: Path, record: bool) -> Path:
+    """The file of the run. Raises RunExists where it is recorded already."""
+    path = Path(runs.RUNS if record else folder) / "classification" / f"{config.variant()}.json"
+    if path.exists():
+        raise runs.RunExists(f"{shown(path)} is recorded already; remove it to train anew, or choose another --seed")
+    return path
+
+
+def prepare(folder: Path, config: Config, classes: list[str], resume: bool) -> None:
+    """Writes what the folder is about, or checks that it is about this training. Raises KeptError."""
+    about, told = folder / ABOUT, {"config": recorded(config), "classes": list(classes)}
+    if about.exists():
+        other = read(about)
+        differs = [name for name, value in told["config"].items() if other["config"].get(name) != value]
+        if differs or other["classes"] != told["classes"]:
+            raise KeptError(f"{shown(folder)} holds another training: it differs in {', '.join(differs) or 'classes'}; "
+                            "expected the same, or choose another --folder")
+    if resume and not checkpoint.found(folder):
+        raise KeptError(f"{shown(folder)} holds no checkpoint to go on from; leave --resume out to begin")
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = about.with_name(f"{ABOUT}.part")
+    unfinished.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(about)
+
+
+def read(about: Path) -> dict:
+    """What a training's folder says it is about. Raises KeptError."""
+    try:
+        told = json.loads(about.read_text(encoding="utf-8"))
+        restored(told["config"])
+        return {"config": told["config"], "classes": [str(name) for name in told["classes"]]}
+    except FileNotFoundError:
+        raise KeptError(f"{shown(about.parent)} holds no {ABOUT}; expected the folder of a training") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise KeptError(f"{shown(about)} does not describe a training: {error}") from None
+
+
+def trained(path: str | os.PathLike) -> Trained:
+    """The network of a training's newest checkpoint, or of the checkpoint whose file is named.
+
+    Raises KeptError or `checkpoint.CheckpointError` where there is none.
+    """
+    path = Path(path)
+    folder, file = (path.parent, path) if path.is_file() else (path, checkpoint.newest(path))
+    told = read(folder / ABOUT)
+    if file is None:
+        raise KeptError(f"{shown(folder)} holds no checkpoint yet; expected one, written in training")
+    config = restored(told["config"])
+    facts, state = checkpoint.load(file)
+    model = classification.initial(config, len(told["classes"]))
+    try:
+        model.load_state_dict(state["model"])
+    except (RuntimeError, KeyError):
+        raise KeptError(f"{shown(file)} is not of the network that {ABOUT} beside it describes") from None
+    return Trained(config, told["classes"], facts["step"], model.eval())
+
+
+def announce(config: Config, pictures: classification.Pictures, folder: Path) -> None:
+    kind = "synthetic pictures" if config.data == "scenes" else "pictures"
+    print(f"{config.name} on {config.data}: {len(pictures.train):,} {kind} of {len(pictures.train.classes)} classes, "
+          f"{config.scale.steps:,} steps of {config.scale.batch}, learning rate {config.learning_rate():g}; "
+          f"checkpoints in {shown(folder)}")
+    if config.data == "scenes":
+        print("No data was named, so this is a small version on scenes; --data names photographs "
+              "(python3 -m bncourse data says which there are)")
+    for path in checkpoint.found(folder)[-1:]:
+        print(f"going on from {path.name}")
+    print(end="", flush=True)
+
+
+def tell(row: dict) -> None:
+    """A line of a measurement; of the early rows, which have no test, none."""
+    if row["top1"] == row["top1"]:
+        print(f"step {row['step']:>9,}  loss {row['loss']:.3f}  top-1 {row['top1']:.1%}  top-5 {row['top5']:.1%}  "
+              f"{row['images_per_second']:.0f} images/s", flush=True)
+    elif not row["loss"] < float("inf"):
+        print(f"step {row['step']:>9,}  loss {row['loss']}: diverged", flush=True)
+
+
+def shown(path: Path) -> Path:
+    """The path, from the project where it lies in there."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
