@@ -21,7 +21,7 @@ LENGTH = {"train": 4_000, "val": 1_000}
 SHAPES, SURFACES, COLOURS = ("disc", "square", "triangle", "cross"), ("plain", "striped"), ("warm", "cool")
 CLASSES = [f"{colour} {surface} {shape}" for shape in SHAPES for surface in SURFACES for colour in COLOURS]
 NUMBERS = 64  # random numbers that make one scene
-DISCS = 5  # small ones, in the background
+DISCS = 3  # small ones, in the background
 CHUNK = 2**18  # pixels drawn at a time, to stay in the processor's caches
 
 
@@ -87,7 +87,7 @@ def draw(uniform: Values, noise: UInt8[np.ndarray, "n size size"]) -> tuple[np.n
     next(numbers)
     picture = landscape(numbers, x, y, size)
     for _ in range(DISCS):
-        distance = length(x - next(numbers), y - next(numbers)) - between(0.02, 0.07, next(numbers))
+        distance = length(x - next(numbers), y - next(numbers)) - between(0.02, 0.06, next(numbers))
         lay(picture, cover(distance, size), colour(next(numbers), between(0.3, 1, next(numbers)), next(numbers)))
     lay(picture, *the_object(numbers, label, x, y, size))
     light = between(0.75, 1.1, next(numbers)) + between(-0.25, 0.25, next(numbers)) * (x - np.float32(0.5))
@@ -98,7 +98,7 @@ def draw(uniform: Values, noise: UInt8[np.ndarray, "n size size"]) -> tuple[np.n
 
 def landscape(numbers, x: Values, y: Values, size: int) -> list[Values]:
     """Sky that pales towards the horizon, and hills before it."""
-    hue, strength = next(numbers), between(0.1, 0.5, next(numbers))
+    hue, strength = next(numbers), between(0.05, 0.3, next(numbers))
     sky = colour(hue, strength, between(0.6, 1, next(numbers)))
     pale = between(0.2, 0.7, next(numbers)) * y
     picture = [channel + (np.float32(0.95) - channel) * pale + 0 * x for channel in sky]
@@ -106,16 +106,16 @@ def landscape(numbers, x: Values, y: Values, size: int) -> list[Values]:
         wave = x * between(0.5, 2, next(numbers)) + next(numbers)
         hill = np.abs(wave - np.floor(wave) - np.float32(0.5))
         hill = hill * hill * between(-0.8, 0.8, next(numbers)) + between(height - 0.1, height + 0.15, next(numbers))
-        ground = colour(next(numbers), between(0.1, 0.6, next(numbers)), between(0.3, 0.8, next(numbers)))
+        ground = colour(next(numbers), between(0.05, 0.35, next(numbers)), between(0.3, 0.8, next(numbers)))
         lay(picture, cover(hill - y, size), ground)
     return picture
 
 
 def the_object(numbers, label: np.ndarray, x: Values, y: Values, size: int) -> tuple[Values, list[Values]]:
     """How much of each pixel the object covers, and its colour there."""
-    radius = between(0.2, 0.36, next(numbers))
-    right, down = (x - between(0.32, 0.68, next(numbers))) / radius, (y - between(0.35, 0.68, next(numbers))) / radius
-    right, down = turned(right, down, between(-0.25, 0.25, next(numbers)))
+    radius = between(0.24, 0.4, next(numbers))
+    right, down = (x - between(0.36, 0.64, next(numbers))) / radius, (y - between(0.4, 0.62, next(numbers))) / radius
+    right, down = turned(right, down, between(-0.2, 0.2, next(numbers)))
     cool, striped, shape = label % 2, label // 2 % 2, label // 4
     distance = np.empty(right.shape, np.float32)
     for k, measure in enumerate((disc, square, triangle, cross)):
@@ -124,7 +124,7 @@ def the_object(numbers, label: np.ndarray, x: Values, y: Values, size: int) -> t
     place = next(numbers)
     warm = cool[:, None, None] == 0
     hue = np.where(warm, between(-0.05, 0.15, place), between(0.3, 0.75, place)).astype(np.float32)
-    strength, value = between(0.5, 1, next(numbers)), between(0.55, 1, next(numbers))
+    strength, value = between(0.6, 1, next(numbers)), between(0.6, 1, next(numbers))
     paint = colour(hue - np.floor(hue), strength, value)
     across, _ = turned(right, down, between(-1, 1, next(numbers)))
     wave = across * between(1, 2, next(numbers)) + next(numbers)
