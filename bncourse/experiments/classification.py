@@ -27,7 +27,6 @@ from bncourse.datasets.scenes import Scenes
 from bncourse.datasets.transforms import Center, Training
 from bncourse.experiments.variants import SMALL, VARIANTS, Config, Scale, at, command, recorded, restored
 from bncourse.nn import BNInception
-from bncourse.nn.inception import local_response_norm
 from bncourse.training import Recipe, random_states, train
 from bncourse.training.distributed import ALONE, World
 
@@ -40,9 +39,10 @@ __all__ = ["SMALL", "TOLERANCE", "VARIANTS", "Config", "Pictures", "Scale", "at"
 
 def network(config: Config, classes: int) -> nn.Module:
     """The variant's network for this many classes."""
-    model = BNInception(
+    return BNInception(
         classes,
         norm="batch" if config.batchnorm else "none",
+        local_response=config.local_response,
         activation=config.activation,
         stem=config.scale.stem,
         width=config.scale.width,
@@ -51,15 +51,6 @@ def network(config: Config, classes: int) -> nn.Module:
         per_activation=config.per_activation,
         image_size=config.scale.size,
     )
-    if config.local_response:
-        respond_locally(model)
-    return model
-
-
-def respond_locally(model: BNInception) -> None:
-    """Adds local response normalization before and after the second convolution, where GoogLeNet has it."""
-    model.stem.pool1 = nn.Sequential(model.stem.pool1, local_response_norm())
-    model.stem.pool2 = nn.Sequential(local_response_norm(), model.stem.pool2)
 
 
 def recipe(config: Config, **settings) -> Recipe:

@@ -22,6 +22,7 @@ import torch.fx
 from torch import Tensor, nn
 
 from bncourse.nn.anatomy import output_shapes
+from bncourse.nn.response import LocalResponseNorm
 from bncourse.paper import Figure5, GoogLeNetRow, figure5
 
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
@@ -199,7 +200,7 @@ def pooling(kind: str, patch: int, stride: int) -> nn.Module:
 
 def local_response_norm() -> nn.Module:
     """With GoogLeNet's constants (five neighbours, alpha 0.0001, beta 0.75)."""
-    return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0)
+    return LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0)
 
 
 def table(reading: str = "literal", width: float | int = 1.0) -> list[Figure5]:
