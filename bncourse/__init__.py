@@ -13,6 +13,7 @@
     lesson.py       what every notebook calls first and last
     notebooks.py    refresh and check the stored notebooks
     readme.py       the README's map and picture, made from the ledger and a lesson
+    lectures/       slides, editions, questions and the course page, made from the notebooks
     cli.py          python3 -m bncourse ..., the command line
     commands/       one command a file
     bootstrap.py    start and test, from a bare clone

@@ -32,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
             return start(options.port, options.browser, more)
         if options.command == "test":
             return test(more)
-        where = None if environment.serves() else environment.find()
+        complete = getattr(options, "complete", False)  # whether the command needs the packages of the extras too
+        where = None if environment.serves(complete) else environment.find(complete)
         if where is None or where.folder == Path(sys.prefix):
             return cli.run(options)
         return run([where.python, "-m", "bncourse", *arguments], dict(os.environ))

@@ -127,7 +127,7 @@ def test_fonts_are_listed_before_the_first_figure_and_only_then(started, monkeyp
 
 @pytest.mark.parametrize("serves", [True, False])
 def test_other_commands_run_here_if_they_can_and_in_the_environment_if_not(started, monkeypatch, serves):
-    monkeypatch.setattr(environment, "serves", lambda: serves)
+    monkeypatch.setattr(environment, "serves", lambda complete: serves)
     monkeypatch.setattr(cli, "run", lambda options: 5)
     status = bootstrap.main(["notebooks", "check", "a.ipynb"])
     handed_on = [command for command, _ in started]
@@ -137,8 +137,15 @@ def test_other_commands_run_here_if_they_can_and_in_the_environment_if_not(start
         assert (status, handed_on) == (7, [["python of False", "-m", "bncourse", "notebooks", "check", "a.ipynb"]])
 
 
+@pytest.mark.parametrize(("command", "complete"), [("slides", True), ("site", True), ("student", False)])
+def test_what_is_made_of_reveal_and_mathjax_asks_for_the_complete_environment(started, monkeypatch, command, complete):
+    monkeypatch.setattr(environment, "serves", lambda asked: asked != complete)
+    bootstrap.main([command])
+    assert [handed_on for handed_on, _ in started] == [[f"python of {complete}", "-m", "bncourse", command]]
+
+
 def test_the_environments_own_python_hands_nothing_on(started, monkeypatch, tmp_path):
-    monkeypatch.setattr(environment, "serves", lambda: False)
+    monkeypatch.setattr(environment, "serves", lambda complete: False)
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
     monkeypatch.setattr(cli, "run", lambda options: 5)
     assert bootstrap.main(["data"]) == 5

@@ -19,6 +19,10 @@ PINS = dict(line.split("==") for line in LOCK if not line.startswith("#"))
 CUDA = re.compile(r"nvidia-|cuda-|triton$")  # pinned by PyTorch's Linux build itself
 
 
+def test_the_complete_environment_has_what_lecture_material_needs():
+    assert set(PROJECT["optional-dependencies"]["lectures"]) <= set(EXTRA)
+
+
 def conda_requirements():
     return yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
 

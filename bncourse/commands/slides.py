@@ -1,0 +1,29 @@
+"""`python3 -m bncourse slides`: a reveal.js deck for each lesson, and its PDF."""
+
+from pathlib import Path
+
+from bncourse.paths import ROOT
+
+
+def add(commands):
+    """Describes the command."""
+    slides = commands.add_parser("slides", help="make the slides, to be shown without a network")
+    slides.add_argument("lessons", nargs="*", metavar="NN", help="numbers of lessons (default: all)")
+    slides.add_argument("--pdf", action="store_true", help="print each deck as a PDF too; needs a Chromium")
+    slides.add_argument("--to", type=Path, default=ROOT / "build" / "slides", metavar="FOLDER",
+                        help="where to write them (default: build/slides)")
+    slides.set_defaults(do=make, complete=True)
+
+
+def make(options) -> int:
+    """Writes the decks, and says where they are."""
+    from bncourse.lectures import deck, folders, lessons, pdf
+
+    browser = pdf.chromium() if options.pdf else ""
+    chosen = lessons.find(options.lessons)
+    with folders.written_whole(options.to, "slides") as draft:
+        deck.write(chosen, draft)
+        for page in sorted(draft.glob("*.html")) if options.pdf else []:
+            print(pdf.write(page, browser).name, flush=True)
+    print(f"{len(chosen)} deck(s); open one in a browser, S shows the speaker's notes: {options.to}")
+    return 0

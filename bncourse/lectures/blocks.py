@@ -1,0 +1,201 @@
+"""What stands on slides: blocks in pieces, each with the height that it will take at 1280 x 720.
+
+Heights are reckoned, not measured: they follow from the sizes in deck.css and from the width of Source Sans Pro, the
+typeface that decks bring with them. They err on the large side; the tests measure every slide in a browser.
+"""
+
+import ast
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from nbformat import NotebookNode
+
+from bncourse.lectures import markup
+from bncourse.lectures.lessons import hidden, notes, slide_type, tagged
+
+LINE, GAP = 35, 14  # pixels: a line of text, the space below a block
+CHARACTERS = 92  # of text in a line
+CODE_LINE, CODE_CHARACTERS, CODE_FRAME = 26, 98, 22
+TABLE_LINE, TABLE_CHARACTERS, NARROW, ROW_FRAME = 29, 114, 24, 11
+FORMULA, SMALL_FORMULA, FORMULA_FRAME = 78, 48, 20
+FIGURE = 360  # the least that a picture is given; it takes what is left on its slide
+
+
+@dataclass(frozen=True)
+class Block:
+    """HTML that may be divided between its pieces: `before`, then the pieces, then `after`.
+
+    heights are those of the pieces in pixels, frame that of the rest.
+    """
+
+    pieces: tuple[str, ...]
+    heights: tuple[float, ...]
+    before: str = ""
+    after: str = ""
+    frame: float = GAP
+    fragment: bool = False
+
+    @property
+    def height(self) -> float:
+        return sum(self.heights) + self.frame
+
+    @property
+    def html(self) -> str:
+        return self.before + "\n".join(self.pieces) + self.after
+
+    def divided(self, room: float) -> tuple["Block", "Block"] | None:
+        """This block as one that fits into room pixels and the rest, or nothing where not even one piece fits."""
+        used, count = self.frame, 0
+        while count < len(self.pieces) and used + self.heights[count] <= room:
+            used, count = used + self.heights[count], count + 1
+        if not 0 < count < len(self.pieces):
+            return None
+        return (replace(self, pieces=self.pieces[:count], heights=self.heights[:count]),
+                replace(self, pieces=self.pieces[count:], heights=self.heights[count:]))
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a slide begins: `level` 1 beside the one before, 2 below it; its heading as HTML, the speaker's notes."""
+
+    level: int
+    heading: str = ""
+    notes: str = ""
+
+
+def of_lesson(cells: list[NotebookNode], link: markup.Link) -> Iterator[Block | Start]:
+    """The blocks of a lesson's slides, with a Start before each slide. Imports and hints are for the notebook only."""
+    heading = ""
+    for cell in cells:
+        if tagged(cell, "imports") or slide_type(cell) in ("skip", "notes"):
+            continue
+        if slide_type(cell) in ("slide", "subslide"):
+            yield Start(1 if slide_type(cell) == "slide" else 2, notes=notes(cell))
+        elif tagged(cell, "solution"):
+            yield Start(2, f"{heading}: a solution")
+        for part in of_text(cell, link) if cell.cell_type == "markdown" else of_code(cell, link):
+            if isinstance(part, Start):
+                heading = part.heading
+            elif slide_type(cell) == "fragment":
+                part = replace(part, fragment=True)
+            yield part
+
+
+def of_text(cell: NotebookNode, link: markup.Link) -> Iterator[Block | Start]:
+    """A Markdown cell: a heading begins a slide; an answer comes when it is called; a hint stays in the notebook."""
+    answer, hint = False, False
+    for element in markup.elements(cell.source):
+        raw = element.get("raw", "") if element["type"] == "block_html" else ""
+        if element["type"] == "heading":
+            yield Start(2, re.sub(r"</?h\d[^>]*>", "", markup.element_html(element, link)).strip())
+            continue
+        if "<details" in raw:
+            last = raw[raw.rfind("<details"):]
+            answer, hint = "<summary>Answer" in last, "<summary>Hint" in last
+        inside = re.sub(r"</?details[^>]*>|<summary>.*?</summary>", "", raw).strip()
+        if not hint and not (raw and not inside):
+            block = of_element(element, link)
+            yield replace(block, before='<div class="answer">' + block.before, after=block.after + "</div>",
+                          fragment=True) if answer else block
+        if raw.rfind("</details>") > raw.rfind("<details"):
+            answer = hint = False
+
+
+def of_code(cell: NotebookNode, link: markup.Link) -> Iterator[Block]:
+    """A code cell: its picture without the code that draws it; or its code, unless it only asserts, and its output."""
+    pictures = [output for output in cell.outputs if markup.kind(output) == "picture"]
+    yield from (Block((markup.picture(output),), (FIGURE,)) for output in pictures)
+    tables = [output for output in cell.outputs if markup.kind(output) == "markdown"]
+    for output in tables:
+        yield from (of_element(element, link) for element in markup.elements(output.data["text/markdown"]))
+    if pictures or tables or (only_asserts(cell.source) and not tagged(cell, "solution")):
+        return
+    yield preformatted("code", markup.code_lines(cell.source), cell.source.split("\n"))
+    if not (tagged(cell, "stub") or tagged(cell, "solution") or hidden(cell)):
+        for output in cell.outputs:
+            lines = markup.shown_text(output).rstrip().split("\n")
+            yield preformatted("output", [markup.html.escape(line) for line in lines], lines)
+
+
+def only_asserts(source: str) -> bool:
+    return all(isinstance(statement, ast.Assert) for statement in ast.parse(source).body)
+
+
+def preformatted(kind: str, lines: list[str], plain: list[str]) -> Block:
+    heights = tuple(CODE_LINE * max(1, math.ceil(len(line) / CODE_CHARACTERS)) for line in plain)
+    return Block(tuple(lines), heights, f'<pre class="{kind}"><code>', "</code></pre>", CODE_FRAME + GAP)
+
+
+def of_element(element: dict, link: markup.Link) -> Block:
+    """A paragraph, a list or a table, in pieces where it may be divided."""
+    if element["type"] == "list":
+        return of_list(element, link)
+    if element["type"] == "table":
+        return of_table(element, link)
+    return Block((markup.element_html(element, link),), (text_height(element),))
+
+
+def of_list(element: dict, link: markup.Link) -> Block:
+    tag = "ol" if element["attrs"]["ordered"] else "ul"
+    items = [re.sub(r"\A<[ou]l[^>]*>\n|</[ou]l>\n\Z", "", markup.element_html({**element, "children": [item]}, link))
+             for item in element["children"]]
+    heights = [text_height(item) + 8 for item in element["children"]]
+    if tag == "ol":
+        items = [item.replace("<li>", f'<li value="{number}">', 1) for number, item in enumerate(items, 1)]
+    return Block(tuple(items), tuple(heights), f"<{tag}>", f"</{tag}>")
+
+
+def of_table(element: dict, link: markup.Link) -> Block:
+    head, body = element["children"]
+    whole = markup.element_html(element, link)
+    before, rows, after = re.fullmatch(r"(.*<tbody>\s*)(.*?)(\s*</tbody>.*)", whole, re.S).groups()
+    cells = [[len(plain(cell)) for cell in row["children"]] for row in body["children"]]
+    widths = [max(column) for column in zip(*cells, [len(plain(cell)) for cell in head["children"]], strict=True)]
+    heights = [TABLE_LINE * table_lines(row, widths) + ROW_FRAME for row in cells]
+    return Block(tuple(re.findall(r"<tr>.*?</tr>", rows, re.S)), tuple(heights), before, after,
+                 TABLE_LINE + ROW_FRAME + GAP)
+
+
+def table_lines(row: list[int], widths: list[int]) -> int:
+    """Lines of the highest cell of a row: narrow columns take what they need, wide ones share the rest by length."""
+    left = TABLE_CHARACTERS - 2 * len(widths)
+    if sum(widths) <= left:
+        return 1
+    rest = left - sum(width for width in widths if width <= NARROW)
+    wide = sum(width for width in widths if width > NARROW)
+    return max(math.ceil(1.1 * length * wide / width / rest)
+               for length, width in zip(row, widths, strict=True) if width > NARROW)
+
+
+def text_height(element: dict) -> float:
+    """The height of a paragraph or of an item: lines of text, and its displayed formulas."""
+    formulas = list(displayed(element))
+    text = len(plain(element))
+    lines = math.ceil(text / CHARACTERS) + (text > 0 and bool(formulas))
+    breaks = sum(child["type"] == "linebreak" for child in element.get("children", []))
+    return LINE * (max(lines, 1) + breaks if text else 0) + sum(map(formula_height, formulas))
+
+
+def displayed(element: dict) -> Iterator[str]:
+    if element["type"] == "block_math":
+        yield element["raw"]
+    for child in element.get("children", []):
+        yield from displayed(child)
+
+
+def formula_height(tex: str) -> float:
+    rows = [row for row in re.split(r"\\\\(?![a-z])", tex) if row.strip()]
+    tall = re.compile(r"\\d?frac|\\sum|\\Big|\\boxed|\\underbrace|\\prod")
+    return sum(FORMULA if tall.search(row) else SMALL_FORMULA for row in rows) + FORMULA_FRAME
+
+
+def plain(element: dict) -> str:
+    """The characters that an element shows, nearly: TeX counts for what it typesets."""
+    if element["type"] == "inline_math":
+        return re.sub(r"\\[a-zA-Z]+\*?|[{}^_\\]", "x", element["raw"]).replace("xx", "x")
+    if element["type"] == "block_math":
+        return ""
+    own = element.get("raw", "") if element["type"] != "block_html" else re.sub(r"<[^>]*>", "", element["raw"])
+    return own + "".join(plain(child) for child in element.get("children", []))

@@ -1,0 +1,53 @@
+"""A lesson as a reveal.js deck: slides side by side for the sections, and below each what belongs to it.
+
+A deck is one HTML file with its pictures inside; style, mathematics and reveal.js lie in `assets` beside it.
+"""
+
+import html
+from collections.abc import Collection
+from pathlib import Path
+from string import Template
+
+from bncourse.lectures import assets, blocks, markup
+from bncourse.lectures.lessons import Lesson
+from bncourse.lectures.pages import Page, stacks
+
+TEMPLATE = Template((Path(__file__).parent / "deck.html").read_text(encoding="utf-8"))
+
+
+def write(lessons: list[Lesson], folder: Path) -> None:
+    """A deck for each lesson, and beside them what they need. Raises assets.Missing."""
+    assets.copy_common(folder / "assets")
+    assets.copy_reveal(folder / "assets")
+    names = {lesson.path.name for lesson in lessons}
+    for lesson in lessons:
+        (folder / f"{lesson.name}.html").write_text(deck(lesson, names, "assets"), encoding="utf-8", newline="\n")
+
+
+def deck(lesson: Lesson, others: Collection[str], beside: str) -> str:
+    """The deck of a lesson; its links lead to the decks of the notebooks named in others. beside: where assets are."""
+    slides = stacks(blocks.of_lesson(lesson.cells, link_to(others)))
+    body = "\n".join(f"<section>{''.join(section(page, s == p == 0) for p, page in enumerate(stack))}</section>"
+                     for s, stack in enumerate(slides))
+    return TEMPLATE.substitute(title=html.escape(f"{lesson.number} · {lesson.title}"), slides=body, assets=beside)
+
+
+def link_to(others: Collection[str]) -> markup.Link:
+    """Links from notebook to notebook as links from deck to deck; none where there is no deck."""
+    def address(url: str) -> str:
+        if not url.endswith(".ipynb"):
+            return url
+        return url.removesuffix("ipynb") + "html" if url in others else ""
+    return address
+
+
+def section(page: Page, first: bool) -> str:
+    """One slide. A block that comes when it is called is a fragment, unless it is the first of its slide."""
+    level = 1 if first else 2
+    part = f' <span class="part">{page.part}</span>' if page.part > 1 else ""
+    shown = "".join(f'<div class="block{" fragment" if block.fragment and place else ""}'
+                    f'{" tall" if "<figure>" in block.html else ""}">{block.html}</div>'
+                    for place, block in enumerate(page.blocks))
+    said = f'<aside class="notes">{markup.markdown(page.notes)}</aside>' if page.notes else ""
+    return (f'<section class="{"title" if first else "page"}"><div class="page">'
+            f"<h{level}>{page.heading}{part}</h{level}>{shown}</div>{said}</section>\n")

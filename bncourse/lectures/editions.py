@@ -1,0 +1,116 @@
+"""Two editions of a notebook: the one to hand out, and the one to grade from.
+
+`student` takes away what answers an exercise or a question: solutions with their outputs, answers to the questions, and
+the speaker's notes, which give away what to expect. Hints, checks, and the answers that belong to the reading stay.
+`instructor` opens what is folded, shows the notes, and says under each solution what its check holds and which mistakes
+it names.
+"""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+
+from bncourse.checks import exercises
+from bncourse.lectures.lessons import Lesson, hidden, notes, tagged
+from bncourse.notebooks import canonical
+
+DETAILS = re.compile(r"\n*<details>.*?</details>", re.S)
+EXERCISE = re.compile(r"### Exercise (\d\d\.\d+)")
+
+
+class Leak(Exception):
+    """A cell would give an answer away."""
+
+
+def student(notebook: NotebookNode) -> NotebookNode:
+    """The notebook without solutions, without the answers to its questions and without notes; outputs stay as stored.
+
+    Raises Leak for a question whose answer is not a whole `<details>` element.
+    """
+    return canonical(with_cells(notebook, [without_answers(cell) for cell in notebook.cells
+                                           if not (tagged(cell, "solution") or hidden(cell))]))
+
+
+def without_answers(cell: NotebookNode) -> NotebookNode:
+    cell = copy(cell)
+    cell.metadata.get("slideshow", {}).pop("notes", None)
+    if tagged(cell, "question"):
+        cell.source = DETAILS.sub("", cell.source)
+        cell.pop("attachments", None)
+        if "<details" in cell.source or "</details" in cell.source:
+            raise Leak(f"the question in cell {cell.id} has an answer that does not end; expected <details>…</details>")
+    return cell
+
+
+def instructor(notebook: NotebookNode) -> NotebookNode:
+    """The notebook with everything open, the notes as cells of their own, and what to grade by under each solution."""
+    cells, exercise = [], ""
+    for cell in map(copy, notebook.cells):
+        if found := EXERCISE.match(cell.source):
+            exercise = found[1]
+        if notes(cell):
+            cells.append(spoken(cell))
+        cell.metadata.pop("jupyter", None)
+        if tagged(cell, "question"):
+            cell.source = cell.source.replace("<details>", "<details open>")
+        cells.append(cell)
+        if tagged(cell, "solution"):
+            cells.append(grading(exercise, cell.id))
+    return canonical(with_cells(notebook, cells))
+
+
+def spoken(cell: NotebookNode) -> NotebookNode:
+    """The notes of a cell as a cell, which slide programs take for notes too."""
+    metadata = {"slideshow": {"slide_type": "notes"}}
+    return new_markdown_cell("> **Notes.** " + notes(cell), id=f"{cell.id}-notes", metadata=metadata)
+
+
+def grading(exercise: str, id: str) -> NotebookNode:
+    """What the check of an exercise holds, and the mistakes that it knows by name."""
+    check = exercises().get(exercise)
+    lines = [f"**To grade {exercise}.** {getattr(check, 'law', '')}".strip()]
+    lines += [f"- {law.says}" for law in getattr(check, "laws", ())]
+    lines += [f"- *{m.name}*: {m.why} ({m.see})" for m in getattr(check, "mistakes", ())]
+    lines += [f"- {key}: **{s.true}**. {s.why}" for key, s in getattr(check, "sentences", {}).items()]
+    metadata = {"tags": ["solution"], "slideshow": {"slide_type": "skip"}}
+    return new_markdown_cell(lines[0] + "\n\n" + "\n".join(lines[1:]), id=f"{id}-grading", metadata=metadata)
+
+
+def solved(lesson: Lesson) -> dict[str, tuple[str, str]]:
+    """The source of the stub and of the solution of each exercise of a lesson, by its number."""
+    found, exercise, stub = {}, "", ""
+    for cell in lesson.cells:
+        if heading := EXERCISE.match(cell.source):
+            exercise = heading[1]
+        if tagged(cell, "stub"):
+            stub = cell.source
+        if tagged(cell, "solution"):
+            found[exercise] = (stub, cell.source)
+    return found
+
+
+EDITIONS = {"student": student, "instructor": instructor}
+
+
+def edited(lessons: list[Lesson], edition: str) -> list[Lesson]:
+    """The lessons in one of EDITIONS."""
+    return [replace(lesson, notebook=EDITIONS[edition](lesson.notebook)) for lesson in lessons]
+
+
+def write(lessons: list[Lesson], folder: Path) -> None:
+    """The lessons as notebooks in a folder."""
+    for lesson in lessons:
+        text = nbformat.writes(lesson.notebook) + "\n"
+        (folder / lesson.path.name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def copy(cell: NotebookNode) -> NotebookNode:
+    return nbformat.from_dict(cell)
+
+
+def with_cells(notebook: NotebookNode, cells: list[NotebookNode]) -> NotebookNode:
+    return nbformat.from_dict({**notebook, "cells": cells})

@@ -1,0 +1,76 @@
+"""A lesson as lecture material sees it: its cells, and what the course has written on them.
+
+The tags are imports, exercise, stub, solution, question and readme. The slide metadata says where a slide begins, and
+carries the speaker's notes.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from bncourse.lesson import NOTEBOOKS, opening
+
+
+class NoSuchLesson(Exception):
+    """A lesson was asked for that the course does not have, or has not in the form of a lesson."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A notebook with what its first cell says: number, title, question."""
+
+    path: Path
+    number: str
+    title: str
+    question: str
+    notebook: NotebookNode
+
+    @property
+    def cells(self) -> list[NotebookNode]:
+        return self.notebook.cells
+
+    @property
+    def name(self) -> str:
+        """What files made from it are called: 03_minibatch_batchnorm."""
+        return self.path.stem
+
+
+def read(path: Path) -> Lesson:
+    """The lesson in a file. Raises NoSuchLesson where the file is not one."""
+    try:
+        number, title, question = opening(path)
+        return Lesson(path, number, title, question, nbformat.read(path, as_version=4))
+    except (ValueError, LookupError, StopIteration) as error:
+        raise NoSuchLesson(f"{path.name} is not a lesson; expected a notebook whose first cell is '# NN · Title' and "
+                           f"'**Its question**' ({type(error).__name__}: {error})") from error
+
+
+def find(numbers: list[str] | None = None, folder: Path = NOTEBOOKS) -> list[Lesson]:
+    """The lessons with these numbers, or all, in order. Raises NoSuchLesson."""
+    paths = {path.name[:2]: path for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))}
+    for number in numbers or []:
+        if number not in paths:
+            raise NoSuchLesson(f"there is no lesson {number!r}; expected one of {', '.join(paths)}")
+    return [read(path) for number, path in paths.items() if not numbers or number in numbers]
+
+
+def tagged(cell: NotebookNode, tag: str) -> bool:
+    return tag in cell.metadata.get("tags", [])
+
+
+def slide_type(cell: NotebookNode) -> str:
+    """slide, subslide, fragment, skip, notes, or nothing where the cell goes on with what is above it."""
+    kind = cell.metadata.get("slideshow", {}).get("slide_type", "")
+    return "" if kind == "-" else kind
+
+
+def notes(cell: NotebookNode) -> str:
+    """The speaker's notes: minutes, the question to ask, the answer to expect."""
+    return cell.metadata.get("slideshow", {}).get("notes", "")
+
+
+def hidden(cell: NotebookNode) -> bool:
+    """Whether the cell's source is folded away, as that of solutions is."""
+    return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))

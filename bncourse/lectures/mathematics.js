@@ -1,0 +1,14 @@
+// Settings of MathJax: TeX between dollars, fonts from beside the page, MathML for those who listen.
+window.MathJax = {
+  extensions: ["AssistiveMML.js"],
+  jax: ["input/TeX", "output/HTML-CSS"],
+  messageStyle: "none",
+  showMathMenu: false,
+  tex2jax: { inlineMath: [["$", "$"], ["\\(", "\\)"]], displayMath: [["$$", "$$"]], processEscapes: true },
+  TeX: { equationNumbers: { autoNumber: "none" }, extensions: ["AMSmath.js", "AMSsymbols.js"] },
+  "HTML-CSS": {
+    fonts: ["STIX-Web"], EqnChunk: 1000,
+    styles: { "@font-face": { "font-family": "MathJax_Blank", src: "local('')" } },  // else it asks for about:blank
+  },
+  skipStartupTypeset: true,
+};

@@ -1,0 +1,61 @@
+"""A deck as a PDF, printed by a Chromium, one slide a page.
+
+A Chromium that prints from the command line does not know when a page is ready. So it is given some seconds, and more
+of them where the PDF has not as many pages as the deck has slides.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+FLAGS = ("--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--no-pdf-header-footer")
+PATIENCE = (6, 15, 60)  # seconds that a page is given until it is printed
+STARTING = 120  # seconds for the rest
+
+
+class NoPDF(Exception):
+    """No Chromium, or one that did not print."""
+
+
+def chromium() -> str:
+    """The path of a Chromium: `BNCOURSE_CHROMIUM`, or one of the usual names on the path. Raises NoPDF."""
+    named = os.environ.get("BNCOURSE_CHROMIUM")
+    if named and not Path(named).is_file():
+        raise NoPDF(f"BNCOURSE_CHROMIUM is {named!r}, which is not a file; expected the path of a Chromium")
+    found = named or next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        raise NoPDF(f"no Chromium: none of {', '.join(NAMES)} is on the path; BNCOURSE_CHROMIUM may name one, "
+                    "and any browser prints a deck opened with ?print-pdf at the end of its address")
+    return found
+
+
+def write(deck: Path, browser: str) -> Path:
+    """Prints a deck beside itself, and returns the PDF's path. Raises NoPDF."""
+    target = deck.with_suffix(".pdf").absolute()
+    slides = deck.read_text(encoding="utf-8").count("<section class=")
+    for seconds in PATIENCE:
+        said = printed(deck, target, browser, seconds)
+        if target.is_file() and pages(target) == slides:
+            return target
+    found = f"{pages(target)} pages" if target.is_file() else "no file"
+    raise NoPDF(f"{deck.name} has {slides} slides, but {browser} printed {found}: {said[-300:]}")
+
+
+def printed(deck: Path, target: Path, browser: str, seconds: int) -> str:
+    """Prints once, and returns what the browser said. Raises NoPDF where it does not end."""
+    sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    command = [browser, *FLAGS, *sandbox, f"--timeout={1000 * seconds}", f"--print-to-pdf={target}",
+               f"{deck.absolute().as_uri()}?print-pdf"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + STARTING)
+    except subprocess.TimeoutExpired:
+        raise NoPDF(f"{browser} did not end within {seconds + STARTING} s of printing {deck.name}") from None
+    return done.stderr.strip()
+
+
+def pages(pdf: Path) -> int:
+    return len(re.findall(rb"/Type\s*/Page\b", pdf.read_bytes()))
