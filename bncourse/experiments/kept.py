@@ -49,7 +49,8 @@ def train(config: Config, pictures_in: Path | None = None, *, folder: Path | Non
 
     The run is written beside the checkpoints, in `folder`, or into data/runs if it is to be recorded. Under torchrun
     each process calls this. `pictures_in` is the folder of the pictures where the data folder does not hold them;
-    `resume` refuses to begin where there is no checkpoint. Raises before any work where the work could not be kept:
+    `resume` refuses to begin where there is no checkpoint; checkpoints are written at every test unless
+    `checkpoint_every` says otherwise. Raises before any work where the work could not be kept:
     KeptError, `runs.RunExists`, `files.DataError`, `checkpoint.CheckpointError`.
     """
     folder = place(config) if folder is None else Path(folder)
@@ -61,7 +62,7 @@ def train(config: Config, pictures_in: Path | None = None, *, folder: Path | Non
             prepare(folder, config, pictures.train.classes, resume)
             announce(config, pictures, folder)
         run = classification.run(config, pictures=pictures, world=world, workers=workers, folder=folder,
-                                 record=tell, checkpoint_every=checkpoint_every)
+                                 record=tell, checkpoint_every=checkpoint_every or config.scale.every)
         if world.rank == 0:
             run.save(path.parent.parent)
             print(f"written: {shown(path)}", flush=True)
