@@ -1,13 +1,12 @@
 """The explorer of lesson 11: one module of BN-Inception at a time, what it holds and what it computes."""
 
 import ipywidgets as widgets
-import torch
 
 from bncourse.explorers.base import Explorer
 from bncourse.figures.inception import boxes, columns, modules, name_branches, sides
 from bncourse.figures.style import blank
 from bncourse.nn import BNInception
-from bncourse.nn.anatomy import Part, parts
+from bncourse.nn.anatomy import Part, on_paper, parts
 from bncourse.nn.inception import READINGS, table
 
 ROWS = {reading: table(reading) for reading in READINGS}
@@ -17,9 +16,7 @@ BRANCHES = {"conv1x1": "1x1", "conv3x3": "3x3", "double3x3": "double 3x3", "pool
 
 def anatomy(reading: str) -> list[Part]:
     """The parts of the network in a reading of the table, for an image of 224x224."""
-    with torch.device("meta"):
-        net = BNInception(reading=reading)
-    return parts(net, (3, 224, 224))
+    return parts(on_paper(BNInception, reading=reading), (3, 224, 224))
 
 
 def facts(found: list[Part], name: str) -> str:

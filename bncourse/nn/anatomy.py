@@ -3,16 +3,24 @@
 The network runs once on tensors of PyTorch's device "meta", which have shapes and no values. A multiply-add
 is one product and its sum; only convolutions and linear layers are counted, as is customary.
 
-    layers(BNInception(), (3, 224, 224))[0]    Layer(name='stem.conv1.conv', kind='Conv2d', ...)
-    parts(BNInception(), (3, 224, 224))[5]     Part(name='3a', outputs=(256, 28, 28), branches={'conv1x1': 64, ...
+    net = on_paper(BNInception, reading="consistent")
+    layers(net, (3, 224, 224))[0]    Layer(name='stem.conv1.conv', kind='Conv2d', ...)
+    parts(net, (3, 224, 224))[5]     Part(name='3a', outputs=(256, 28, 28), branches={'conv1x1': 64, ...
 """
 
 import copy
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import nn
+
+
+def on_paper(network: Callable[..., nn.Module], **choices) -> nn.Module:
+    """The network of these choices with shapes and without values, built at once and weighing nothing."""
+    with torch.device("meta"):
+        return network(**choices)
 
 
 class Layer(NamedTuple):

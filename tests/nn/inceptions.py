@@ -4,8 +4,7 @@ from functools import cache
 
 import torch
 
-from bncourse.nn import BNInception
-from bncourse.nn.anatomy import layers
+from bncourse.nn import BNInception, anatomy
 
 PIXELS = (3, 224, 224)
 
@@ -13,14 +12,13 @@ PIXELS = (3, 224, 224)
 @cache
 def on_paper(network=BNInception, **arguments):
     """The network of the arguments with shapes and without values, built once for all tests."""
-    with torch.device("meta"):
-        return network(**arguments)
+    return anatomy.on_paper(network, **arguments)
 
 
 @cache
 def layers_of(model):
     """What an image of 224x224 passes in it."""
-    return layers(model, PIXELS)
+    return anatomy.layers(model, PIXELS)
 
 
 def count(model, of="parameters"):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from bncourse.nn.anatomy import layers, output_shapes, parts
+from bncourse.nn.anatomy import layers, on_paper, output_shapes, parts
 
 
 def small():
@@ -40,6 +40,12 @@ def test_parameters_are_all_there_and_multiply_adds_are_half_of_pytorchs_operati
         model(torch.ones(1, *SHAPE))
     assert sum(layer.multiply_adds for layer in counted) * 2 == counter.get_total_flops()
     assert [layer.parameters for layer in counted] == [360, 16 * 2 * 9 + 16, 32, 0, 160 * 7 + 7]
+
+
+def test_a_network_on_paper_has_shapes_and_no_values():
+    model = on_paper(nn.Linear, in_features=10**7, out_features=10**7)
+    assert model.weight.shape == (10**7, 10**7) and model.weight.is_meta
+    assert layers(model, (10**7,))[0].multiply_adds == 10**14
 
 
 def test_counting_leaves_the_model_as_it_was():

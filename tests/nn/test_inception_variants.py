@@ -43,6 +43,16 @@ def test_local_response_normalization_stands_around_the_second_convolution():
         "conv1", "pool1", "norm1", "conv2_reduce", "conv2", "norm2", "pool2"]
 
 
+def test_without_dropout_and_local_response_the_network_has_the_same_parameters():
+    before, after = on_paper(local_response=True, dropout=0.4), on_paper()
+    assert [(name, value.shape) for name, value in before.named_parameters()] == [
+        (name, value.shape) for name, value in after.named_parameters()]
+    added = [layer.kind for layer in layers_of(before)]
+    for layer in layers_of(after):
+        added.remove(layer.kind)
+    assert added == ["LocalResponseNorm"] * 2 and (before.dropout.p, after.dropout.p) == (0.4, 0.0)
+
+
 def test_batch_norm_comes_before_the_nonlinearity():
     called = [(layer.name, layer.kind) for layer in layers_of(on_paper())]
     for (convolution, _), (norm, _), (_, after) in zip(called, called[1:], called[2:], strict=False):
