@@ -3,8 +3,13 @@
     recipe.py         what to do: steps, learning rate and its decay, L2, precision
     trainer.py        `train`: stochastic gradient descent with momentum, measured as it goes
     progression.py    where a training is: the network, the optimizer, the columns so far
-    distributed.py    several processes that share each mini-batch, under torchrun
+    checkpoint.py     that, in a file that is written whole and checked when read
+    resuming.py       going on from it, bit for bit, or refusing to
+    stopping.py       Ctrl-C and SIGTERM end a training between two steps
     random_states.py  the random states, seeded and kept
+    distributed.py    several processes that share each mini-batch, under torchrun
+    syncnorm.py       batch norm over the mini-batches of all processes
+    reports.py        images per second and time left, on a terminal; TensorBoard
 """
 
 from bncourse.training.recipe import Recipe

@@ -10,6 +10,9 @@ The gradients travel through DistributedDataParallel: by nccl between GPUs, by g
 (losses, random states, a checkpoint, the wish to stop) is small, and travels by gloo beside them.
 """
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -65,6 +68,12 @@ class World:
         dist.broadcast(text, 0, group=self.talk)
         return text.numpy().tobytes()
 
+    def ask(self, wish: bool) -> Callable[[], bool]:
+        """Asks all processes whether any has this wish, and does not wait: the answer, when called, does."""
+        wishes = torch.tensor([float(wish)])
+        work = dist.all_reduce(wishes, group=self.talk, async_op=True)
+        return lambda: work.wait() and bool(wishes)
+
     def share_buffers(self, model: nn.Module) -> None:
         """Gives every process the buffers of rank 0, the running statistics among them."""
         if self.size > 1:
@@ -84,3 +93,52 @@ ALONE = World()
 
 def as_tensor(message: bytes) -> Tensor:
     return torch.frombuffer(bytearray(message), dtype=torch.uint8) if message else torch.empty(0, dtype=torch.uint8)
+
+
+@contextmanager
+def join(device: str = "cpu") -> Iterator[World]:
+    """The world that torchrun describes in the environment; ALONE's kind where there is no torchrun.
+
+    `device` is "cpu", or "cuda" for one GPU for each process of a machine. Raises DistributedError.
+    """
+    if not any(name in os.environ for name in VARIABLES):
+        yield World(device=torch.device(device))
+        return
+    rank, local, size = described()
+    place = device_of(device, local)
+    dist.init_process_group("nccl" if place.type == "cuda" else "gloo",
+                            device_id=place if place.type == "cuda" else None)
+    try:
+        yield World(rank, size, place, dist.new_group(backend="gloo"))
+    finally:
+        dist.destroy_process_group()
+
+
+def described() -> tuple[int, int, int]:
+    """Rank, rank on this machine, and number of processes, from the environment. Raises DistributedError."""
+    missing = [name for name in VARIABLES if name not in os.environ]
+    if missing:
+        there = [name for name in VARIABLES if name in os.environ]
+        raise DistributedError(f"the environment has {', '.join(there)}, but not {', '.join(missing)}; "
+                               f"expected all that torchrun sets, or none for a single process; {HOW}")
+    numbers = []
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
+        if not os.environ[name].isdecimal():
+            raise DistributedError(f"{name} is {os.environ[name]!r}; expected a whole number; {HOW}")
+        numbers.append(int(os.environ[name]))
+    rank, local, size = numbers
+    if not local <= rank < size:
+        raise DistributedError(f"RANK is {rank}, LOCAL_RANK {local} and WORLD_SIZE {size}; expected "
+                               f"LOCAL_RANK <= RANK < WORLD_SIZE; {HOW}")
+    return rank, local, size
+
+
+def device_of(kind: str, local: int) -> torch.device:
+    """The device of the process of this rank on its machine. Raises DistributedError."""
+    if kind != "cuda":
+        return torch.device(kind)
+    if local >= torch.cuda.device_count():
+        raise DistributedError(f"LOCAL_RANK is {local}, but this machine has {torch.cuda.device_count()} GPUs; "
+                               "expected one for each process: give torchrun a smaller --nproc-per-node")
+    torch.cuda.set_device(local)
+    return torch.device("cuda", local)

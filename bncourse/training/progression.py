@@ -35,7 +35,11 @@ class Progression:
 
     def pause(self) -> None:
         """Stops the clock: what follows does not count as training."""
-        self.seconds += time.perf_counter() - self.since
+        self.seconds = self.seconds_so_far()
+
+    def seconds_so_far(self) -> float:
+        """The seconds spent on training by now, while the clock runs."""
+        return self.seconds + time.perf_counter() - self.since
 
     def add_row(self, loss: float, scores: dict[str, float]) -> dict:
         """Appends a row to the columns, and begins the sum of the losses anew."""

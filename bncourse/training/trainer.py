@@ -20,6 +20,9 @@ from bncourse.training import random_states
 from bncourse.training.distributed import ALONE, World
 from bncourse.training.progression import Progression
 from bncourse.training.recipe import Recipe
+from bncourse.training.resuming import keep, resume
+from bncourse.training.stopping import Interrupted, Stop, on_signals
+from bncourse.training.syncnorm import synchronized
 
 EARLY = (1, 2, 5, 10, 20, 50, 100)  # steps with rows of their own, where the recipe asks for them
 LOOK = 100  # steps between looks at whether the loss is still finite
@@ -56,6 +59,7 @@ def train(
     progress: Callable[[int, int], object] | None = None,
     record: Callable[[dict], object] | None = None,
     world: World = ALONE,
+    fall_back: bool = False,
 ) -> dict[str, list]:
     """Trains the model in place by softmax cross-entropy; returns the columns of its measurements.
 
@@ -67,20 +71,33 @@ def train(
 
     A loss that is not finite is a measurement too: its row is written at the next multiple of 100 steps or of
     `evaluate_every`, with top1 and top5 not measured (NaN), and it is the last.
+
+    With a `folder`, checkpoints are written there, and a training that finds one goes on from it, bit for bit
+    as if it had never stopped; one that is damaged is refused, unless `fall_back` allows the one before it. Ctrl-C
+    and SIGTERM then write a checkpoint and raise Interrupted. Under torchrun `world` comes from `distributed.join`;
+    every process calls `train`, and `evaluate` is called in every process.
+
+    Raises ValueError where world, batches and recipe do not fit; CheckpointError where a checkpoint does not.
     """
-    device = torch.device(device)
     check_fit(batches, recipe, world)
-    with computing(recipe), random_states.unchanged():
+    device = torch.device(device)
+    with computing(recipe), random_states.unchanged(), on_signals(world, folder is not None) as stop, \
+            synchronized(model, recipe.sync_batchnorm and world.size > 1):
         progression = begin(model, recipe, device)
         random_states.seed(recipe.seed, world.rank)
+        if folder is not None:
+            resume(progression, folder, len(batches), world, fall_back)
         network = assembled(model, recipe, world)
         model.train()
-        mini_batches = upcoming(batches, progression.step)
-        while not progression.done:
-            take_step(network, progression, *next(mini_batches))
+        if progress and world.rank == 0:
+            progress(progression.step, recipe.steps)
+        for mini_batch in upcoming(batches, progression):
+            take_step(network, progression, *mini_batch)
+            measure(progression, evaluate, record, world)
             if progress and world.rank == 0:
                 progress(progression.step, recipe.steps)
-            measure(progression, evaluate, record, world)
+            if folder is not None:
+                preserve(progression, folder, len(batches), world, stop)
     model.eval()
     return progression.columns
 
@@ -122,14 +139,14 @@ def assembled(model: nn.Module, recipe: Recipe, world: World) -> nn.Module:
     return torch.compile(network) if recipe.compiled else network
 
 
-def upcoming(batches: MiniBatches, step: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """The mini-batches from a step on, epoch after epoch.
+def upcoming(batches: MiniBatches, progression: Progression) -> Iterator[tuple[Tensor, Tensor]]:
+    """The mini-batches that are left, epoch after epoch, until the training is done.
 
-    Opening an epoch may draw random numbers (a loader seeds its workers), once more in a training that was
-    resumed; so it happens beside the random states. Raises ValueError where an epoch ends early.
+    Opening an epoch may draw random numbers (a loader seeds its workers), and a training that was resumed opens
+    one more; so it happens beside the random states. Raises ValueError where an epoch ends early.
     """
-    while True:
-        epoch, start = divmod(step, len(batches))
+    while not progression.done:
+        epoch, start = divmod(progression.step, len(batches))
         with random_states.unchanged():
             mini_batches = iter(batches.epoch(epoch, start=start))
             mini_batch = next(mini_batches, None)
@@ -138,8 +155,9 @@ def upcoming(batches: MiniBatches, step: int) -> Iterator[tuple[Tensor, Tensor]]
                 raise ValueError(f"epoch {epoch} ended after {place} mini-batches; expected len(batches), "
                                  f"which is {len(batches)}")
             yield mini_batch
-            step += 1
-            mini_batch = next(mini_batches, None) if place + 1 < len(batches) else None
+            if progression.done:
+                return
+            mini_batch = next(mini_batches, None)
 
 
 def to_input(images: Tensor, device: str | torch.device, channels_last: bool = False) -> Tensor:
@@ -198,3 +216,13 @@ def scored(model: nn.Module, evaluate: Callable[[nn.Module], Score], wanted: boo
         score = evaluate(model)
     model.train()
     return {"top1": float(score.top1), "top5": float(score.top5)}
+
+
+def preserve(progression: Progression, folder: str | os.PathLike, epoch_length: int, world: World, stop: Stop) -> None:
+    """Writes a checkpoint where one is due, or where somebody wants to stop; then raises Interrupted."""
+    every, stopped = progression.recipe.checkpoint_every, stop.agreed()
+    if stopped or progression.done or (every is not None and progression.step % every == 0):
+        path = keep(progression, folder, epoch_length, world)
+        if stopped and not progression.done:
+            raise Interrupted(f"stopped after step {progression.step:,} of {progression.recipe.steps:,}, which is kept "
+                              f"in {path}; the same command goes on from there")

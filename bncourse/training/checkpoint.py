@@ -1,0 +1,121 @@
+"""A checkpoint: all of a training, in a file that is written whole, checked when read, and never unpickled.
+
+The file is text for three lines: what it is; the SHA-256 of all that follows; the facts, as JSON. After them come
+the tensors, as `torch.save` writes them, which are read back with `weights_only=True`: a file from a stranger can
+hold numbers and nothing that runs. A folder keeps the last two.
+
+    head -n 3 folder/step-000001000.ckpt
+    facts, state = load("folder/step-000001000.ckpt");  model.load_state_dict(state["model"])
+"""
+
+import hashlib
+import io
+import json
+import os
+import pickle
+from pathlib import Path
+
+import torch
+
+FIRST_LINE = b"bncourse checkpoint 1"
+KEPT = 2
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; the message names the file, and says what is wrong with it."""
+
+
+class DamagedCheckpoint(CheckpointError):
+    """A file that is not the whole checkpoint that was written, or that was never one."""
+
+
+def path_of(folder: str | os.PathLike, step: int) -> Path:
+    """Where the checkpoint after `step` steps lies."""
+    return Path(folder) / f"step-{step:09d}.ckpt"
+
+
+def save(folder: str | os.PathLike, step: int, facts: dict, state: dict) -> Path:
+    """Writes facts (JSON) and state (tensors and plain values), and removes all but the last two checkpoints.
+
+    Until the new file is safe on the disk under a temporary name, the old ones stay, so that whatever
+    happens there is a whole one. Returns its path.
+    """
+    path = path_of(folder, step)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".part")
+    with unfinished.open("wb") as file:
+        file.write(to_bytes(facts, state))
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+    settle(path.parent)
+    for old in found(folder)[:-KEPT]:
+        old.unlink()
+    for left in path.parent.glob("step-*.ckpt.part"):  # by a process that was killed
+        left.unlink()
+    return path
+
+
+def settle(folder: Path) -> None:
+    """Makes a rename in the folder last through a power cut, where the system can."""
+    if os.name == "posix":
+        directory = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def found(folder: str | os.PathLike) -> list[Path]:
+    """The checkpoints of a folder, oldest first; empty where there is none, or no folder."""
+    return sorted(Path(folder).glob("step-*.ckpt"))
+
+
+def newest(folder: str | os.PathLike, fall_back: bool = False) -> Path | None:
+    """The newest checkpoint, checked; None where there is none. With `fall_back`, the newest that is not damaged.
+
+    Raises DamagedCheckpoint, saying which one before it could be used instead.
+    """
+    paths = found(folder)[::-1]
+    for path, before in zip(paths, [*paths[1:], None], strict=False):
+        try:
+            load(path)
+            return path
+        except DamagedCheckpoint as error:
+            if before is None or not fall_back:
+                instead = f"; {before.name} before it is used instead if you ask to fall back" if before else ""
+                raise DamagedCheckpoint(f"{error}{instead}") from None
+    return None
+
+
+def load(path: str | os.PathLike) -> tuple[dict, dict]:
+    """The facts and the state that `save` wrote, on the CPU. Raises DamagedCheckpoint, or OSError."""
+    return from_bytes(Path(path).read_bytes(), str(path))
+
+
+def to_bytes(facts: dict, state: dict) -> bytes:
+    tensors = io.BytesIO()
+    torch.save(state, tensors)
+    body = json.dumps(facts).encode() + b"\n" + tensors.getvalue()
+    return FIRST_LINE + b"\n" + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def from_bytes(content: bytes, name: str) -> tuple[dict, dict]:
+    """The facts and the state of a checkpoint. Raises DamagedCheckpoint, naming it as `name`."""
+    first, _, rest = content.partition(b"\n")
+    if first != FIRST_LINE:
+        raise DamagedCheckpoint(f"{name} begins with {content[:24]!r}; expected {FIRST_LINE.decode()!r}. It is not a "
+                                "checkpoint of this course, and is not opened, as a pickle could run a program")
+    digest, _, body = rest.partition(b"\n")
+    if digest != hashlib.sha256(body).hexdigest().encode():
+        raise DamagedCheckpoint(f"{name} has {len(content):,} bytes, whose SHA-256 is not the one in its second line: "
+                                "it was cut short or changed after it was written")
+    facts, _, tensors = body.partition(b"\n")
+    try:
+        return json.loads(facts), torch.load(io.BytesIO(tensors), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = next((line.strip() for line in str(error).splitlines() if "GLOBAL" in line), str(error))
+        raise DamagedCheckpoint(f"{name} holds a pickle of more than tensors and plain values, and is not "
+                                f"opened, as it could run a program: {reason}") from None
+    except (ValueError, RuntimeError, EOFError) as error:
+        raise DamagedCheckpoint(f"{name} is whole, but not as `save` writes: {error}") from None

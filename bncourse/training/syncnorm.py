@@ -1,0 +1,97 @@
+"""Batch norm over the mini-batches of all processes, as if they were one (synchronized batch norm).
+
+Each process measures m_r, mu_r and var_r of each channel, and all combine them by the law of total variance:
+
+    mu = sum m_r mu_r / m        var = sum m_r (var_r + (mu_r - mu)²) / m        with m = sum m_r
+
+which, unlike E[x²] - E[x]², loses no digits where the mean is large. On the way back the two sums in the gradient
+of Algorithm 1, of dy and of dy x_hat, are taken over all processes too. `torch.nn.SyncBatchNorm` does the same on
+GPUs alone; this runs wherever torch.distributed does.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+import torch.distributed as dist
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bncourse.nn.batchnorm import BATCHNORMS, batch_statistics, per_channel, values_per_channel
+
+
+@contextmanager
+def synchronized(model: nn.Module, wanted: bool = True) -> Iterator[None]:
+    """Within, if wanted: every batch norm of the model, in training mode, normalizes over all processes.
+
+    The modules stay the same, with their parameters and running statistics, and are as before afterwards.
+    """
+    layers = [module for module in model.modules() if wanted and isinstance(module, BATCHNORMS)]
+    for layer in layers:
+        layer.forward = partial(forward, layer)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward
+
+
+def forward(layer: nn.Module, x: Float[Tensor, "N C *spatial"]) -> Tensor:
+    """y of a batch norm whose mini-batch is spread over all processes; in eval mode, as the layer itself does."""
+    if not layer.training:
+        return type(layer).forward(layer, x)
+    m, mean, var = joint_statistics(x.detach())
+    if layer.running_mean is not None:
+        track(layer, m, mean, var)
+    return JointNormalize.apply(x, layer.weight, layer.bias, m, mean, var, layer.eps)
+
+
+def joint_statistics(x: Float[Tensor, "N C *spatial"]) -> tuple[Tensor, Tensor, Tensor]:
+    """How many values of each channel all processes have, and their mean and biased variance, `(C,)`."""
+    mean, var = batch_statistics(x)
+    own = torch.stack([torch.full_like(mean, values_per_channel(x)), mean, var])  # (3, C)
+    all_of_them = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+    dist.all_gather(all_of_them, own)
+    ms, means, variances = torch.stack(all_of_them, 1)  # each (processes, C)
+    m = ms.sum(0)
+    mean = (ms * means).sum(0) / m
+    var = (ms * (variances + (means - mean).square())).sum(0) / m
+    return m, mean, var
+
+
+@torch.no_grad()
+def track(layer: nn.Module, m: Tensor, mean: Tensor, var: Tensor) -> None:
+    """Moves the running statistics towards the joint mini-batch's, the variance times m/(m-1) (section 3.1)."""
+    layer.num_batches_tracked.add_(1)
+    new = 1 / layer.num_batches_tracked.to(mean.dtype) if layer.momentum is None else layer.momentum
+    layer.running_mean.copy_((1 - new) * layer.running_mean + new * mean)
+    layer.running_var.copy_((1 - new) * layer.running_var + new * (m / (m - 1)) * var)
+
+
+class JointNormalize(torch.autograd.Function):
+    """Algorithm 1 by statistics of all processes, through which the gradient passes in all of them."""
+
+    @staticmethod
+    def forward(ctx, x, gamma, beta, m, mean, var, eps):
+        inv_std = (var + eps).rsqrt()
+        ctx.save_for_backward(x, gamma, beta, m, mean, inv_std)
+        y = (x - per_channel(mean, x)) * per_channel(inv_std if gamma is None else gamma * inv_std, x)
+        y = y if beta is None else y + per_channel(beta, x)
+        return y.to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, dy):
+        """`dx = gamma inv_std (dy - mean(dy) - x_hat mean(dy x_hat))`, the means over all processes."""
+        x, gamma, beta, m, mean, inv_std = ctx.saved_tensors
+        axes = [0, *range(2, x.dim())]
+        x_hat = (x - per_channel(mean, x)) * per_channel(inv_std, x)
+        dy = dy.to(x_hat.dtype)
+        sums = torch.stack([dy.sum(axes), (dy * x_hat).sum(axes)])  # (2, C)
+        dbeta, dgamma = sums.clone()
+        dist.all_reduce(sums)
+        mean_dy, mean_dy_x_hat = sums / m
+        scale = inv_std if gamma is None else gamma * inv_std
+        dx = dy - per_channel(mean_dy, x) - x_hat * per_channel(mean_dy_x_hat, x)
+        return (dx.mul_(per_channel(scale, x)).to(x.dtype), None if gamma is None else dgamma.to(gamma.dtype),
+                None if beta is None else dbeta.to(beta.dtype), None, None, None, None)

@@ -1,0 +1,17 @@
+"""One thread, and seeds that come from the one source of randomness."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def seed(rng):
+    return int(rng.integers(2**31))
