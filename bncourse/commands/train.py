@@ -8,7 +8,7 @@ from pathlib import Path
 
 EPILOG = """VARIANT: inception, bn-baseline, bn-x5, bn-x30, bn-x5-sigmoid; inception-x5 and
 inception-sigmoid, which fail; member-1 to member-6 of the ensemble; bn-baseline-
-and one of the seven changes, for the ablation. torchrun -m bncourse train ..."""
+and one of the seven changes. The same command goes on from its checkpoint."""
 
 
 def add(commands):
@@ -29,8 +29,9 @@ def add(commands):
     option("--workers", type=int, default=0, metavar="N", help="threads that load pictures")
     option("--folder", type=Path, help="for checkpoints (default: in data/cache/training)")
     option("--checkpoint", type=int, metavar="N", help="steps between checkpoints")
-    option("--resume", action="store_true", help="go on from the checkpoint")
+    option("--resume", action="store_true", help="refuse to begin where there is no checkpoint")
     option("--record", action="store_true", help="write the run into data/runs")
+    option("--tensorboard", action="store_true", help="tell TensorBoard, in the folder")
     train.set_defaults(do=carry_out)
 
 
@@ -45,5 +46,6 @@ def carry_out(options) -> int:
     given = {name: getattr(options, name) for name in ("steps", "every", "lr", "width", "seed", "precision")}
     config = adjusted(at(named(options.variant), scale), data=data, **given)
     kept.train(config, place, folder=options.folder, device=options.device, workers=options.workers,
-               checkpoint_every=options.checkpoint, resume=options.resume, record=options.record)
+               checkpoint_every=options.checkpoint, resume=options.resume, record=options.record,
+               tensorboard=options.tensorboard)
     return 0

@@ -8,7 +8,9 @@ started again, goes on from its newest checkpoint.
 """
 
 import json
+import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +21,7 @@ from bncourse import runs
 from bncourse.experiments import classification
 from bncourse.experiments.variants import Config, recorded, restored
 from bncourse.paths import DATA, ROOT
-from bncourse.training import checkpoint
+from bncourse.training import checkpoint, reports
 from bncourse.training.distributed import World, join
 
 ABOUT = "training.json"
@@ -44,7 +46,8 @@ def place(config: Config) -> Path:
 
 
 def train(config: Config, pictures_in: Path | None = None, *, folder: Path | None = None, device: str | None = None,
-          workers: int = 0, checkpoint_every: int | None = None, resume: bool = False, record: bool = False) -> Path:
+          workers: int = 0, checkpoint_every: int | None = None, resume: bool = False, record: bool = False,
+          tensorboard: bool = False) -> Path:
     """Trains as the configuration says, tells how it goes, and returns the path of the run that it writes.
 
     The run is written beside the checkpoints, in `folder`, or into data/runs if it is to be recorded. Under torchrun
@@ -61,8 +64,10 @@ def train(config: Config, pictures_in: Path | None = None, *, folder: Path | Non
         if world.rank == 0:
             prepare(folder, config, pictures.train.classes, resume)
             announce(config, pictures, folder)
-        run = classification.run(config, pictures=pictures, world=world, workers=workers, folder=folder,
-                                 record=tell, checkpoint_every=checkpoint_every or config.scale.every)
+        report = reports.Terminal(config.name, config.scale.batch)
+        listeners = [report.row, board(folder)] if tensorboard and world.rank == 0 else [report.row]
+        run = classification.run(config, report, pictures=pictures, world=world, workers=workers, folder=folder,
+                                 record=rows_to(*listeners), checkpoint_every=checkpoint_every or config.scale.every)
         if world.rank == 0:
             run.save(path.parent.parent)
             print(f"written: {shown(path)}", flush=True)
@@ -145,13 +150,24 @@ def announce(config: Config, pictures: classification.Pictures, folder: Path) ->
     print(end="", flush=True)
 
 
-def tell(row: dict) -> None:
-    """A line of a measurement; of the early rows, which have no test, none."""
-    if row["top1"] == row["top1"]:
-        print(f"step {row['step']:>9,}  loss {row['loss']:.3f}  top-1 {row['top1']:.1%}  top-5 {row['top5']:.1%}  "
-              f"{row['images_per_second']:.0f} images/s", flush=True)
-    elif not row["loss"] < float("inf"):
-        print(f"step {row['step']:>9,}  loss {row['loss']}: diverged", flush=True)
+def rows_to(*listeners: Callable[[dict], None]) -> Callable[[dict], None]:
+    """Hands on the rows that have a test in them, and the last one of a training that diverged."""
+
+    def tell(row: dict) -> None:
+        known = {name: value for name, value in row.items() if name == "loss" or math.isfinite(value)}
+        if "top1" in known or not math.isfinite(row["loss"]):
+            for listener in listeners:
+                listener(known)
+
+    return tell
+
+
+def board(folder: Path) -> Callable[[dict], None]:
+    """What writes rows for TensorBoard. Raises KeptError where that is not installed."""
+    try:
+        return reports.tensorboard(folder)
+    except ImportError as error:
+        raise KeptError(str(error)) from None
 
 
 def shown(path: Path) -> Path:
