@@ -70,6 +70,13 @@ def test_parameters_and_multiply_adds(reading, stem, parameters, multiply_adds):
     assert count(net, "multiply_adds") == multiply_adds
 
 
+@every_reading
+def test_the_parts_together_are_the_network(reading):
+    net = on_paper(reading=reading)
+    for of in ("parameters", "multiply_adds"):
+        assert sum(getattr(part, of) for part in parts(net, PIXELS)) == count(net, of)
+
+
 def test_with_biases_on_the_convolutions_too_it_has_the_parameters_of_the_public_pytorch_version():
     with_batchnorm, with_biases = on_paper(), on_paper(norm="none")
     gamma_and_beta = sum(layer.parameters for layer in layers_of(with_batchnorm) if layer.kind == "BatchNorm2d")
