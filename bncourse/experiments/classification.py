@@ -10,7 +10,6 @@ was interrupted.
 """
 
 import hashlib
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from bncourse.datasets.imagenet import open_split
 from bncourse.datasets.loading import Batches
 from bncourse.datasets.scenes import Scenes
 from bncourse.datasets.transforms import Center, Training
+from bncourse.experiments.analogue import PLAN
 from bncourse.experiments.variants import SMALL, VARIANTS, Config, Scale, at, command, recorded, restored
 from bncourse.nn import BNInception
 from bncourse.training import Recipe, random_states, train
@@ -33,8 +33,8 @@ from bncourse.training.distributed import ALONE, World
 TESTED = 200  # pictures in a batch of the validation set
 TOLERANCE = {"loss": 1e-3, "lr": 0}  # of a replay
 
-__all__ = ["SMALL", "TOLERANCE", "VARIANTS", "Config", "Pictures", "Scale", "at", "network", "open_pictures", "recipe",
-           "replay", "run"]
+__all__ = ["PLAN", "SMALL", "TOLERANCE", "VARIANTS", "Config", "Pictures", "Scale", "at", "network", "open_pictures",
+           "recipe", "replay", "run"]
 
 
 def network(config: Config, classes: int) -> nn.Module:
@@ -127,7 +127,6 @@ def run(config: Config, progress: Callable[[int, int], object] | None = None, *,
     `images_per_second` of the training alone. `pictures` are opened by the configuration's name unless given;
     `settings` go to `training.train`.
     """
-    start = time.perf_counter()
     pictures = open_pictures(config) if pictures is None else pictures
     model = initial(config, len(pictures.train.classes))
     tested = validation(config, pictures, world, workers=workers)
@@ -138,14 +137,14 @@ def run(config: Config, progress: Callable[[int, int], object] | None = None, *,
     how = recipe(config, devices=world.size, checkpoint_every=checkpoint_every)
     columns = train(model, mini_batches(config, pictures, world, workers=workers), how, evaluate=evaluate,
                     device=world.device, progress=progress, world=world, **settings)
-    return measured(config, pictures, columns, time.perf_counter() - start, world)
+    return measured(config, pictures, columns, world)
 
 
-def measured(config: Config, pictures: Pictures, columns: dict, seconds: float, world: World = ALONE) -> runs.Run:
-    """The columns of a training with their provenance."""
+def measured(config: Config, pictures: Pictures, columns: dict, world: World = ALONE) -> runs.Run:
+    """The columns of a training with their provenance, whose seconds are those of training, without the tests."""
     gpu = torch.cuda.get_device_name(world.device) if world.device.type == "cuda" else None
     told = runs.provenance(command=command(config), seed=config.seed, data=config.data, sha256=pictures.sha256(),
-                           seconds=seconds, device=gpu)
+                           seconds=columns["seconds"][-1], device=gpu)
     return runs.Run("classification", config.variant(), recorded(config), told, columns)
 
 
@@ -154,7 +153,6 @@ def replay(recorded: runs.Run, steps: int = 300, progress: Callable[[int, int], 
 
     Raises ValueError where the run has no row within them.
     """
-    start = time.perf_counter()
     config = restored(recorded.config)
     rows = [step for step in recorded.columns["step"] if step <= steps]
     if not rows:
@@ -162,5 +160,5 @@ def replay(recorded: runs.Run, steps: int = 300, progress: Callable[[int, int], 
     pictures = open_pictures(config)
     model = initial(config, len(pictures.train.classes))
     again = train(model, mini_batches(config, pictures), recipe(config, steps=rows[-1]), progress=progress)
-    columns = {name: again[name] for name in ("step", "loss", "lr")}
-    return measured(config, pictures, columns, time.perf_counter() - start)
+    run = measured(config, pictures, again)
+    return replace(run, columns={name: again[name] for name in ("step", "loss", "lr")})
