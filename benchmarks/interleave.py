@@ -53,34 +53,36 @@ def interleave(
     before: Mapping[str, Callable[[], object]] | None = None,
     rounds: int = 21,
     turn: float = 0.01,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Timings:
     """Give every callable one turn a round, of about `turn` seconds or a single call if that is longer.
 
+    `clock` may be `time.process_time` where all are on one thread: waiting for a busy core then does not count.
     `before[name]` is called untimed ahead of each turn of that contender (to set a thread count, say);
     then one untimed call brings its own data into the caches. The order turns by one each round.
     """
     before = before or {}
     names = list(calls)
-    repeats = {name: _repeats(calls[name], before.get(name), turn) for name in names}
+    repeats = {name: _repeats(calls[name], before.get(name), turn, clock) for name in names}
     seconds = {name: np.empty(rounds) for name in names}
     for i in range(rounds):
         for name in names[i % len(names) :] + names[: i % len(names)]:
-            seconds[name][i] = _turn(calls[name], before.get(name), repeats[name])
+            seconds[name][i] = _turn(calls[name], before.get(name), repeats[name], clock)
     return Timings(seconds)
 
 
-def _turn(call: Callable, prepare: Callable | None, repeats: int) -> float:
+def _turn(call: Callable, prepare: Callable | None, repeats: int, clock: Callable[[], float]) -> float:
     if prepare is not None:
         prepare()
     call()
-    start = time.perf_counter()
+    start = clock()
     for _ in range(repeats):
         call()
-    return (time.perf_counter() - start) / repeats
+    return (clock() - start) / repeats
 
 
-def _repeats(call: Callable, prepare: Callable | None, turn: float) -> int:
-    once = min(_turn(call, prepare, 1) for _ in range(3))
+def _repeats(call: Callable, prepare: Callable | None, turn: float, clock: Callable[[], float]) -> int:
+    once = min(_turn(call, prepare, 1, clock) for _ in range(3))
     return max(1, round(turn / once))
 
 

@@ -1,0 +1,222 @@
+"""Recording and replaying: whole or not at all, never twice, refused at once; and what is recorded comes again."""
+
+import json
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bncourse import runs
+from bncourse.datasets import mnist
+from bncourse.experiments import activations, recording
+from bncourse.experiments.activations import PLAN, Config
+from bncourse.experiments.recording import RecordingError, differences, missing, plan, record, recorded, replay
+from bncourse.paths import ROOT
+from bncourse.runs import Run, RunExists
+
+SMALL = Config(steps=30, sizes=(784, 12, 9, 10), records=3, test_images=150, population_batches=2)
+RECORDED = {name: runs.find(name) for name in sorted(path.name for path in runs.RUNS.iterdir())}
+
+
+@pytest.fixture
+def small_plan(monkeypatch):
+    """Three small runs in two parts, one of them in both."""
+    a, b, c = (replace(SMALL, seed=seed) for seed in range(3))
+    monkeypatch.setattr(activations, "PLAN", {"first": (a, b), "second": (b, c)})
+    return [a, b, c]
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    monkeypatch.setattr(activations, "measure", lambda *_, **__: pytest.fail("something was trained"))
+
+
+# The plan
+
+
+def test_no_two_planned_runs_share_a_name():
+    planned = plan("activations")
+    assert len({config.variant() for config in planned}) == len(planned)
+
+
+def test_what_distinguishes_two_trainings_is_in_the_name():
+    changes = [{"dataset": "mnist"}, {"batchnorm": False}, {"steps": 31}, {"seed": 1}, {"lr": 0.4}, {"std": 0.2},
+               {"batch": 61}, {"sizes": (784, 12, 10)}, {"sizes": (784, 12, 12, 10)}, {"threshold": 0},
+               {"dtype": "float32"}]
+    assert len({SMALL.variant(), *(replace(SMALL, **change).variant() for change in changes)}) == 1 + len(changes)
+    assert replace(SMALL, lr=1e20).variant() == "glyphs-batchnorm-12_9-30steps-lr1e20-std0.1-seed0"
+
+
+def test_the_plan_has_the_seeds_the_depths_and_the_cells_that_lesson_10_shows():
+    figure, staircase, grid = (PLAN[part] for part in ("figure 1", "staircase", "grid"))
+    assert {(config.batchnorm, config.seed) for config in figure} == {(bn, s) for bn in (True, False) for s in range(5)}
+    assert {len(config.sizes) - 2 for config in staircase} == set(range(1, 13))
+    assert len({(config.lr, config.std) for config in grid}) == 12
+    assert {config.steps for config in (*figure, *grid)} == {50_000}
+    common = {(c.dataset, c.test_images, c.batch, c.dtype) for c in plan("activations")}
+    assert common == {("mnist", None, 60, "float32")}
+
+
+def test_what_is_recorded_is_what_is_planned():
+    planned = {config.variant(): config for config in plan("activations")}
+    for run in RECORDED["activations"]:
+        assert activations.configuration(run) == planned[run.variant]
+        assert run.columns["step"] == planned[run.variant].recorded_steps()
+        assert not run.provenance["dirty"] and run.provenance["threads"] == 1
+
+
+def test_a_part_is_read_in_the_order_of_the_plan(small_plan, tmp_path):
+    for config in reversed(small_plan):
+        record("activations", config, tmp_path)
+    assert [run.provenance["seed"] for run in recorded("activations", "second", tmp_path)] == [1, 2]
+
+
+def test_a_part_that_is_not_whole_is_refused_with_the_command_that_makes_it(small_plan, tmp_path):
+    record("activations", small_plan[1], tmp_path)
+    with pytest.raises(RecordingError, match=r"1 of 2 runs are not recorded, .*-seed2.json .* runs record activations"):
+        recorded("activations", "second", tmp_path)
+
+
+# Recording
+
+
+def test_what_is_recorded_is_left_out_the_next_time(small_plan, tmp_path):
+    assert missing("activations", tmp_path) == small_plan
+    path = record("activations", small_plan[1], tmp_path)
+    assert missing("activations", tmp_path) == [small_plan[0], small_plan[2]]
+    assert Run.load(path).columns == activations.run(small_plan[1]).columns
+
+
+def test_a_run_is_never_overwritten_and_nothing_is_trained_to_find_out(tmp_path, no_training):
+    path = recording.place("activations", SMALL, tmp_path)
+    path.parent.mkdir()
+    for name in (path.name, f".{path.name}.part"):
+        file = path.with_name(name)
+        file.write_text("precious")
+        with pytest.raises(RunExists, match="never overwritten"):
+            record("activations", SMALL, tmp_path)
+        assert file.read_text() == "precious"
+        file.unlink()
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_anything_is_trained(tmp_path, monkeypatch, no_training):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordingError, match=r"file.activations cannot be written to \(.+\); expected a folder"):
+        record("activations", SMALL, tmp_path / "file")
+
+    def full(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(recording.tempfile, "TemporaryFile", full)
+    with pytest.raises(RecordingError, match=r"cannot be written to \(Permission denied"):
+        record("activations", SMALL, tmp_path)
+
+
+@pytest.mark.parametrize(("experiment", "part", "sentence"), [
+    ("shift", None, "experiment is 'shift', which has no PLAN"),
+    ("nothing", None, "experiment is 'nothing'; expected the name of a file of bncourse/experiments"),
+    ("a.b", None, r"experiment is 'a\.b'; expected"),
+    ("activations", "figure 2", "part is 'figure 2'; expected one of figure 1, staircase, grid"),
+])
+def test_an_unknown_experiment_or_part_is_refused_by_name(experiment, part, sentence):
+    with pytest.raises(RecordingError, match=sentence):
+        plan(experiment, part)
+
+
+RECORDER = """
+import sys, time
+from dataclasses import replace
+from pathlib import Path
+from bncourse.experiments.activations import Config
+from bncourse.experiments.recording import record
+
+def writing(path, target, rename=Path.rename):
+    print("writing", flush=True)
+    time.sleep(float(sys.argv[2]))
+    return rename(path, target)
+
+Path.rename = writing
+for seed in range(1000):
+    print("training", flush=True)
+    record("activations", replace({config}, seed=seed), sys.argv[1], lambda *_: print("step", flush=True))
+"""
+
+
+@pytest.mark.parametrize(("moment", "pause", "whole"), [("training", 0, 0), ("step", 0, 0), ("writing", 60, 0),
+                                                        ("training", 0, 2), ("step", 0, 3)])
+def test_killing_it_at_any_moment_leaves_whole_records_alone(tmp_path, moment, pause, whole):
+    command = [sys.executable, "-c", RECORDER.format(config=SMALL), str(tmp_path), str(pause)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            whole -= line == "writing\n" and moment != "writing"
+            if whole <= 0 and line == f"{moment}\n":
+                process.kill()
+                break
+    found = runs.find("activations", tmp_path)
+    assert [run.provenance["seed"] for run in found] == list(range(len(found)))
+    assert all(run.columns["step"] == SMALL.recorded_steps() for run in found)
+    unfinished = list(Path(tmp_path, "activations").glob(".*")) if moment == "writing" else []
+    for file in unfinished:
+        with pytest.raises(RunExists, match="Remove the file"):
+            record("activations", SMALL, tmp_path)
+        file.unlink()
+    if moment == "writing":
+        assert len(unfinished) == 1 and found == []
+        assert record("activations", SMALL, tmp_path).exists()
+
+
+# Replaying
+
+
+@pytest.mark.parametrize("name", [name for name in RECORDED if recording.can_replay(name)])
+def test_the_first_steps_of_a_recorded_run_come_again(name):
+    run = RECORDED[name][0]
+    if "mnist" in run.provenance["data"] and not mnist.available():
+        pytest.skip("MNIST is not there; BNCOURSE_DATA names the folder that holds it")
+    assert replay(run, steps=300) == []
+
+
+def test_a_replay_has_the_rows_within_the_steps_and_of_the_same_unit(tmp_path):
+    whole = activations.run(replace(SMALL, spacing="early"))
+    again = activations.replay(whole, steps=20)
+    assert again.columns == {name: values[:5] for name, values in whole.columns.items()}
+    assert whole.columns["step"][:5] == [0, 1, 3, 10, 20]
+    assert replay(whole, steps=20) == []
+
+
+@pytest.mark.parametrize(("name", "row", "off"), [("accuracy", 2, 0.01), ("p50", 0, -0.01), ("spread", 3, math.nan)])
+def test_what_differs_is_said_with_column_and_row(name, row, off):
+    again = activations.run(SMALL)
+    changed = json.loads(json.dumps(again.columns))
+    changed[name][row] += off
+    (sentence,) = differences(replace(again, columns=changed), again, activations.TOLERANCE)
+    assert sentence.startswith(f"{name} in row {row} is {again.columns[name][row]}, recorded {changed[name][row]}; ")
+
+
+def test_rounding_is_no_difference_and_other_data_are_one():
+    again = activations.run(SMALL)
+    near = {name: [value * (1 + 1e-6) for value in values] for name, values in again.columns.items() if name != "unit"}
+    assert differences(replace(again, columns=near | {"step": again.columns["step"], "unit": again.columns["unit"]}),
+                       again, activations.TOLERANCE) == []
+    other = replace(again, provenance=again.provenance | {"sha256": "0" * 64})
+    (sentence,) = differences(other, again, activations.TOLERANCE)
+    assert sentence.startswith("the data are others: SHA-256 ")
+
+
+def test_values_that_are_not_finite_agree_with_themselves():
+    again = activations.run(replace(SMALL, steps=0))
+    diverged = replace(again, columns={"p50": [math.nan, math.inf, -math.inf]})
+    assert differences(diverged, diverged, {}) == []
+    assert len(differences(replace(diverged, columns={"p50": [math.nan, -math.inf, 1.0]}), diverged, {"p50": 1.0})) == 1
+
+
+@pytest.mark.parametrize(("name", "steps", "sentence"), [
+    ("folding", 300, "folding has no replay; expected an experiment that can be repeated"),
+    ("shift", -1, "steps is -1; expected 0 or more"),
+])
+def test_what_cannot_be_replayed_is_refused(name, steps, sentence):
+    with pytest.raises(RecordingError, match=sentence):
+        replay(RECORDED[name][0], steps)
