@@ -75,7 +75,9 @@ def small(size: int, title: str) -> int:
 
 def listed(path: Path, below: str) -> Iterator[tuple[str, int]]:
     """Names and sizes of the plain files below a folder, at most `DEEPEST` folders deep."""
-    for entry in os.scandir(path / below):
+    with os.scandir(path / below) as entries:
+        found = list(entries)
+    for entry in found:
         name = f"{below}/{entry.name}" if below else entry.name
         if entry.is_file():
             yield name, entry.stat().st_size
@@ -94,7 +96,7 @@ def index(archive: Bytes) -> tuple[list[str], np.ndarray, np.ndarray]:
     changed = os.fstat(archive.file.fileno()).st_mtime_ns
     key = f"1 {archive.path.resolve()} {archive.size} {changed}"
     path = INDEXES / f"{hashlib.sha256(key.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.npz"
-    with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
+    with contextlib.suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return recalled(path, archive.size)
     found = walked(archive)
     with contextlib.suppress(OSError):
@@ -110,7 +112,7 @@ def walked(archive: Bytes) -> tuple[list[str], np.ndarray, np.ndarray]:
 
 def recalled(path: Path, size: int) -> tuple[list[str], np.ndarray, np.ndarray]:
     """A kept index. Raises ValueError for one that does not fit the archive's size."""
-    with np.load(path, allow_pickle=False) as kept:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
         names = kept["names"].tobytes().decode().split("\n")
         offsets, sizes = kept["offsets"].astype(np.int64), kept["sizes"].astype(np.int64)
     if not len(names) == len(offsets) == len(sizes) or (offsets < 0).any() or (offsets + sizes > size).any():

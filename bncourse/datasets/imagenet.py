@@ -17,7 +17,7 @@ The classes are those of the set's index (`INDEXES`) in its order, else the clas
 import hashlib
 import json
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -26,7 +26,7 @@ from bncourse.datasets.archives import Archive, Folder
 from bncourse.datasets.decoding import decode
 from bncourse.datasets.files import MissingData, WrongData
 
-ENDINGS = (".jpeg", ".jpg", ".png")
+PICTURE = re.compile(r"(?:.*[/ ])?[^./][^/]*\.(?:jpeg|jpg|png)", re.IGNORECASE)  # not .x.JPEG
 INDEXES = ("imagenet_class_index.json", "classes.txt", "LOC_synset_mapping.txt", "wnids.txt")
 LISTS = ("{split}.txt", "LOC_{split}_solution.csv", "{split}/{split}_annotations.txt")
 LAYOUT = "train and val (folders of class folders), or train.tar and val.tar"
@@ -97,44 +97,47 @@ def read_split(folder: Path, split: str) -> tuple[Archive | Folder, list[int], l
     """Where a split's files lie, which of them are pictures, and the class of each by its name."""
     source = open_source(folder, split)
     listed = class_list(folder, split)
-    members = [i for i, name in enumerate(source.names) if is_picture(name)]
+    members = [i for i, name in enumerate(source.names) if PICTURE.fullmatch(name)]
     if not members:
-        raise WrongData(f"{source.path} holds no pictures ({', '.join(ENDINGS)}) among its {len(source.names):,} files")
+        raise WrongData(f"{source.path} holds no pictures (.jpeg, .jpg, .png) among its {len(source.names):,} files")
     return source, members, [class_of(source, i, split, listed) for i in members]
 
 
 def open_source(folder: Path, split: str) -> Archive | Folder:
+    path = present(folder, split)
+    if path is None:
+        there = f"holds neither {split} nor {split}.tar" if folder.is_dir() else "is no folder"
+        raise MissingData(f"{folder} {there}; expected a folder with {LAYOUT}")
+    return Folder(path) if path.is_dir() else Archive(path)
+
+
+def present(folder: Path, split: str) -> Path | None:
+    """The folder or archive of a split, None where there is none. Raises ValueError for a split that is no name."""
     if not split.isidentifier():
         raise ValueError(f"split is {split!r}; expected a plain name, such as 'train' or 'val'")
-    if (folder / split).is_dir():
-        return Folder(folder / split)
-    for path in (folder / f"{split}.tar", folder / f"ILSVRC2012_img_{split}.tar"):
-        if path.is_file():
-            return Archive(path)
-    there = f"holds neither {split} nor {split}.tar" if folder.is_dir() else "is no folder"
-    raise MissingData(f"{folder} {there}; expected a folder with {LAYOUT}")
-
-
-def is_picture(name: str) -> bool:
-    return name.lower().endswith(ENDINGS) and not re.search(r"(^|[/ ])\.[^/]*$", name)
+    archives = [folder / f"{split}.tar", folder / f"ILSVRC2012_img_{split}.tar"]
+    here = [path for path in [folder / split] if path.is_dir()] + [path for path in archives if path.is_file()]
+    return here[0] if here else None
 
 
 def class_of(source: Archive | Folder, i: int, split: str, listed: dict[str, str]) -> str:
     """The class of a file by its name, as the top of this module says."""
     inner, _, name = source.names[i].rpartition(": ")
-    path = PurePosixPath(name)
     if inner:
-        return PurePosixPath(inner).stem
-    folders = [part for part in path.parts[:-1] if part != "images"]
+        return inner.rpartition("/")[2][:-len(".tar")]
+    *folders, file = name.split("/")
+    if folders and folders[-1] == "images":
+        folders.pop()
     if folders and folders[-1] != split:
         return folders[-1]
-    if path.name in listed or path.stem in listed:
-        return listed.get(path.name) or listed[path.stem]
-    if synset := re.match(r"n\d{8}(?=_)", path.name):
+    for key in (file, file.rpartition(".")[0]):
+        if key in listed:
+            return listed[key]
+    if synset := re.match(r"n\d{8}(?=_)", file):
         return synset[0]
     raise WrongData(f"{source.title(i)} lies in no class folder, and nothing says its class; expected {split}/<class>/"
-                    f"{path.name}, or beside {source.path.name} a list {LISTS[0].format(split=split)} with the line "
-                    f"'{path.name} <class>' (or {LISTS[1].format(split=split)})")
+                    f"{file}, or beside {source.path.name} a list {LISTS[0].format(split=split)} with the line "
+                    f"'{file} <class>' (or {LISTS[1].format(split=split)})")
 
 
 def class_list(folder: Path, split: str) -> dict[str, str]:

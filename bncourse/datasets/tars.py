@@ -88,7 +88,7 @@ def entries(archive: Bytes, start: int, end: int, inside: str) -> Iterator[Membe
     place, name, size = start, None, None  # name and size: what a header says of the next member
     while True:
         where = f"{archive.path} ({inside}byte {place:,})"
-        block = archive.at(place, min(BLOCK, end - place))
+        block = archive.at(place, min(BLOCK, max(0, end - place)))
         if len(block) < BLOCK:
             raise WrongData(f"{where} is cut short: the mark of an archive's end is missing")
         if not any(block):
