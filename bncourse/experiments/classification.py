@@ -111,10 +111,18 @@ def validation(config: Config, pictures: Pictures, world: World = ALONE, **setti
 
 
 def initial(config: Config, classes: int) -> nn.Module:
-    """The variant's network with the initial weights of the configuration's seed."""
+    """The variant's network with the initial weights of the configuration's seed.
+
+    With batch norm they are those without: biases, which batch norm makes redundant, draw random numbers too.
+    """
     with random_states.unchanged():
         torch.manual_seed(config.seed)
-        return network(config, classes)
+        plain = network(replace(config, batchnorm=False, per_activation=0), classes)
+        if not config.batchnorm:
+            return plain
+        model = network(config, classes)
+    model.load_state_dict(plain.state_dict(), strict=False)
+    return model
 
 
 def run(config: Config, progress: Callable[[int, int], object] | None = None, *, pictures: Pictures | None = None,

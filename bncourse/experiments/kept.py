@@ -140,11 +140,10 @@ def trained(path: str | os.PathLike) -> Trained:
 def announce(config: Config, pictures: classification.Pictures, folder: Path) -> None:
     kind = "synthetic pictures" if config.data == "scenes" else "pictures"
     print(f"{config.name} on {config.data}: {len(pictures.train):,} {kind} of {len(pictures.train.classes)} classes, "
-          f"{config.scale.steps:,} steps of {config.scale.batch}, learning rate {config.learning_rate():g}; "
-          f"checkpoints in {shown(folder)}")
+          f"{config.scale.name} scale\n{config.scale.steps:,} steps of {config.scale.batch}, learning rate "
+          f"{config.learning_rate():g}; checkpoints in {shown(folder)}")
     if config.data == "scenes":
-        print("No data was named, so this is a small version on scenes; --data names photographs "
-              "(python3 -m bncourse data says which there are)")
+        print("Scenes are for trying out: --data names photographs (python3 -m bncourse data says which there are)")
     for path in checkpoint.found(folder)[-1:]:
         print(f"going on from {path.name}")
     print(end="", flush=True)

@@ -104,7 +104,7 @@ def test_the_name_of_a_configuration_is_the_name_by_which_it_is_found():
 
 
 def test_an_unknown_name_is_refused_with_those_that_are_known():
-    with pytest.raises(ConfigError, match="variant is 'bn-x6'; expected one of inception, bn-baseline.*member-6"):
+    with pytest.raises(ConfigError, match=r"variant is 'bn-x6'; expected one of inception, bn-baseline.*member-6"):
         named("bn-x6")
 
 
@@ -118,8 +118,8 @@ def test_what_is_out_of_range_is_refused_by_name(field, value):
         replace(X5, **{field: value})
 
 
-@pytest.mark.parametrize("field, value", [("steps", 0), ("size", 0), ("batch", 0), ("area", 1.1), ("lr", 0), ("width", -1),
-                                          ("halving", 0), ("every", 0)])
+@pytest.mark.parametrize("field, value", [("steps", 0), ("size", 0), ("batch", 0), ("area", 1.1), ("lr", 0),
+                                          ("width", -1), ("halving", 0), ("every", 0)])
 def test_a_scale_out_of_range_is_refused_by_name(field, value):
     with pytest.raises(ConfigError, match=f"{field} is {value!r}; expected"):
         replace(SMALL, **{field: value})

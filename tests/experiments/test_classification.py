@@ -1,0 +1,183 @@
+"""Section 4.2's training: the network that a configuration describes, the same run again, its first steps again."""
+
+import json
+import shlex
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from bncourse import cli, runs
+from bncourse.datasets import scenes
+from bncourse.experiments import classification, variants
+from bncourse.experiments.classification import initial, mini_batches, open_pictures, recipe, replay, run, validation
+from bncourse.experiments.variants import KNOWN, SMALL, TINY, VARIANTS, adjusted, at, command
+from bncourse.nn.inception import PerActivation
+from bncourse.training.distributed import World
+
+FEW = replace(TINY, steps=6, every=3, batch=16)
+TIMES = ("seconds", "images_per_second")
+
+
+@pytest.fixture(autouse=True)
+def few_scenes(monkeypatch):
+    monkeypatch.setattr(scenes, "LENGTH", {"train": 64, "val": 40})
+
+
+def few(name):
+    return at(VARIANTS[name], FEW)
+
+
+def equal(one, other):
+    return all(np.array_equal(one[name], other[name], equal_nan=True) for name in one if name not in TIMES)
+
+
+def kinds(model):
+    found = [type(module).__name__ for module in model.modules()]
+    return {name: found.count(name) for name in ("BatchNorm2d", "LocalResponseNorm", "ReLU", "Sigmoid")}
+
+
+@pytest.mark.parametrize("name, expected", [
+    ("inception", (0, 2, 69, 0)), ("bn-baseline", (69, 2, 69, 0)), ("bn-x5", (69, 0, 69, 0)),
+    ("bn-x5-sigmoid", (69, 0, 0, 69)), ("inception-sigmoid", (0, 2, 0, 69)),
+])
+def test_a_variant_has_the_layers_that_its_sentences_say(name, expected):
+    model = initial(few(name), 16)
+    assert tuple(kinds(model).values()) == expected
+    assert model.dropout.p == (0.0 if name.startswith("bn-x") else 0.4)
+
+
+def test_the_variants_begin_with_the_same_weights():
+    plain, normal = (dict(initial(few(name), 16).named_parameters()) for name in ("inception", "bn-x30"))
+    shared = [name for name in plain if name in normal]
+    assert len(shared) == 71 and all(torch.equal(plain[name], normal[name]) for name in shared)
+
+
+def test_members_have_larger_weights_and_activations_of_their_own():
+    base, first, fourth = (initial(at(KNOWN[name], FEW), 16) for name in ("bn-x30", "member-1", "member-4"))
+    assert torch.equal(fourth.modules_5[-1].branches["conv1x1"].conv.weight,
+                       base.modules_5[-1].branches["conv1x1"].conv.weight)
+    torch.testing.assert_close(first.stem.conv1.conv.weight, 1.5 * base.stem.conv1.conv.weight)
+    assert sum(isinstance(module, PerActivation) for module in fourth.modules()) == 14
+
+
+def test_weights_depend_on_the_seed_and_the_callers_random_numbers_stay():
+    state = torch.get_rng_state()
+    one, same, other = (initial(replace(few("bn-x5"), seed=seed), 16).classifier.weight for seed in (0, 0, 1))
+    assert torch.equal(one, same) and not torch.equal(one, other)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("scale", [SMALL, FEW], ids=["small", "few"])
+def test_the_recipe_halves_the_rate_as_the_configuration_says(scale):
+    for config in (at(config, scale) for config in VARIANTS.values()):
+        rule = recipe(config)
+        for step in (0, scale.steps // 3, scale.steps):
+            assert rule.learning_rate(step) == pytest.approx(config.learning_rate() * 2 ** (-step / config.halving()))
+        assert (rule.weight_decay, rule.momentum, rule.steps) == (config.l2, config.momentum, scale.steps)
+
+
+def test_the_validation_set_is_seen_once_by_all_processes_together():
+    config = few("bn-x5")
+    pictures = open_pictures(config)
+    seen = [labels for rank in range(3) for _, labels in validation(config, pictures, World(rank, 3)).epoch(0)]
+    assert sorted(torch.cat(seen).tolist()) == sorted(pictures.val.labels.tolist())
+
+
+def test_orders_are_those_of_the_variants():
+    pictures = open_pictures(few("inception"))
+    for name, changes in (("inception", False), ("bn-x5", True)):
+        batches = mini_batches(few(name), pictures)
+        labels = [torch.cat([labels for _, labels in batches.epoch(epoch)]).tolist() for epoch in range(2)]
+        assert (labels[0] != labels[1]) is changes
+
+
+def test_a_run_has_early_rows_and_tests_and_is_the_same_again(tmp_path):
+    config = few("bn-x5")
+    first, again = run(config), run(config)
+    columns = first.columns
+    assert columns["step"] == [1, 2, 3, 5, 6]
+    assert [np.isnan(value) for value in columns["top1"]] == [True, True, False, True, False]
+    assert equal(columns, again.columns) and list(columns) == list(again.columns)
+    assert runs.Run.load(first.save(tmp_path)).provenance == first.provenance
+    assert first.provenance["sha256"] == open_pictures(config).sha256() and first.provenance["data"] == "scenes"
+
+
+def test_another_seed_is_another_run():
+    one, other = (run(replace(few("bn-x5"), seed=seed)) for seed in (0, 1))
+    assert not equal(one.columns, other.columns) and one.variant != other.variant
+
+
+@pytest.mark.parametrize("steps, rows", [(2, 2), (4, 3), (300, 5)])
+def test_the_first_steps_of_a_recorded_run_are_repeated(steps, rows, tmp_path):
+    recorded = runs.Run.load(run(few("bn-baseline")).save(tmp_path))
+    again = replay(recorded, steps)
+    assert again.columns == {name: recorded.columns[name][:rows] for name in ("step", "loss", "lr")}
+    assert again.provenance["sha256"] == recorded.provenance["sha256"]
+
+
+def test_a_replay_of_no_row_is_refused():
+    recorded = run(adjusted(few("bn-x5"), steps=1))
+    with pytest.raises(ValueError, match="steps is 0; expected 1 or more"):
+        replay(recorded, 0)
+
+
+def test_a_network_that_diverges_is_a_run_too(tmp_path):
+    recorded = run(adjusted(few("inception-x5"), lr=1e6))
+    assert recorded.columns["step"][-1] < 6 and not np.isfinite(recorded.columns["loss"][-1])
+    assert np.isnan(recorded.columns["top1"][-1])
+    recorded.save(tmp_path)
+
+
+# The command of a run.
+
+def configuration(options):
+    """What the train command makes of a command line."""
+    made = {}
+
+    def keep(config, *_, **__):
+        made["config"] = config
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bncourse.experiments.kept.train", keep)
+        parsed, _ = cli.parse(options)
+        assert cli.run(parsed) == 0
+    return made["config"]
+
+
+@pytest.mark.parametrize("config", [
+    *KNOWN.values(), few("bn-x5"), adjusted(at(VARIANTS["bn-x5"], SMALL), lr=0.02, seed=3, precision="bf16",
+                                            data="tiny-imagenet-100"),
+], ids=lambda config: config.variant())
+def test_the_command_of_a_run_makes_its_configuration(config):
+    told = shlex.split(command(config))
+    if told[:2] == ["python3", "-m"]:
+        assert told[2:4] == ["bncourse", "train"] and told[-1] == "--record"
+        assert configuration(told[3:]) == config
+    else:
+        code = told[2].replace("import Config, Scale, run; run(", "import Config, Scale; found = (")
+        found = {}
+        exec(code.removesuffix(".save()"), found)
+        assert found["found"] == config
+
+
+def test_most_runs_are_told_by_the_train_command():
+    assert command(VARIANTS["bn-x30"]) == ("python3 -m bncourse train bn-x30 --scale imagenet --data scenes --seed 0 "
+                                           "--precision float32 --record")
+    assert command(few("bn-x5")).startswith("python -c ")  # its batch is none of the command's options
+
+
+def test_the_names_of_runs_differ_where_anything_does():
+    configs = [adjusted(at(config, scale), seed=seed, lr=lr) for config in KNOWN.values() for scale in (SMALL, TINY)
+               for seed in (0, 1) for lr in (0.01, 0.02)]
+    assert len({config.variant() for config in configs}) == len(set(configs)) == len(configs)
+
+
+def test_the_network_takes_the_images_of_its_scale():
+    config = few("inception")
+    images, _ = next(mini_batches(config, open_pictures(config)).epoch(0))
+    assert isinstance(classification.network(config, 16), nn.Module)
+    assert classification.network(config, 16)(images).shape == (16, 16)
+    assert json.loads(json.dumps(variants.recorded(config)))["scale"]["batch"] == 16
