@@ -57,6 +57,8 @@ def train(config: Config, pictures_in: Path | None = None, *, folder: Path | Non
     KeptError, `runs.RunExists`, `files.DataError`, `checkpoint.CheckpointError`.
     """
     folder = place(config) if folder is None else Path(folder)
+    at_least("workers", workers, 0)
+    at_least("checkpoint", checkpoint_every, 1)
     with join(device or ("cuda" if torch.cuda.is_available() else "cpu")) as world:
         check_fit(config, world)
         path = where(config, folder, record)
@@ -72,6 +74,12 @@ def train(config: Config, pictures_in: Path | None = None, *, folder: Path | Non
             run.save(path.parent.parent)
             print(f"written: {shown(path)}", flush=True)
     return path
+
+
+def at_least(name: str, value: int | None, least: int) -> None:
+    """Raises KeptError where a number is given, and too small."""
+    if value is not None and value < least:
+        raise KeptError(f"{name} is {value}; expected an int of {least} or more")
 
 
 def check_fit(config: Config, world: World) -> None:

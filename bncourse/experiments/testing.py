@@ -18,7 +18,7 @@ from bncourse.datasets.loading import Batches
 from bncourse.datasets.transforms import Center
 from bncourse.evaluation import Crops, Score
 from bncourse.experiments.classification import open_pictures
-from bncourse.experiments.kept import KeptError, Trained, trained
+from bncourse.experiments.kept import KeptError, Trained, at_least, trained
 from bncourse.nn import fold_batchnorm
 
 ENSEMBLE = "ensemble"
@@ -76,6 +76,7 @@ def predict(network: Trained, pictures, *, crops: bool = False, fold: bool = Fal
     have the same mean.
     """
     config = network.config
+    at_least("workers", workers, 0)
     transform = Center(config.scale.size)
     if crops:
         transform = Crops(config.scale.size, squares=3 if config.scale.name == "imagenet" else 1)
