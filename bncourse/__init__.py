@@ -6,6 +6,8 @@
     paper.py        what the paper printed, and the ledger of its claims
     runs.py         a measurement with its provenance, as small JSON
     machine.py      what a measurement ran on
+    training/       a network, mini-batches and a recipe -> measured columns; checkpoints; many processes
+    evaluation.py   top-1 and top-5, crops, ensembles
     experiments/    the paper's experiments: a frozen configuration and one function each
     figures/        arrays -> pictures; they never train
     explorers/      a slider -> a picture

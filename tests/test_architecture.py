@@ -28,7 +28,8 @@ HOUSE = {
     "nn":          (1, "paper",                                      "torch jaxtyping"),
     "training":    (2, "nn datasets runs",                           "numpy jaxtyping torch tqdm"),
     "evaluation":  (2, "training",                                   "numpy jaxtyping torch PIL"),
-    "experiments": (3, "kernels datasets runs paper nn training evaluation paths", "numpy jaxtyping threadpoolctl torch"),
+    "experiments": (3, "paths kernels datasets runs paper nn training evaluation", "numpy jaxtyping threadpoolctl "
+                                                                     "torch"),
     "figures":     (3, "kernels runs paper",                         "numpy jaxtyping matplotlib PIL"),
     "explorers":   (4, "figures kernels nn",                         "numpy jaxtyping matplotlib PIL ipywidgets "
                                                                      "IPython traitlets tqdm"),
