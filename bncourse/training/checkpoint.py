@@ -111,6 +111,9 @@ def from_bytes(content: bytes, name: str) -> tuple[dict, dict]:
         raise DamagedCheckpoint(f"{name} has {len(content):,} bytes, whose SHA-256 is not the one in its second line: "
                                 "it was cut short or changed after it was written")
     facts, _, tensors = body.partition(b"\n")
+    if not tensors.startswith(b"PK"):
+        raise DamagedCheckpoint(f"{name} holds {tensors[:8]!r} after its facts; expected the archive that `torch.save` "
+                                "writes. It is not opened, as a pickle could run a program")
     try:
         return json.loads(facts), torch.load(io.BytesIO(tensors), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

@@ -11,6 +11,8 @@ The gradients travel through DistributedDataParallel: by nccl between GPUs, by g
 """
 
 import os
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from torch import Tensor, nn
 
 CPU = torch.device("cpu")
 VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+PATIENCE = 600  # seconds that processes wait for one another when they start
 HOW = "start it with torchrun, as in: torchrun --nproc-per-node 2 -m bncourse train ..."
 
 
@@ -106,12 +109,45 @@ def join(device: str = "cpu") -> Iterator[World]:
         return
     rank, local, size = described()
     place = device_of(device, local)
-    dist.init_process_group("nccl" if place.type == "cuda" else "gloo",
+    store, *_ = next(dist.rendezvous("env://"))
+    dist.init_process_group("nccl" if place.type == "cuda" else "gloo", rank=rank, world_size=size,
+                            store=dist.PrefixStore(meet(store, rank, size), store),
                             device_id=place if place.type == "cuda" else None)
     try:
         yield World(rank, size, place, dist.new_group(backend="gloo"))
     finally:
         dist.destroy_process_group()
+
+
+def meet(store: dist.Store, rank: int, size: int) -> str:
+    """A name that the processes of one start have in common, and no earlier start had.
+
+    After an elastic restart torchrun's store still holds what the killed processes wrote there (PyTorch issue
+    135712), their addresses among it; under a new name these are not found. Rank 0 invents the name, and answers
+    every process that repeats it by that process's own token, which nobody who is dead can do.
+    Raises DistributedError where they have not all come within PATIENCE seconds.
+    """
+    name, token, deadline = uuid.uuid4().hex, uuid.uuid4().hex, time.monotonic() + PATIENCE
+    if rank == 0:
+        store.set("name", name)
+    missing = set(range(1, size)) if rank == 0 else {0}
+    while missing:
+        if time.monotonic() > deadline:
+            raise DistributedError(f"rank {rank} waited {PATIENCE} seconds for rank {', '.join(map(str, missing))}; "
+                                   f"expected WORLD_SIZE, {size}, processes: start torchrun on every machine")
+        if rank == 0:
+            here = {other for other in missing if store.check([f"{name}/{other}"])}
+            for other in here:
+                store.set(f"{name}/{other}/answer", store.get(f"{name}/{other}"))
+            missing -= here
+        elif store.check(["name"]):
+            name = store.get("name").decode()
+            store.set(f"{name}/{rank}", token)
+            answer = f"{name}/{rank}/answer"
+            if store.check([answer]) and store.get(answer).decode() == token:
+                break
+        time.sleep(0.02)
+    return name
 
 
 def described() -> tuple[int, int, int]:

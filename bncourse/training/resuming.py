@@ -24,14 +24,15 @@ NAMED = 3  # differences that a refusal spells out
 
 def keep(progression: Progression, folder: str | os.PathLike, epoch_length: int, world: World) -> Path:
     """Writes a checkpoint, in the process of rank 0, of what all processes hold; returns its path."""
-    states = [unpacked(message) for message in world.gather(packed(random_states.capture()))]
+    own = {"random": random_states.capture(), "losses": progression.losses.cpu()}
+    processes = [unpacked(message) for message in world.gather(packed(own))]
     if world.rank == 0:
         epoch, place = divmod(progression.step, epoch_length)
         facts = {"step": progression.step, "epoch": epoch, "mini_batch": place, "epoch_length": epoch_length,
                  "row_step": progression.row_step, "seconds": progression.seconds_so_far(),
                  "recipe": asdict(progression.recipe)}
         state = {"model": progression.model.state_dict(), "optimizer": progression.optimizer.state_dict(),
-                 "losses": progression.losses, "columns": progression.columns, "random": states}
+                 "columns": progression.columns, "processes": processes}
         checkpoint.save(folder, progression.step, facts, state)
     return checkpoint.path_of(folder, progression.step)
 
@@ -55,11 +56,11 @@ def resume(progression: Progression, folder: str | os.PathLike, epoch_length: in
     refuse_another(progression, facts, state["model"], epoch_length, name)
     progression.model.load_state_dict(state["model"])
     progression.optimizer.load_state_dict(state["optimizer"])
-    progression.losses.copy_(state["losses"])
+    progression.losses.copy_(state["processes"][world.rank]["losses"])
     progression.columns = state["columns"]
     progression.step, progression.row_step = facts["step"], facts["row_step"]
     progression.seconds = facts["seconds"]
-    random_states.restore(state["random"][world.rank])
+    random_states.restore(state["processes"][world.rank]["random"])
 
 
 def refuse_another(progression: Progression, facts: dict, weights: dict, epoch_length: int, name: str) -> None:

@@ -25,7 +25,8 @@ class Evil:
 
 @pytest.fixture
 def state(rng):
-    return {"model": {"weight": torch.from_numpy(rng.standard_normal((3, 2)))}, "columns": {"loss": [2.5, float("inf")]}}
+    weight = torch.from_numpy(rng.standard_normal((3, 2)))
+    return {"model": {"weight": weight}, "columns": {"loss": [2.5, float("inf")]}}
 
 
 def forged(state):
@@ -78,7 +79,7 @@ def test_a_changed_byte_is_noticed(tmp_path, state, rng):
     whole = path.read_bytes()
     for place in rng.integers(len(whole), size=20).tolist():
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1:])
-        with pytest.raises(DamagedCheckpoint, match="cut short or changed|is not a checkpoint"):
+        with pytest.raises(DamagedCheckpoint, match=r"cut short or changed|is not a checkpoint"):
             checkpoint.load(path)
 
 
