@@ -112,7 +112,7 @@ def walked(archive: Bytes) -> tuple[list[str], np.ndarray, np.ndarray]:
 
 def recalled(path: Path, size: int) -> tuple[list[str], np.ndarray, np.ndarray]:
     """A kept index. Raises ValueError for one that does not fit the archive's size."""
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+    with path.open("rb") as file, np.load(file) as kept:
         names = kept["names"].tobytes().decode().split("\n")
         offsets, sizes = kept["offsets"].astype(np.int64), kept["sizes"].astype(np.int64)
     if not len(names) == len(offsets) == len(sizes) or (offsets < 0).any() or (offsets + sizes > size).any():
