@@ -3,9 +3,11 @@
     BNCOURSE_DATA=... python benchmarks/loader.py
 
 enlarges the 1,000 photographs of `imagenet-sample` (shorter side 256) to ImageNet's typical size, 500x375 at a JPEG
-quality that gives its typical 110 kB, packs them into a tar archive in a temporary folder, and times the loader of
-this package on it, turn by turn: training (random crop, mirror, distortion) and evaluation (centre). Then where the
+quality that gives its typical 110 kB, packs them into a tar archive in a temporary folder, and takes epochs of the
+loader of this package from it: training (random crop, mirror, distortion) and evaluation (centre). Then where the
 time of a training picture goes. The files are in the system's cache, so that reading them costs a copy.
+
+Seconds are those of the processor, over all threads: photographs per second and core, even on a busy machine.
 """
 
 import argparse
@@ -13,13 +15,15 @@ import io
 import os
 import tarfile
 import tempfile
+import time
+from collections import deque
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # one core, whatever PyTorch would take
 
 import numpy as np
 import torch
-from interleave import interleave, machine, table
+from interleave import machine, table
 from PIL import Image, features
 
 from bncourse.datasets import files, imagenet
@@ -47,19 +51,27 @@ def enlarged(folder: Path, n: int) -> Path:
     return folder
 
 
-def through(pictures, transform, workers: int):
-    """A call that takes every batch of an epoch."""
-    batches = Batches(pictures, transform, batch=BATCH, workers=workers)
-
-    def call():
-        for _ in batches.epoch():
-            pass
-
-    return call
+def seconds(call) -> float:
+    """Of the processor, for one call."""
+    start = time.process_time()
+    call()
+    return time.process_time() - start
 
 
-def parts(pictures) -> dict:
-    """What is done for one training picture, each part alone, over pictures that lie ready for it."""
+def rates(pictures, rounds: int) -> dict[str, list[float]]:
+    """Photographs per second and core of each kind of epoch, one figure a round, turn by turn."""
+    kinds = {"training": Training(224), "training, less distortion": Training(224, "less"), "evaluation": Center(224)}
+    epochs = {f"{name}, {workers or 'no'} workers": Batches(pictures, transform, batch=BATCH, workers=workers)
+              for name, transform in kinds.items() for workers in (0, 2)}
+    found = {name: [] for name in epochs}
+    for _ in range(rounds):
+        for name, batches in epochs.items():
+            found[name].append(len(batches) * BATCH / seconds(lambda batches=batches: deque(batches.epoch(), 0)))
+    return found
+
+
+def parts(pictures) -> tuple[dict, int]:
+    """What is done for training pictures, each part alone, and for how many."""
     some = range(0, len(pictures), max(1, len(pictures) // BATCH))
     encoded = [pictures.source.read(i) for i in some]
     decoded = [decode(data, "", 448) for data in encoded]
@@ -79,29 +91,25 @@ def parts(pictures) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7, help="rounds in which each contender has one turn")
+    parser.add_argument("--rounds", type=int, default=7, help="epochs of each kind")
     parser.add_argument("--pictures", type=int, default=1000, help="how many of the photographs are taken")
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         pictures = imagenet.open_split(enlarged(Path(folder), options.pictures))
-        calls = {f"{title}, {workers} worker(s)": through(pictures, transform, workers)
-                 for title, transform in (("training", Training(224)), ("less distortion", Training(224, "less")),
-                                          ("evaluation", Center(224)))
-                 for workers in (0, 2)}
-        timings = interleave(calls, rounds=options.rounds)
+        found = rates(pictures, options.rounds)
         pieces, count = parts(pictures)
-        shares = interleave(pieces, rounds=3 * options.rounds)
+        shares = {name: np.median([seconds(call) for _ in range(3 * options.rounds)]) / count
+                  for name, call in pieces.items()}
         kilobytes = float(np.mean(pictures.source.sizes)) / 1e3
-    seen = options.pictures // BATCH * BATCH
     print(f"{machine()}\nPillow {Image.__version__} (libjpeg-turbo {features.version('libjpeg_turbo')}), "
           f"PyTorch {torch.__version__}\n{options.pictures:,} photographs of {WIDTH}x{HEIGHT}, {kilobytes:.0f} kB on "
-          f"average; {options.rounds} rounds; median, between quartiles\n")
-    rate = {name: seen / np.quantile(seconds, [0.5, 0.75, 0.25]) for name, seconds in timings.seconds.items()}
-    print(table(["0 workers: one core", "images/s"],
-                [[name, "{:.0f} ({:.0f} to {:.0f})".format(*rates)] for name, rates in rate.items()]))
+          f"average; {options.rounds} rounds; median (quartiles)\n")
+    print(table(["epoch", "images/s and core"],
+                [[name, "{:.0f} ({:.0f} to {:.0f})".format(*np.quantile(each, [0.5, 0.25, 0.75]))]
+                 for name, each in found.items()]))
     print("\n" + table(["one training picture", "ms"],
-                       [[name, f"{1e3 * shares.median(name) / count:.3f}"] for name in pieces]))
+                       [[name, f"{1e3 * share:.3f}"] for name, share in shares.items()]))
 
 
 if __name__ == "__main__":
