@@ -53,11 +53,11 @@ def test_all_modules_but_the_lit_one_are_pale():
 
 
 def test_the_ledger_draws_totals_the_printed_number_and_what_is_missing():
-    ax = draw.ledger({"as printed": 11_285_224, "with more": 14_000_000}, 13.6e6)
+    ax = draw.ledger({"as printed": 11_285_224, "fewer": 10_000_000, "more": 14_000_000}, 13.6e6)
     assert ax.get_title(loc="left") == "2.3 of 13.6 million parameters are unexplained"
     widths = sorted(bar.get_width() for bar in ax.patches)
-    assert widths == pytest.approx([2.314776, 11.285224, 14.0])
-    assert [line.get_xdata()[0] for line in ax.lines] == [13.6, 13.6]
+    assert widths == pytest.approx([2.314776, 10.0, 11.285224, 14.0])
+    assert [line.get_xdata()[0] for line in ax.lines] == [13.6] * 3
     assert "11.29" in texts(ax) and "14.00" in texts(ax)
 
 
