@@ -40,7 +40,7 @@ class Terminal:
             self.told = time.monotonic()
             print(self.line(done, total, self.told - self.began), file=sys.stderr, flush=True)
 
-    def line(self, done: int, total: int, seconds: float) -> str:
+    def line(self, done: int, total: int, seconds: float | int) -> str:
         """For example "bn-x5: step 1,200 of 5,000, 310 images/s, 0:06:32 left"."""
         speed = (done - self.start) / seconds if seconds > 0 else 0.0  # steps per second
         told = f"{self.label}: step {done:,} of {total:,}"
@@ -60,7 +60,7 @@ def row_line(label: str, row: dict) -> str:
                       f"lr {row['lr']:.4g}", f"{row['images_per_second']:,.0f} images/s"])
 
 
-def clock(seconds: float) -> str:
+def clock(seconds: float | int) -> str:
     """Hours, minutes and seconds: "1:02:03"."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
