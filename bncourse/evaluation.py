@@ -24,7 +24,8 @@ from bncourse.training import to_input
 from bncourse.training.distributed import ALONE, World
 
 SCALES = (8, 9, 10, 11)  # the shorter side, in sevenths of the crop: 256, 288, 320 and 352 for 224
-FORWARD = 256  # images in one forward pass, of crops
+PIXELS = 36 * 224**2  # of the images in one forward pass on a CPU: 144 crops at once take half as long again
+ON_GPU = 8  # times as many
 
 
 class Score(NamedTuple):
@@ -90,7 +91,7 @@ def predictions(model: nn.Module, batches: Iterable, device: str | torch.device 
     """Class probabilities `(n, K)` and labels `(n,)`, a batch at a time, on the CPU.
 
     Images are `(n, 3, H, W)`, or `(n, crops, 3, H, W)`: then the crops of all pictures share forward passes of at
-    most FORWARD images, and a picture's probabilities are the mean over its crops. `precision` is "float32", or
+    most PIXELS pixels, and a picture's probabilities are the mean over its crops. `precision` is "float32", or
     "bf16" where products may be rounded to bfloat16.
     """
     device = torch.device(device)
@@ -98,9 +99,15 @@ def predictions(model: nn.Module, batches: Iterable, device: str | torch.device 
         with at_inference(model), torch.inference_mode(), torch.autocast(device.type, torch.bfloat16,
                                                                         enabled=precision == "bf16"):
             single = images.flatten(0, -4)  # (n * crops, 3, H, W)
-            logits = [model(to_input(part, device, channels_last=True)).float() for part in single.split(FORWARD)]
+            parts = single.split(per_pass(single, device))
+            logits = [model(to_input(part, device, channels_last=True)).float() for part in parts]
             p = torch.cat(logits).softmax(1)
             yield p.view(len(images), -1, p.shape[1]).mean(1).cpu(), labels.cpu()
+
+
+def per_pass(images: Tensor, device: torch.device) -> int:
+    """How many of the images one forward pass takes."""
+    return max(1, PIXELS * (1 if device.type == "cpu" else ON_GPU) // images[0, 0].numel())
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def test_modes_come_back_though_the_model_fails():
 
 
 def test_crops_of_several_pictures_share_passes_and_are_averaged_by_picture(rng, randn, monkeypatch):
-    monkeypatch.setattr(evaluation, "FORWARD", 8)
+    monkeypatch.setattr(evaluation, "PIXELS", 8 * 4 * 4)
     model, crops, labels = Counting(), randn(5, 6, 3, 4, 4), labels_of(rng, 5, 3)
     p, _ = predict(model, [(crops, labels)])
     assert model.seen == [8, 8, 8, 6]

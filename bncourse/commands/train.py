@@ -21,10 +21,13 @@ def add(commands):
     option("--scale", choices=["small", "imagenet", "tiny"], help="default: small; of scenes: tiny")
     option("--steps", type=int, metavar="N", help="mini-batches")
     option("--every", type=int, metavar="N", help="steps between tests")
+    option("--batch", type=int, metavar="N", help="examples in each, of all processes together")
     option("--lr", type=float, help="Inception's rate, which variants multiply")
     option("--width", type=float, help="a factor on the network's widths")
     option("--seed", type=int, metavar="N", help="of weights, order and distortions")
     option("--precision", choices=["float32", "bf16"])
+    option("--synchronized", action="store_true", help="batch norm over all processes")
+    option("--compiled", action="store_true", help="through torch.compile")
     option("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
     option("--workers", type=int, default=0, metavar="N", help="threads that load pictures")
     option("--folder", type=Path, help="for checkpoints (default: in data/cache/training)")
@@ -43,9 +46,9 @@ def carry_out(options) -> int:
     scale = SCALES[options.scale or ("tiny" if options.data == "scenes" else "small")]
     place = Path(options.data) if Path(options.data).is_dir() else None
     data = place.resolve().name if place else options.data
-    given = {name: getattr(options, name) for name in ("steps", "every", "lr", "width", "seed", "precision")}
-    config = adjusted(at(named(options.variant), scale), data=data, **given)
+    given = {name: getattr(options, name) for name in ("steps", "every", "batch", "lr", "width", "seed", "precision")}
+    config = adjusted(at(named(options.variant), scale), data=data, synchronized=options.synchronized, **given)
     kept.train(config, place, folder=options.folder, device=options.device, workers=options.workers,
                checkpoint_every=options.checkpoint, resume=options.resume, record=options.record,
-               tensorboard=options.tensorboard)
+               tensorboard=options.tensorboard, compiled=options.compiled)
     return 0

@@ -70,6 +70,8 @@ def recipe(config: Config, **settings) -> Recipe:
         seed=config.seed,
         evaluate_every=config.scale.every,
         early_rows=True,
+        devices=config.processes,
+        sync_batchnorm=config.synchronized,
     )
     return replace(usual, **settings)
 
@@ -126,7 +128,8 @@ def initial(config: Config, classes: int) -> nn.Module:
 
 
 def run(config: Config, progress: Callable[[int, int], object] | None = None, *, pictures: Pictures | None = None,
-        world: World = ALONE, workers: int = 0, checkpoint_every: int | None = None, **settings) -> runs.Run:
+        world: World = ALONE, workers: int = 0, checkpoint_every: int | None = None, compiled: bool = False,
+        **settings) -> runs.Run:
     """Train one variant and return what was recorded; nothing is written but checkpoints, where a folder is given.
 
     Columns, a row for each of the steps 1, 2, 5, ... 100 and every `config.scale.every` steps: `step`; `loss`, the
@@ -142,7 +145,7 @@ def run(config: Config, progress: Callable[[int, int], object] | None = None, *,
     def evaluate(model: nn.Module) -> evaluation.Score:
         return evaluation.evaluate(model, tested.epoch(0), world.device, precision=config.precision, world=world)
 
-    how = recipe(config, devices=world.size, checkpoint_every=checkpoint_every)
+    how = recipe(config, checkpoint_every=checkpoint_every, compiled=compiled)
     columns = train(model, mini_batches(config, pictures, world, workers=workers), how, evaluate=evaluate,
                     device=world.device, progress=progress, world=world, **settings)
     return measured(config, pictures, columns, world)

@@ -11,6 +11,7 @@ import json
 import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from bncourse.experiments import classification
 from bncourse.experiments.variants import Config, recorded, restored
 from bncourse.paths import DATA, ROOT
 from bncourse.training import checkpoint, reports
-from bncourse.training.distributed import World, join
+from bncourse.training.distributed import join
 
 ABOUT = "training.json"
 
@@ -47,7 +48,7 @@ def place(config: Config) -> Path:
 
 def train(config: Config, pictures_in: Path | None = None, *, folder: Path | None = None, device: str | None = None,
           workers: int = 0, checkpoint_every: int | None = None, resume: bool = False, record: bool = False,
-          tensorboard: bool = False) -> Path:
+          tensorboard: bool = False, compiled: bool = False) -> Path:
     """Trains as the configuration says, tells how it goes, and returns the path of the run that it writes.
 
     The run is written beside the checkpoints, in `folder`, or into data/runs if it is to be recorded. Under torchrun
@@ -56,11 +57,11 @@ def train(config: Config, pictures_in: Path | None = None, *, folder: Path | Non
     `checkpoint_every` says otherwise. Raises before any work where the work could not be kept:
     KeptError, `runs.RunExists`, `files.DataError`, `checkpoint.CheckpointError`.
     """
-    folder = place(config) if folder is None else Path(folder)
     at_least("workers", workers, 0)
     at_least("checkpoint", checkpoint_every, 1)
     with join(device or ("cuda" if torch.cuda.is_available() else "cpu")) as world:
-        check_fit(config, world)
+        config = replace(config, processes=world.size)
+        folder = place(config) if folder is None else Path(folder)
         path = where(config, folder, record)
         pictures = classification.open_pictures(config, pictures_in)
         if world.rank == 0:
@@ -69,7 +70,8 @@ def train(config: Config, pictures_in: Path | None = None, *, folder: Path | Non
         report = reports.Terminal(config.name, config.scale.batch)
         listeners = [report.row, board(folder)] if tensorboard and world.rank == 0 else [report.row]
         run = classification.run(config, report, pictures=pictures, world=world, workers=workers, folder=folder,
-                                 record=rows_to(*listeners), checkpoint_every=checkpoint_every or config.scale.every)
+                                 compiled=compiled, record=rows_to(*listeners),
+                                 checkpoint_every=checkpoint_every or config.scale.every)
         if world.rank == 0:
             run.save(path.parent.parent)
             print(f"written: {shown(path)}", flush=True)
@@ -80,12 +82,6 @@ def at_least(name: str, value: int | None, least: int) -> None:
     """Raises KeptError where a number is given, and too small."""
     if value is not None and value < least:
         raise KeptError(f"{name} is {value}; expected an int of {least} or more")
-
-
-def check_fit(config: Config, world: World) -> None:
-    if config.scale.batch % world.size:
-        raise KeptError(f"there are {world.size} processes for mini-batches of {config.scale.batch}; "
-                        "expected a number of processes that divides them")
 
 
 def where(config: Config, folder: Path, record: bool) -> Path:

@@ -17,7 +17,7 @@ from bncourse import evaluation
 from bncourse.datasets.loading import Batches
 from bncourse.datasets.transforms import Center
 from bncourse.evaluation import Crops, Score
-from bncourse.experiments.classification import open_pictures
+from bncourse.experiments.classification import TESTED, open_pictures
 from bncourse.experiments.kept import KeptError, Trained, at_least, trained
 from bncourse.nn import fold_batchnorm
 
@@ -85,6 +85,6 @@ def predict(network: Trained, pictures, *, crops: bool = False, fold: bool = Fal
     if fold:
         model = fold_batchnorm(model, torch.zeros(1, 3, config.scale.size, config.scale.size))
     model = model.to(device, memory_format=torch.channels_last)
-    batch = max(1, evaluation.FORWARD // (len(transform) if crops else 1))
-    batches = Batches(pictures, transform, batch=batch, order="as stored", keep_last=True, workers=workers)
+    batches = Batches(pictures, transform, batch=4 if crops else TESTED, order="as stored", keep_last=True,
+                      workers=workers)
     return evaluation.predict(model, batches.epoch(0), device, precision=precision or config.precision)

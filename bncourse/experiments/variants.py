@@ -92,6 +92,7 @@ class Config:
     init_gain, per_activation    of `bncourse.nn.BNInception`, for the ensemble
     data            scenes, or a folder of the data folder
     precision       "float32", or "bf16" where products may be rounded to bfloat16
+    processes       that share each mini-batch; each normalizes its own share unless `synchronized`
     """
 
     name: str
@@ -111,6 +112,8 @@ class Config:
     data: str = "scenes"
     seed: int = 0
     precision: str = "float32"
+    processes: int = 1
+    synchronized: bool = False
 
     def __post_init__(self):
         for name in ("rate", "decay", "init_gain"):
@@ -122,6 +125,8 @@ class Config:
         expect(self.per_activation in range(11), "per_activation", self, "0 to 10, the number of modules")
         expect(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.data), "data", self,
                "letters, digits, '-', '_' and '.', as it names a file")
+        expect(self.processes >= 1 and self.scale.batch % self.processes == 0, "processes", self,
+               f"a number that divides the mini-batch of {self.scale.batch}")
         for name, known in CHOICES.items():
             expect(getattr(self, name) in known, name, self, f"one of {', '.join(map(repr, known))}")
 
@@ -135,7 +140,7 @@ class Config:
 
     def variant(self) -> str:
         """A name for the run's file, with the first digits of a SHA-256 of all that the configuration says."""
-        digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps(recorded(self), sort_keys=True).encode()).hexdigest()
         return f"{self.data}-{self.name}-{self.scale.steps}steps-seed{self.seed}-{digest[:8]}"
 
 
@@ -251,11 +256,12 @@ def at(config: Config, scale: Scale) -> Config:
     return replace(config, scale=scale)
 
 
-OF_CONFIG, OF_SCALE = ("data", "seed", "precision"), ("steps", "every", "lr", "width")  # what a command can change
+SHARED = {"processes": 1, "synchronized": False}
+OF_CONFIG, OF_SCALE = ("data", "seed", "precision"), ("steps", "every", "lr", "width", "batch")  # options of a command
 
 
 def adjusted(config: Config, **settings) -> Config:
-    """The configuration with some of `OF_CONFIG` and `OF_SCALE` set to what is not None. Raises ConfigError."""
+    """The configuration with some of its fields, and of `OF_SCALE`, set to what is not None. Raises ConfigError."""
     given = {name: value for name, value in settings.items() if value is not None}
     scale = {name: given.pop(name) for name in OF_SCALE if name in given}
     return replace(config, scale=replace(config.scale, **scale), **given)
@@ -268,9 +274,12 @@ def command(config: Config) -> str:
         usual = at(KNOWN[config.name], SCALES[scale.name])
         settings |= {name: getattr(scale, name) for name in OF_SCALE
                      if getattr(scale, name) != getattr(usual.scale, name)}
-        if adjusted(usual, **settings) == config:
+        shared = {name: getattr(config, name) for name in SHARED}
+        if adjusted(usual, **settings, **shared) == config:
             options = " ".join(f"--{name} {value}" for name, value in settings.items())
-            return f"python3 -m bncourse train {config.name} --scale {scale.name} {options} --record"
+            start = "python3" if config.processes == 1 else f"torchrun --nproc-per-node {config.processes}"
+            return (f"{start} -m bncourse train {config.name} --scale {scale.name} {options}"
+                    f"{' --synchronized' * config.synchronized} --record")
     return f'python -c "from bncourse.experiments.classification import Config, Scale, run; run({config}).save()"'
 
 
@@ -283,5 +292,6 @@ def restored(record: dict) -> Config:
 
 
 def recorded(config: Config) -> dict:
-    """The configuration as a run records it."""
-    return asdict(config)
+    """The configuration as a run records it: of `SHARED`, only what one process does not do."""
+    return {name: value for name, value in asdict(config).items()
+            if name not in SHARED or value != SHARED[name]}

@@ -148,8 +148,8 @@ def configuration(options):
 
 
 @pytest.mark.parametrize("config", [
-    *KNOWN.values(), few("bn-x5"), adjusted(at(VARIANTS["bn-x5"], SMALL), lr=0.02, seed=3, precision="bf16",
-                                            data="tiny-imagenet-100"),
+    *KNOWN.values(), few("bn-x5"), replace(few("bn-x5"), l2=0.0),
+    adjusted(at(VARIANTS["bn-x5"], SMALL), lr=0.02, seed=3, precision="bf16", data="tiny-imagenet-100"),
 ], ids=lambda config: config.variant())
 def test_the_command_of_a_run_makes_its_configuration(config):
     told = shlex.split(command(config))
@@ -166,7 +166,10 @@ def test_the_command_of_a_run_makes_its_configuration(config):
 def test_most_runs_are_told_by_the_train_command():
     assert command(VARIANTS["bn-x30"]) == ("python3 -m bncourse train bn-x30 --scale imagenet --data scenes --seed 0 "
                                            "--precision float32 --record")
-    assert command(few("bn-x5")).startswith("python -c ")  # its batch is none of the command's options
+    assert command(replace(few("bn-x5"), l2=0.0)).startswith("python -c ")  # L2 is none of the command's options
+    told = command(replace(VARIANTS["bn-x5"], processes=8, synchronized=True))
+    assert told.startswith("torchrun --nproc-per-node 8 -m bncourse train bn-x5 --scale imagenet ")
+    assert told.endswith(" --precision float32 --synchronized --record")
 
 
 def test_the_names_of_runs_differ_where_anything_does():
