@@ -31,21 +31,21 @@ class Block:
     """
 
     pieces: tuple[str, ...]
-    heights: tuple[float, ...]
+    heights: tuple[int, ...]
     before: str = ""
     after: str = ""
-    frame: float = GAP
+    frame: int = GAP
     fragment: bool = False
 
     @property
-    def height(self) -> float:
+    def height(self) -> int:
         return sum(self.heights) + self.frame
 
     @property
     def html(self) -> str:
         return self.before + "\n".join(self.pieces) + self.after
 
-    def divided(self, room: float) -> tuple["Block", "Block"] | None:
+    def divided(self, room: int) -> tuple["Block", "Block"] | None:
         """This block as one that fits into room pixels and the rest, or nothing where not even one piece fits."""
         used, count = self.frame, 0
         while count < len(self.pieces) and used + self.heights[count] <= room:
@@ -169,7 +169,7 @@ def table_lines(row: list[int], widths: list[int]) -> int:
                for length, width in zip(row, widths, strict=True) if width > NARROW)
 
 
-def text_height(element: dict) -> float:
+def text_height(element: dict) -> int:
     """The height of a paragraph or of an item: lines of text, and its displayed formulas."""
     formulas = list(displayed(element))
     text = len(plain(element))
@@ -185,7 +185,7 @@ def displayed(element: dict) -> Iterator[str]:
         yield from displayed(child)
 
 
-def formula_height(tex: str) -> float:
+def formula_height(tex: str) -> int:
     rows = [row for row in re.split(r"\\\\(?![a-z])", tex) if row.strip()]
     tall = re.compile(r"\\d?frac|\\sum|\\Big|\\boxed|\\underbrace|\\prod")
     return sum(FORMULA if tall.search(row) else SMALL_FORMULA for row in rows) + FORMULA_FRAME

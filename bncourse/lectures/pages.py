@@ -21,11 +21,11 @@ class Page:
     heading: str
     notes: str
     part: int = 1
-    limit: float = ROOM
+    limit: int = ROOM
     blocks: list[Block] = field(default_factory=list)
 
     @property
-    def room(self) -> float:
+    def room(self) -> int:
         return self.limit - sum(block.height for block in self.blocks)
 
 
@@ -61,7 +61,7 @@ def placed(block: Block, page: Page) -> tuple[Block | None, bool]:
     if block.height <= page.room:
         page.blocks.append(block)
         return None, False
-    pair = block.divided(page.room) if block.height > ROOM and page.room >= WORTH_DIVIDING else None
+    pair = block.divided(page.room) if block.height > page.limit and page.room >= WORTH_DIVIDING else None
     if pair:
         page.blocks.append(pair[0])
         return pair[1], True

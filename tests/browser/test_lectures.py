@@ -1,0 +1,179 @@
+"""Decks and the course page in a real browser that can reach no network: whole, readable, and for everyone.
+
+Every request to another host is refused, and fails the test. axe-core looks at each page with the typeset formulas
+taken out, which it would only count.
+"""
+
+from importlib.resources import files
+
+import pytest
+
+from bncourse.lectures import deck, lessons, site
+
+READY = "() => document.documentElement.dataset.ready"
+READY_TIMEOUT = 120_000  # milliseconds
+LESSONS = [path.stem for path in sorted(lessons.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))]
+LEAST_PICTURE, LEAST_TEXT, LEAST_CODE = 300, 20, 17  # pixels on a slide of 720
+SLIDES = """() => Reveal.getSlides().map(slide => {
+    const {h, v} = Reveal.getIndices(slide);
+    Reveal.slide(h, v, 99);
+    const page = slide.querySelector('.page'), all = [...page.querySelectorAll('*:not(.MathJax *)')];
+    const seen = all.filter(each => !each.closest('.MJX_Assistive_MathML, .MathJax_Preview'));
+    const boxes = seen.map(each => each.getBoundingClientRect()), outer = page.getBoundingClientRect();
+    const size = each => parseFloat(getComputedStyle(each).fontSize);
+    return {
+        slide: `${h}/${v} ${page.querySelector('h1, h2').innerText}`,
+        corner: [outer.left, outer.top, outer.width, outer.height].map(Math.round),
+        right: Math.round(Math.max(...boxes.map(box => box.right))),
+        bottom: Math.round(Math.max(...boxes.map(box => box.bottom))),
+        scroll: page.scrollHeight,
+        pictures: [...page.querySelectorAll('img')].map(image => image.naturalWidth && image.clientHeight),
+        text: Math.min(...[...page.querySelectorAll('p, li, td')].map(size), 99),
+        code: Math.min(...[...page.querySelectorAll('pre')].map(size), 99),
+    };
+})"""
+FORMULAS = """() => ({
+    typeset: document.querySelectorAll('.MathJax').length,
+    wrong: document.querySelectorAll('.MathJax_Error, .merror').length,
+    fonts: [...document.fonts].filter(font => font.status === 'loaded').map(font => font.family),
+    raw: [...document.querySelectorAll('p, li, td')].filter(each => /\\$[^$]+\\$/.test(each.innerText)).length,
+})"""
+SILENT = """() => Reveal.getHorizontalSlides().map(stack => stack.querySelector('section'))
+    .filter(slide => !Reveal.getSlideNotes(slide)).map(slide => slide.innerText.slice(0, 80))"""
+BARE = """() => {
+    document.querySelectorAll('.MathJax, .MathJax_Preview, script').forEach(each => each.remove());
+    for (const code of [...document.querySelectorAll('pre.code')].slice(5)) code.textContent = code.textContent;
+    for (const slide of document.querySelectorAll('section')) {
+        slide.inert = false;
+        for (const name of ['aria-hidden', 'hidden', 'style']) slide.removeAttribute(name);
+    }
+    document.querySelector('.reveal')?.classList.add('preparing');
+}"""
+AXE = """async () => (await axe.run(document, {resultTypes: ['violations'], preload: false})).violations
+    .filter(found => ['serious', 'critical'].includes(found.impact) || found.id === 'heading-order')
+    .map(found => `${found.id}: ${found.help}: ${found.nodes[0].html.slice(0, 200)}`)"""
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory):
+    """The decks of the whole lessons, and the course page that students get."""
+    folder, course = tmp_path_factory.mktemp("material"), lessons.find()
+    (folder / "slides").mkdir()
+    (folder / "site").mkdir()
+    deck.write(course, folder / "slides")
+    site.write(course, "student", folder / "site")
+    return folder
+
+
+@pytest.fixture
+def offline(browser):
+    """An empty page of a projector's size, and what went wrong on it; whatever is not a file of ours is refused."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    page, wrong = context.new_page(), []
+
+    def only_files(route):
+        if route.request.url.startswith(("file:", "data:", "blob:", "about:")):
+            route.continue_()
+        else:
+            wrong.append(f"asks for {route.request.url}")
+            route.abort()
+
+    context.route("**/*", only_files)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("requestfailed", lambda request: wrong.append(f"did not get {request.url}"))
+    yield page, wrong
+    context.close()
+
+
+def open_page(page, path):
+    page.goto(path.as_uri())
+    page.wait_for_function(READY, timeout=READY_TIMEOUT)
+
+
+def complaints_of_axe(page):
+    page.evaluate(BARE)
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8") + "; 0")
+    return page.evaluate(AXE)
+
+
+def check_formulas(page):
+    found = page.evaluate(FORMULAS)
+    assert (found["wrong"], found["raw"]) == (0, 0), found
+    assert not found["typeset"] or any("STIX" in family for family in found["fonts"]), found
+    assert "Source Sans Pro" in " ".join(found["fonts"])
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_deck_fits_its_slides_and_reads_from_the_back_row(name, material, offline, screenshots):
+    page, wrong = offline
+    open_page(page, material / "slides" / f"{name}.html")
+    check_formulas(page)
+    for number, slide in enumerate(page.evaluate(SLIDES)):
+        assert slide["corner"] == [0, 0, 1280, 720], slide
+        assert slide["right"] <= 1280 and slide["bottom"] <= 720 and slide["scroll"] <= 720, slide
+        assert all(height >= LEAST_PICTURE for height in slide["pictures"]), slide
+        assert slide["text"] >= LEAST_TEXT and slide["code"] >= LEAST_CODE, slide
+        if number == 3:
+            page.screenshot(path=screenshots / f"{name}_slide.png")
+    assert page.evaluate(SILENT) == []
+    assert complaints_of_axe(page) == []
+    assert wrong == []
+
+
+def test_a_deck_is_led_by_the_keyboard_and_hides_what_is_not_its_turn(material, offline):
+    page, wrong = offline
+    open_page(page, material / "slides" / f"{LESSONS[0]}.html")
+    at = "() => [Reveal.getIndices().h, Reveal.getIndices().v]"
+    for _ in range(1 + page.evaluate("() => Reveal.getCurrentSlide().querySelectorAll('.fragment').length")):
+        page.keyboard.press("ArrowRight")  # what comes when it is called, then the next section
+    assert page.evaluate(at) == [1, 0]
+    page.keyboard.press("End")
+    last = page.evaluate(at)
+    page.keyboard.press("Home")
+    assert page.evaluate(at) == [0, 0] and last[0] > 3
+    open_now = "() => Reveal.getSlides().filter(slide => !slide.inert).length"
+    assert page.evaluate(open_now) == 1
+    page.keyboard.press("Escape")
+    assert page.evaluate(open_now) > 1
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["index", "questions", *(f"lessons/{name}" for name in LESSONS)])
+def test_a_page_of_the_course_is_whole_and_for_everyone(name, material, offline, screenshots):
+    page, wrong = offline
+    open_page(page, material / "site" / f"{name}.html")
+    check_formulas(page)
+    assert page.evaluate("() => [...document.images].filter(image => !image.naturalWidth).length") == 0
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 1280
+    page.screenshot(path=screenshots / f"site_{name.replace('/', '_')}.png")
+    assert complaints_of_axe(page) == []
+    assert wrong == []
+
+
+def test_the_keyboard_skips_to_the_content(material, offline):
+    page, _ = offline
+    open_page(page, material / "site" / "index.html")
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert "lessons/" in page.evaluate("() => document.activeElement.href")
+
+
+def test_a_slide_that_overflows_would_be_seen(material, offline, tmp_path):
+    page, _ = offline
+    text = (material / "slides" / f"{LESSONS[0]}.html").read_text(encoding="utf-8")
+    (material / "slides" / "spoilt.html").write_text(text.replace("</h2>", "</h2><p>" + "word " * 3000 + "</p>", 1),
+                                                     encoding="utf-8")
+    open_page(page, material / "slides" / "spoilt.html")
+    assert max(slide["bottom"] for slide in page.evaluate(SLIDES)) > 720
+
+
+def test_the_students_slides_fit_too(material, offline):
+    page, wrong = offline
+    for name in LESSONS:
+        open_page(page, material / "site" / "slides" / f"{name}.html")
+        found = page.evaluate(SLIDES)
+        assert max(slide["bottom"] for slide in found) <= 720 >= max(slide["scroll"] for slide in found), name
+    assert wrong == []

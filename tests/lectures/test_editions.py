@@ -1,0 +1,220 @@
+"""The student edition gives nothing away and works; the instructor edition keeps nothing back."""
+
+import ast
+import re
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+
+from bncourse.lectures import editions
+from bncourse.lectures.editions import EXERCISE, Leak, instructor, solved, student
+from bncourse.lectures.lessons import hidden, notes, tagged
+from bncourse.notebooks import check, run
+
+SECRET = "swordfish"
+
+
+def text(notebook):
+    return nbformat.writes(notebook)
+
+
+def cell(notebook, id):
+    return next(cell for cell in notebook.cells if cell.id == id)
+
+
+# the student edition gives nothing away
+
+
+def in_source(lesson):
+    cell(lesson, "solution").source += f"  # {SECRET}"
+
+
+def in_output(lesson):
+    cell(lesson, "solution").outputs[0].text = SECRET
+
+
+def in_metadata(lesson):
+    cell(lesson, "solution").metadata["alt"] = SECRET
+
+
+def in_notes(lesson):
+    cell(lesson, "words").metadata["slideshow"] = {"slide_type": "slide", "notes": SECRET}
+
+
+def in_an_answer(lesson):
+    cell(lesson, "question").source = cell(lesson, "question").source.replace("most say", SECRET)
+
+
+def in_an_attachment(lesson):
+    cell(lesson, "question")["attachments"] = {"a.png": {"image/png": SECRET}}
+
+
+def in_a_hidden_cell(lesson):
+    cell(lesson, "number").update(source=SECRET, metadata={"jupyter": {"source_hidden": True}})
+
+
+def in_the_notebook(lesson):
+    lesson.metadata["solutions"] = SECRET
+
+
+@pytest.mark.parametrize("plant", [in_source, in_output, in_metadata, in_notes, in_an_answer, in_an_attachment,
+                                   in_a_hidden_cell, in_the_notebook])
+def test_a_planted_secret_is_not_in_the_student_edition(small, plant):
+    plant(small.notebook)
+    assert SECRET in text(small.notebook)
+    assert SECRET not in text(student(small.notebook))
+
+
+def test_hints_checks_and_the_answers_that_are_reading_stay(small):
+    handed_out = text(student(small.notebook))
+    assert all(kept in handed_out for kept in ("Look up.", "check(mine)", "Read on.", "42\\n", "A. yes", "B. `no`"))
+
+
+def test_an_answer_that_does_not_end_is_refused(small):
+    question = cell(small.notebook, "question")
+    question.source = question.source.replace("</details>", "")
+    with pytest.raises(Leak, match="cell question has an answer that does not end"):
+        student(small.notebook)
+
+
+def test_making_an_edition_leaves_the_notebook_as_it_was(small):
+    before = text(small.notebook)
+    student(small.notebook), instructor(small.notebook)
+    assert text(small.notebook) == before
+
+
+def test_no_lesson_hands_out_what_its_solutions_define(course, handed_out):
+    for lesson, given in zip(course, handed_out, strict=True):
+        shown = "\n".join(each.source for each in given.cells)
+        assert "remember=False" not in shown, lesson.name
+        for _, solution in solved(lesson).values():
+            assert not defined(solution) & used(given.cells), lesson.name
+            assert solution.splitlines()[0] not in shown, lesson.name
+        for each in given.cells:
+            assert not (tagged(each, "solution") or hidden(each) or notes(each)), (lesson.name, each.id)
+            assert not (tagged(each, "question") and "<details" in each.source), (lesson.name, each.id)
+
+
+# the student edition works
+
+
+def defined(source):
+    """The names that a solution brings into the notebook."""
+    found = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign):
+            found |= {name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+    return found
+
+
+def used(cells):
+    trees = [ast.parse(cell.source) for cell in cells if cell.cell_type == "code"]
+    return {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def test_no_solution_draws_random_numbers_that_the_rest_would_miss(course):
+    for lesson in course:
+        for exercise, (_, solution) in solved(lesson).items():
+            names = {node.id for node in ast.walk(ast.parse(solution)) if isinstance(node, ast.Name)}
+            assert "rng" not in names, exercise
+
+
+def test_the_student_edition_is_in_the_form_of_the_course(handed_out, tmp_path):
+    editions.write(handed_out, tmp_path)
+    assert {path.name: check(path) for path in tmp_path.iterdir()} == {lesson.path.name: [] for lesson in handed_out}
+
+
+def test_every_stub_is_stored_as_not_attempted(course, handed_out):
+    for lesson, given in zip(course, handed_out, strict=True):
+        said = [output.data["text/plain"] for each in given.cells if tagged(each, "stub")
+                for output in each.outputs]
+        assert said == [f"Exercise {exercise}: not attempted yet" for exercise in solved(lesson)], lesson.name
+
+
+def test_a_student_edition_runs_to_its_end(course, handed_out, tmp_path):
+    lesson, given = next(pair for pair in zip(course, handed_out, strict=True) if pair[0].number == "04")
+    editions.write([given], tmp_path)
+    ran = run(tmp_path / lesson.path.name)
+    stored = nbformat.read(tmp_path / lesson.path.name, as_version=4)
+    assert [answers(each) for each in ran.cells] == [answers(each) for each in stored.cells]
+    assert sum("not attempted yet" in said for each in ran.cells for said in answers(each)) == len(solved(lesson))
+
+
+def answers(cell):
+    return [output.get("data", {}).get("text/plain", "") for output in cell.get("outputs", [])]
+
+
+@pytest.fixture
+def torch_as_it_was():
+    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+    yield
+    torch.set_default_dtype(dtype)
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("torch_as_it_was", "capsys")
+def test_a_stub_says_not_attempted_and_the_solution_pasted_into_it_passes(course):
+    for lesson in course:
+        names = {"__name__": "lesson"}
+        exec(preparation(lesson), names)
+        for exercise, (stub, solution) in solved(lesson).items():
+            *answer, asked = ast.parse(stub).body
+            execute(answer, names)
+            assert evaluate(asked, names).state == "not attempted yet", exercise
+            *theirs, judged = ast.parse(solution).body
+            execute(theirs, names)
+            mine, right = asked.value.args[0].id, judged.value.args[0].id
+            verdict = evaluate(asked, {**names, mine: names[right]})
+            assert verdict.passed, (exercise, verdict)
+
+
+def preparation(lesson):
+    """The imports of a lesson, and those of its functions that its stubs and solutions use."""
+    cells = [each for each in lesson.cells if each.cell_type == "code"]
+    asking = [each for each in cells if tagged(each, "stub") or tagged(each, "solution")]
+    imports = [each.source for each in cells if tagged(each, "imports")]
+    wanted, needed = used(asking), []
+    for each in reversed([each for each in cells if each not in asking]):
+        for node in reversed(ast.parse(each.source).body):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in wanted:
+                wanted |= {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+                needed.append(ast.unparse(node))
+    return "\n".join([*imports, *reversed(needed)])
+
+
+def execute(statements, names):
+    exec(compile(ast.Module(statements, []), "cell", "exec"), names)
+
+
+def evaluate(statement, names):
+    return eval(compile(ast.Expression(statement.value), "cell", "eval"), names)
+
+
+# the instructor edition keeps nothing back
+
+
+def test_the_instructor_sees_solutions_notes_answers_and_what_to_grade_by(small):
+    graded = instructor(small.notebook)
+    assert not any(hidden(each) for each in graded.cells)
+    shown = "\n".join(each.source for each in graded.cells)
+    assert "return 42" in shown and "**Notes.** Ask: why?" in shown and "<details open>" in shown
+    assert "**To grade 03.1.** y = gamma" in shown
+    assert re.search(r"- \*.+\*: .+ \(.+\)", shown), "no mistake is named"
+
+
+def test_every_exercise_of_the_course_says_what_to_grade_by(course):
+    for lesson in course:
+        shown = "\n".join(each.source for each in instructor(lesson.notebook).cells)
+        exercises = EXERCISE.findall(shown)
+        assert exercises == list(solved(lesson))
+        assert all(re.search(rf"\*\*To grade {exercise}\.\*\*\s+\S", shown) for exercise in exercises), lesson.name
+
+
+def test_notes_are_cells_that_slide_programs_take_for_notes(small):
+    first, title, *_ = instructor(small.notebook).cells
+    assert first.metadata["slideshow"] == {"slide_type": "notes"} and title.id == "title"
+    assert np.all([each.id for each in instructor(small.notebook).cells])

@@ -1,0 +1,116 @@
+"""Slides hold what fits, in order, and lose nothing."""
+
+import pytest
+
+from bncourse.lectures import blocks
+from bncourse.lectures.blocks import Block, Start
+from bncourse.lectures.deck import deck
+from bncourse.lectures.pages import ROOM, stacks
+
+
+def lines(text, height=26):
+    pieces = tuple(text)
+    return Block(pieces, (height,) * len(pieces))
+
+
+def pieces(pages):
+    return [piece for page in pages for block in page.blocks for piece in block.pieces]
+
+
+def test_no_slide_is_fuller_than_its_room_and_nothing_is_lost(rng):
+    for _ in range(200):
+        sizes = rng.integers((1, 20), (40, 60), size=(12, 2)).tolist()
+        given = [lines([f"{b}.{p}" for p in range(count)], height) for b, (count, height) in enumerate(sizes)]
+        stack, = stacks([Start(1, "A"), *given])
+        assert pieces(stack) == [piece for block in given for piece in block.pieces]
+        assert all(page.room >= 0 for page in stack)
+        assert all(page.blocks for page in stack)
+
+
+def test_what_cannot_be_divided_stands_alone():
+    tall, small = Block(("tall",), (2 * ROOM,)), lines("a")
+    stack, = stacks([Start(1, "A"), small, tall, small])
+    assert [pieces([page]) for page in stack] == [["a"], ["tall"], ["a"]]
+
+
+def test_a_block_that_fits_on_a_slide_is_not_divided():
+    stack, = stacks([Start(1, "A"), lines("a" * 15), lines("b" * 15)])
+    assert [pieces([page]) for page in stack] == [["a"] * 15, ["b"] * 15]
+
+
+def test_sections_stand_side_by_side_and_what_belongs_to_one_below_it():
+    found = stacks([Start(1, "A"), lines("a"), Start(2, "B"), lines("b"), Start(1, "C"), lines("c")])
+    assert [[page.heading for page in stack] for stack in found] == [["A", "B"], ["C"]]
+
+
+def test_a_slide_that_goes_on_keeps_heading_and_notes_and_counts():
+    stack, = stacks([Start(1, "A", "Ask."), lines("a" * 50)])
+    assert [(page.heading, page.notes, page.part) for page in stack] == [("A", "Ask.", n + 1) for n in range(3)]
+
+
+def test_a_start_without_blocks_makes_no_slide_and_hands_its_heading_on():
+    found = stacks([Start(1, "A"), lines("a"), Start(2, "Questions"), Start(2, notes="Vote."), lines("q")])
+    assert [[(page.heading, page.notes) for page in stack] for stack in found] == [[("A", ""), ("Questions", "Vote.")]]
+
+
+def test_notes_end_where_the_next_section_begins():
+    found = stacks([Start(1, "A", "Ask."), lines("a"), Start(1, "B"), lines("b")])
+    assert [page.notes for stack in found for page in stack] == ["Ask.", ""]
+
+
+# what comes onto slides
+
+
+@pytest.fixture
+def parts(small):
+    return list(blocks.of_lesson(small.cells, lambda url: url))
+
+
+def test_hints_and_imports_stay_in_the_notebook_and_answers_come_when_called(parts):
+    shown = [part for part in parts if isinstance(part, Block)]
+    html = "\n".join(part.html for part in shown)
+    assert "Look up" not in html and "import" not in html and "<details" not in html
+    assert [part.fragment for part in shown if "Read on." in part.html] == [True]
+    assert [part.fragment for part in shown if "Text with" in part.html] == [False]
+
+
+def test_a_second_hint_in_the_same_cell_stays_in_the_notebook_too(small):
+    cell = next(cell for cell in small.cells if cell.id == "exercise")
+    cell.source += "\n<details><summary>Hint 2</summary>\n\nLook *down*.\n</details>\n\nAfterwards."
+    html = "\n".join(block.html for block in blocks.of_text(cell, lambda url: url) if isinstance(block, Block))
+    assert "down" not in html and "Afterwards." in html
+
+
+def test_a_solution_has_a_slide_of_its_own_named_after_its_exercise(parts):
+    headings = [part.heading for part in parts if isinstance(part, Start)]
+    assert "Exercise 03.1 · One: a solution" in headings
+
+
+def test_a_picture_stands_without_the_code_that_draws_it(course):
+    lesson = next(lesson for lesson in course if lesson.number == "03")
+    shown = [part.html for part in blocks.of_lesson(lesson.cells, str) if isinstance(part, Block)]
+    pictures = [html for html in shown if "<img" in html]
+    assert len(pictures) >= 4 and all('alt="' in html and "<code>" not in html for html in pictures)
+
+
+def test_a_formula_is_reckoned_by_its_rows(small):
+    one, = blocks.markup.elements("$$a$$")
+    three, = blocks.markup.elements("$$\\frac ab \\\\ c \\\\ d$$")
+    assert blocks.text_height(three) > 2 * blocks.text_height(one)
+
+
+def test_a_list_that_is_divided_goes_on_counting():
+    element, = blocks.markup.elements("1. one\n2. two\n3. three")
+    first, rest = blocks.of_list(element, str).divided(110)
+    assert 'value="3"' not in first.html and 'value="3"' in rest.html
+
+
+def test_links_lead_to_decks_that_are_there_and_nowhere_else(small):
+    small.cells[2].source += "\n\n[there](03_there.ipynb) [gone](04_gone.ipynb) [far](https://example.org)"
+    html = deck(small, {"03_there.ipynb"}, "assets")
+    assert 'href="03_there.html"' in html and "04_gone" not in html and 'href="https://example.org"' in html
+
+
+def test_one_deck_has_one_title_and_the_notes_of_every_slide(small):
+    html = deck(small, set(), "assets")
+    assert html.count("<h1>") == 1 and '<aside class="notes"><p>Ask: why?</p>' in html
