@@ -59,9 +59,10 @@ def torch_parameters(model):
 
 
 @with_and_without
-def test_fifty_steps_of_training_are_pytorchs(rng, examples, batchnorm):
-    x, t = examples
-    network = network_of(rng, batchnorm)
+@pytest.mark.parametrize("sizes", [SIZES, (784, 100, 100, 100, 10)], ids=["small", "the paper's"])
+def test_fifty_steps_of_training_are_pytorchs(rng, batchnorm, sizes):
+    x, t = (rng.random((60, sizes[0])) > 0.6).astype(np.float64), rng.integers(0, sizes[-1], 60)
+    network = network_of(rng, batchnorm, sizes)
     model = torch_network(network)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     for step in range(50):
