@@ -2,6 +2,7 @@
 
 import ast
 import re
+import symtable
 
 import nbformat
 import numpy as np
@@ -165,7 +166,7 @@ def test_a_stub_says_not_attempted_and_the_solution_pasted_into_it_passes(course
             *answer, asked = ast.parse(stub).body
             execute(answer, names)
             assert evaluate(asked, names).state == "not attempted yet", exercise
-            *theirs, judged = ast.parse(solution).body
+            *theirs, judged = unasserted(solution)
             execute(theirs, names)
             mine, right = asked.value.args[0].id, judged.value.args[0].id
             verdict = evaluate(asked, {**names, mine: names[right]})
@@ -173,17 +174,31 @@ def test_a_stub_says_not_attempted_and_the_solution_pasted_into_it_passes(course
 
 
 def preparation(lesson):
-    """The imports of a lesson, and those of its functions that its stubs and solutions use."""
+    """The imports of a lesson, and those of its statements that define what its stubs and solutions use."""
     cells = [each for each in lesson.cells if each.cell_type == "code"]
     asking = [each for each in cells if tagged(each, "stub") or tagged(each, "solution")]
     imports = [each.source for each in cells if tagged(each, "imports")]
-    wanted, needed = used(asking), []
-    for each in reversed([each for each in cells if each not in asking]):
-        for node in reversed(ast.parse(each.source).body):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in wanted:
-                wanted |= {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
-                needed.append(ast.unparse(node))
+    wanted, needed = set().union(*(globals_of(ast.unparse(unasserted(each.source))) for each in asking)), []
+    for each in reversed([each for each in cells if each not in asking and not tagged(each, "imports")]):
+        for statement in map(ast.unparse, reversed(ast.parse(each.source).body)):
+            if wanted & defined(statement):
+                wanted |= globals_of(statement)
+                needed.append(statement)
     return "\n".join([*imports, *reversed(needed)])
+
+
+def unasserted(source):
+    """The statements of a source without its asserts, which may look at anything that the lesson has computed."""
+    return [statement for statement in ast.parse(source).body if not isinstance(statement, ast.Assert)]
+
+
+def globals_of(source):
+    """The names that a source takes from the notebook around it."""
+    def inside(table):
+        own = {symbol.get_name() for symbol in table.get_symbols()
+               if symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module")}
+        return own.union(*map(inside, table.get_children()))
+    return inside(symtable.symtable(source, "cell", "exec")) - defined(source)
 
 
 def execute(statements, names):
