@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from nbformat import NotebookNode
 
 from bncourse.lectures import markup
-from bncourse.lectures.lessons import hidden, notes, slide_type, tagged
+from bncourse.lectures.lessons import hidden, notes, slide_type, tagged, text
 
 LINE, GAP = 35, 14  # pixels: a line of text, the space below a block
 CHARACTERS = 92  # of text in a line
@@ -86,7 +86,7 @@ def of_lesson(cells: list[NotebookNode], link: markup.Link) -> Iterator[Block | 
 def of_text(cell: NotebookNode, link: markup.Link) -> Iterator[Block | Start]:
     """A Markdown cell: a heading begins a slide; an answer comes when it is called; a hint stays in the notebook."""
     answer, hint = False, False
-    for element in markup.elements(cell.source):
+    for element in markup.elements(text(cell)):
         raw = element.get("raw", "") if element["type"] == "block_html" else ""
         if element["type"] == "heading":
             yield Start(2, re.sub(r"</?h\d[^>]*>", "", markup.element_html(element, link)).strip())

@@ -15,11 +15,10 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from bncourse.checks import exercises
-from bncourse.lectures.lessons import Lesson, hidden, notes, tagged
+from bncourse.lectures.lessons import Lesson, exercise, hidden, notes, tagged
 from bncourse.notebooks import canonical
 
 DETAILS = re.compile(r"\n*<details>.*?</details>", re.S)
-EXERCISE = re.compile(r"### Exercise (\d\d\.\d+)")
 
 
 class Leak(Exception):
@@ -48,10 +47,9 @@ def without_answers(cell: NotebookNode) -> NotebookNode:
 
 def instructor(notebook: NotebookNode) -> NotebookNode:
     """The notebook with everything open, the notes as cells of their own, and what to grade by under each solution."""
-    cells, exercise = [], ""
+    cells, number = [], ""
     for cell in map(copy, notebook.cells):
-        if found := EXERCISE.match(cell.source):
-            exercise = found[1]
+        number = exercise(cell) or number
         if notes(cell):
             cells.append(spoken(cell))
         cell.metadata.pop("jupyter", None)
@@ -59,7 +57,7 @@ def instructor(notebook: NotebookNode) -> NotebookNode:
             cell.source = cell.source.replace("<details>", "<details open>")
         cells.append(cell)
         if tagged(cell, "solution"):
-            cells.append(grading(exercise, cell.id))
+            cells.append(grading(number, cell.id))
     return canonical(with_cells(notebook, cells))
 
 
@@ -69,10 +67,10 @@ def spoken(cell: NotebookNode) -> NotebookNode:
     return new_markdown_cell("> **Notes.** " + notes(cell), id=f"{cell.id}-notes", metadata=metadata)
 
 
-def grading(exercise: str, id: str) -> NotebookNode:
+def grading(number: str, id: str) -> NotebookNode:
     """What the check of an exercise holds, and the mistakes that it knows by name."""
-    check = exercises().get(exercise)
-    lines = [f"**To grade {exercise}.** {getattr(check, 'law', '')}".strip()]
+    check = exercises().get(number)
+    lines = [f"**To grade {number}.** {getattr(check, 'law', '')}".strip()]
     lines += [f"- {law.says}" for law in getattr(check, "laws", ())]
     lines += [f"- *{m.name}*: {m.why} ({m.see})" for m in getattr(check, "mistakes", ())]
     lines += [f"- {key}: **{s.true}**. {s.why}" for key, s in getattr(check, "sentences", {}).items()]
@@ -82,14 +80,13 @@ def grading(exercise: str, id: str) -> NotebookNode:
 
 def solved(lesson: Lesson) -> dict[str, tuple[str, str]]:
     """The source of the stub and of the solution of each exercise of a lesson, by its number."""
-    found, exercise, stub = {}, "", ""
+    found, number, stub = {}, "", ""
     for cell in lesson.cells:
-        if heading := EXERCISE.match(cell.source):
-            exercise = heading[1]
+        number = exercise(cell) or number
         if tagged(cell, "stub"):
             stub = cell.source
         if tagged(cell, "solution"):
-            found[exercise] = (stub, cell.source)
+            found[number] = (stub, cell.source)
     return found
 
 

@@ -4,6 +4,7 @@ The tags are imports, exercise, stub, solution, question and readme. The slide m
 carries the speaker's notes.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from bncourse.lesson import NOTEBOOKS, opening
+
+TITLE = re.compile(r"\A(?:#+ |\*\*)(?P<title>Exercise (?P<number>\d\d\.\d+)[^*\n]*)(?:\*\*)?[ \n]*")
 
 
 class NoSuchLesson(Exception):
@@ -58,6 +61,17 @@ def find(numbers: list[str] | None = None, folder: Path = NOTEBOOKS) -> list[Les
 
 def tagged(cell: NotebookNode, tag: str) -> bool:
     return tag in cell.metadata.get("tags", [])
+
+
+def exercise(cell: NotebookNode) -> str:
+    """The number of the exercise that a cell opens, as 03.1, or nothing."""
+    found = TITLE.match(cell.source) if tagged(cell, "exercise") else None
+    return found["number"] if found else ""
+
+
+def text(cell: NotebookNode) -> str:
+    """The Markdown of a cell, with the title of an exercise as a heading, in bold type though it may be."""
+    return TITLE.sub(r"### \g<title>\n\n", cell.source) if exercise(cell) else cell.source
 
 
 def slide_type(cell: NotebookNode) -> str:

@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 
 from bncourse.lectures.lessons import Lesson, tagged
 
-FORM = re.compile(r"\*\*Question (?P<number>\d+)\.\*\* (?P<text>.*?)\n\n(?P<options>A\. .*?)\n\n"
+FORM = re.compile(r"\*\*(?:Question )?(?P<number>\d+)\.\*\* (?P<text>.*?)\n\n(?P<options>A\. .*?)\n\n"
                   r"<details><summary>Answer</summary>\n\n\*\*(?P<answer>[A-Z])\.\*\* (?P<why>.*?)\n</details>", re.S)
 OPTION = re.compile(r"^([A-Z])\. (.*?)\s*$", re.M)
 

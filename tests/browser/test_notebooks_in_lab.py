@@ -23,6 +23,20 @@ NOT_RUN = f"() => {CODE_CELLS}.filter(cell => cell.model.executionCount === null
 OUTPUTS = f"() => {CODE_CELLS}.map(cell => [cell.model.id, cell.model.outputs.toJSON()])"
 WIDGET = "xpath=ancestor-or-self::*[contains(@class, 'jupyter-widgets')][1]"
 TRACK = "xpath=ancestor::*[contains(@class, 'noUi-target')]"
+PRESS = """async handle => {
+    const picture = handle.closest('.bncourse-explorer').querySelector('img.widget-image'), took = [];
+    for (const key of ['ArrowRight', 'ArrowLeft', 'ArrowRight', 'ArrowLeft', 'ArrowRight', 'ArrowLeft']) {
+        const drawn = new Promise(seen => {
+            picture.addEventListener('load', () => seen(performance.now()), {once: true});
+            setTimeout(() => seen(null), 2000);
+        });
+        const pressed = performance.now();
+        handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+        const shown = await drawn;
+        took.push(shown && shown - pressed);
+    }
+    return took;
+}"""
 DIGEST = """async image => {
     const bytes = await (await fetch(image.src)).arrayBuffer();
     return String.fromCharCode(...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
@@ -30,7 +44,7 @@ DIGEST = """async image => {
 
 
 @pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
-def test_a_learner_runs_it_and_moves_every_control(notebook, lab, page, screenshots, record_property):
+def test_a_learner_runs_it_and_moves_every_control(notebook, lab, page, screenshots, record_property, latency):
     record_property("notebook", f"{notebook.name}, in a browser")
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -47,6 +61,7 @@ def test_a_learner_runs_it_and_moves_every_control(notebook, lab, page, screensh
         explorer.scroll_into_view_if_needed()
         explorer.screenshot(path=screenshots / f"{notebook.stem}_explorer_{number}.png")
         play(explorer)
+        latency[notebook.stem] += latencies(explorer)
     assert errors == []
 
 
@@ -113,6 +128,11 @@ def choose(dropdown, forwards):
 
 def click(button, forwards):
     button.click()
+
+
+def latencies(explorer):
+    """Milliseconds from a key on a slider to the new picture on the page, as the page's own clock has them."""
+    return [ms for handle in explorer.locator(".noUi-handle").all() for ms in handle.evaluate(PRESS) if ms is not None]
 
 
 GESTURES = {

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from bncourse.lectures import editions
-from bncourse.lectures.editions import EXERCISE, Leak, instructor, solved, student
-from bncourse.lectures.lessons import hidden, notes, tagged
+from bncourse.lectures.editions import Leak, instructor, solved, student
+from bncourse.lectures.lessons import exercise, hidden, notes, tagged
 from bncourse.notebooks import check, run
 
 SECRET = "swordfish"
@@ -119,9 +119,9 @@ def used(cells):
 
 def test_no_solution_draws_random_numbers_that_the_rest_would_miss(course):
     for lesson in course:
-        for exercise, (_, solution) in solved(lesson).items():
+        for number, (_, solution) in solved(lesson).items():
             names = {node.id for node in ast.walk(ast.parse(solution)) if isinstance(node, ast.Name)}
-            assert "rng" not in names, exercise
+            assert "rng" not in names, number
 
 
 def test_the_student_edition_is_in_the_form_of_the_course(handed_out, tmp_path):
@@ -133,7 +133,7 @@ def test_every_stub_is_stored_as_not_attempted(course, handed_out):
     for lesson, given in zip(course, handed_out, strict=True):
         said = [output.data["text/plain"] for each in given.cells if tagged(each, "stub")
                 for output in each.outputs]
-        assert said == [f"Exercise {exercise}: not attempted yet" for exercise in solved(lesson)], lesson.name
+        assert said == [f"Exercise {number}: not attempted yet" for number in solved(lesson)], lesson.name
 
 
 def test_a_student_edition_runs_to_its_end(course, handed_out, tmp_path):
@@ -162,15 +162,15 @@ def test_a_stub_says_not_attempted_and_the_solution_pasted_into_it_passes(course
     for lesson in course:
         names = {"__name__": "lesson"}
         exec(preparation(lesson), names)
-        for exercise, (stub, solution) in solved(lesson).items():
+        for number, (stub, solution) in solved(lesson).items():
             *answer, asked = ast.parse(stub).body
             execute(answer, names)
-            assert evaluate(asked, names).state == "not attempted yet", exercise
+            assert evaluate(asked, names).state == "not attempted yet", number
             *theirs, judged = unasserted(solution)
             execute(theirs, names)
             mine, right = asked.value.args[0].id, judged.value.args[0].id
             verdict = evaluate(asked, {**names, mine: names[right]})
-            assert verdict.passed, (exercise, verdict)
+            assert verdict.passed, (number, verdict)
 
 
 def preparation(lesson):
@@ -224,9 +224,9 @@ def test_the_instructor_sees_solutions_notes_answers_and_what_to_grade_by(small)
 def test_every_exercise_of_the_course_says_what_to_grade_by(course):
     for lesson in course:
         shown = "\n".join(each.source for each in instructor(lesson.notebook).cells)
-        exercises = EXERCISE.findall(shown)
-        assert exercises == list(solved(lesson))
-        assert all(re.search(rf"\*\*To grade {exercise}\.\*\*\s+\S", shown) for exercise in exercises), lesson.name
+        numbers = [exercise(each) for each in lesson.cells if exercise(each)]
+        assert numbers == list(solved(lesson))
+        assert all(re.search(rf"\*\*To grade {number}\.\*\*\s+\S", shown) for number in numbers), lesson.name
 
 
 def test_notes_are_cells_that_slide_programs_take_for_notes(small):

@@ -1,6 +1,7 @@
 """Lessons are found by their number, and what is not one is said in a sentence."""
 
 import pytest
+from nbformat.v4 import new_markdown_cell
 
 from bncourse.lectures import lessons
 from bncourse.lectures.lessons import NoSuchLesson
@@ -23,3 +24,10 @@ def test_what_is_not_a_lesson_is_named(tmp_path, text):
     (tmp_path / "97_broken.ipynb").write_text(text)
     with pytest.raises(NoSuchLesson, match=r"97_broken.ipynb is not a lesson; expected a notebook"):
         lessons.find(folder=tmp_path)
+
+
+@pytest.mark.parametrize("source", ["### Exercise 98.2 · Two\n\nDo it.", "**Exercise 98.2 · Two** Do it."])
+def test_an_exercise_is_known_by_its_title_in_either_type(source):
+    cell = new_markdown_cell(source, metadata={"tags": ["exercise"]})
+    assert lessons.exercise(cell) == "98.2"
+    assert lessons.text(cell) == "### Exercise 98.2 · Two\n\nDo it."
