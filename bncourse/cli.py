@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line; its help fits a screen."""
     whole = argparse.ArgumentParser(
         prog="python3 -m bncourse", description="A course to understand batch normalization.", allow_abbrev=False,
-        epilog="The environment is made in .venv when first needed; BNCOURSE_VENV names another folder.")
+        epilog="The environment is made in .venv; BNCOURSE_VENV names another folder.")
     commands = whole.add_subparsers(dest="command", metavar="command [options]")
 
     start = commands.add_parser("start", help="open the course in JupyterLab", allow_abbrev=False,

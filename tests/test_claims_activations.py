@@ -50,7 +50,7 @@ def test_c41_the_recorded_networks_are_the_papers_and_the_rest_is_named(measured
     assert measured["C41"] == (
         f"{FIGURE_1.steps:,} steps of 60 on MNIST, recorded with {len(seeds)} seeds; ours are the learning rate "
         f"{FIGURE_1.lr}, the weights' standard deviation {FIGURE_1.std}, eps 1e-5, and that a pixel above "
-        f"{FIGURE_1.threshold} of 255 is black")
+        f"{FIGURE_1.threshold} of 255 is 1")
 
 
 def test_c42_the_batch_normalized_network_is_ahead_and_by_how_much(measured):

@@ -20,7 +20,8 @@ def test_the_help_fits_a_screen(capsys):
     assert all(any(command in line for line in lines) for command in ("start", "test", "data", "runs", "notebooks"))
 
 
-@pytest.mark.parametrize("arguments", [["data", "mnist", "imagenet"], ["data", "--fast"], ["notebooks"], ["notebooks", "run"],
+@pytest.mark.parametrize("arguments", [["data", "mnist", "imagenet"], ["data", "--fast"],
+                                       ["notebooks"], ["notebooks", "run"],
                                        ["start", "--port", "x"], ["start", "--port", "65536"]])
 def test_misuse_is_status_2_with_the_word_that_was_not_understood(arguments, capsys):
     with pytest.raises(SystemExit) as end:

@@ -7,7 +7,7 @@ from bncourse.paths import ROOT
 
 def add(commands):
     """Describes the command."""
-    site = commands.add_parser("site", help="make the course page: lessons, slides, notebooks to download")
+    site = commands.add_parser("site", help="make the course page: lessons, slides, downloads")
     site.add_argument("--edition", choices=["student", "instructor"], default="student",
                       help="without answers (student, the default), or with everything")
     site.add_argument("--to", type=Path, default=ROOT / "build" / "site", metavar="FOLDER",

@@ -22,6 +22,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from traitlets import Unicode
 
+from bncourse.figures.style import small
+
 DPI = 100
 
 
@@ -116,7 +118,7 @@ class Explorer(widgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         data = super()._repr_mimebundle_(**kwargs) or {"text/plain": repr(self)}
-        data["image/png"] = base64.b64encode(self.image.value).decode("ascii")
+        data["image/png"] = base64.b64encode(small(self.image.value)).decode("ascii")
         return data, {"image/png": {"alt": self.alt}}
 
 

@@ -1,0 +1,41 @@
+"""The explorers of lesson 10: scrub through a training, and through the grid of learning rates and scales."""
+
+import ipywidgets as widgets
+import numpy as np
+
+from bncourse.explorers.base import Explorer
+from bncourse.figures import figure1
+
+
+def training_explorer(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs: dict[str, np.ndarray]) -> Explorer:
+    """Scrub through two trainings: what one sigmoid of the last hidden layer is fed, and how far each network is.
+
+    The arrays are those of `figures.figure1.moment`.
+    """
+    def draw(fig, step):
+        figure1.moment(steps, accuracy, inputs, int(np.flatnonzero(steps == step)[0]), fig)
+
+    return Explorer(
+        draw,
+        alt="Left, test accuracy against steps for both networks, the present step marked. Right, densities of what "
+            "one sigmoid of the last hidden layer is fed at this step, and their 15th, 50th and 85th percentiles.",
+        step=widgets.SelectionSlider(options=[(f"{step:,}", int(step)) for step in steps],
+                                     value=int(steps[len(steps) // 2]), description="step"))
+
+
+def grid_explorer(steps: list[int], accuracies: dict[str, np.ndarray], rates: list[float],
+                  scales: list[float]) -> Explorer:
+    """Choose a step; see the accuracy of every learning rate and initial scale, without batch norm and with it.
+
+    accuracies: name -> `(records, scales, rates)`.
+    """
+    def draw(fig, step):
+        place = steps.index(step)
+        figure1.grid({name: values[place] for name, values in accuracies.items()}, rates, scales, fig)
+
+    return Explorer(
+        draw, figsize=(6.4, 2.7),
+        alt="Two heat maps of test accuracy over learning rate and initial standard deviation at the chosen step, "
+            "without batch norm and with it.",
+        step=widgets.SelectionSlider(options=[(f"{step:,}", step) for step in steps], value=steps[len(steps) // 3],
+                                     description="step"))
