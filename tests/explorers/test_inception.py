@@ -39,6 +39,14 @@ def test_it_says_parameters_and_multiply_adds_with_their_shares(said):
     assert said("3c", "literal")[1][0] == "3x3, double 3x3, pooling"
 
 
+@pytest.mark.parametrize(("place", "module"), [(0, "3a"), (5, "4c"), (9, "5b")])
+def test_the_chosen_module_is_the_one_that_is_not_pale(explorer, said, place, module):
+    said(module, "consistent")
+    boxes, = explorer._plot.figure.axes[0].collections
+    darkest = boxes.get_facecolors()[:, :3].sum(axis=1).argmin()
+    assert round(boxes.get_paths()[darkest].vertices[:, 0].mean()) == place
+
+
 def test_every_control_changes_the_picture(explorer):
     explorer.reset()
     assert explorer.dead_controls() == []
