@@ -1,6 +1,6 @@
 """A deck as a PDF, printed by a Chromium, one slide a page.
 
-A Chromium that prints from the command line does not know when a page is ready. So it is given some seconds, and more
+A Chromium that prints from the command line does not know when a page is ready. So it is given some time, and more
 of them where the PDF has not as many pages as the deck has slides.
 """
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 FLAGS = ("--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--no-pdf-header-footer")
-PATIENCE = (6, 15, 60)  # seconds that a page is given until it is printed
+         "--disable-component-update", "--disable-sync", "--no-pdf-header-footer", "--run-all-compositor-stages-before-draw")
+PATIENCE = (15, 60, 240)  # seconds of the page's own clock, which runs ahead while nothing happens
 STARTING = 120  # seconds for the rest
 
 
@@ -48,7 +48,7 @@ def write(deck: Path, browser: str) -> Path:
 def printed(deck: Path, target: Path, browser: str, seconds: int) -> str:
     """Prints once, and returns what the browser said. Raises NoPDF where it does not end."""
     sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    command = [browser, *FLAGS, *sandbox, f"--timeout={1000 * seconds}", f"--print-to-pdf={target}",
+    command = [browser, *FLAGS, *sandbox, f"--virtual-time-budget={1000 * seconds}", f"--print-to-pdf={target}",
                f"{deck.absolute().as_uri()}?print-pdf"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + STARTING)

@@ -38,7 +38,7 @@ FORMULAS = """() => ({
     fonts: [...document.fonts].filter(font => font.status === 'loaded').map(font => font.family),
     raw: [...document.querySelectorAll('p, li, td')].filter(each => /\\$[^$]+\\$/.test(each.innerText)).length,
 })"""
-SILENT = """() => Reveal.getHorizontalSlides().map(stack => stack.querySelector('section'))
+SILENT = """() => Reveal.getHorizontalSlides().slice(0, -2).map(stack => stack.querySelector('section'))
     .filter(slide => !Reveal.getSlideNotes(slide)).map(slide => slide.innerText.slice(0, 80))"""
 BARE = """() => {
     document.querySelectorAll('.MathJax, .MathJax_Preview, script').forEach(each => each.remove());
