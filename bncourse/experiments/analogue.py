@@ -12,7 +12,7 @@ from itertools import product
 
 from bncourse.experiments.variants import ABLATIONS, INCEPTION, MEMBERS, SMALL, VARIANTS, Config, at
 
-RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
+RATES = (0.003, 0.01, 0.03, 0.1)
 
 
 def small(config: Config, seed: int = 0, lr: float = SMALL.lr) -> Config:
