@@ -12,7 +12,8 @@ from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 FLAGS = ("--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--no-pdf-header-footer", "--run-all-compositor-stages-before-draw")
+         "--disable-component-update", "--disable-sync", "--no-pdf-header-footer",
+         "--run-all-compositor-stages-before-draw")
 PATIENCE = (15, 60, 240)  # seconds of the page's own clock, which runs ahead while nothing happens
 STARTING = 120  # seconds for the rest
 
