@@ -67,9 +67,9 @@ def test_the_columns_are_those_of_a_run(seed):
 
 def test_a_network_learns_what_can_be_learned(seed):
     examples = Examples(seed)
-    recipe = Recipe(steps=90, batch=8, lr=0.1, evaluate_every=30)
+    recipe = Recipe(steps=400, batch=8, lr=0.02, evaluate_every=100)
     columns = train(network(seed, width=8, dropout=0.0), examples, recipe, evaluate=evaluate_on(examples))
-    assert columns["loss"] == sorted(columns["loss"], reverse=True)
+    assert columns["loss"][-1] < columns["loss"][0] / 4
     assert columns["top1"][-1] > 0.5
 
 
