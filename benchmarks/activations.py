@@ -40,7 +40,7 @@ def kernels(network: mlp.Network, x: np.ndarray, t: np.ndarray, batches: list[np
 
     def step():
         i = next(batches)
-        _, gradients, _ = mlp.loss_and_gradients(network, x[i], t[i])
+        _, gradients, _ = mlp.loss_and_gradients(network, x.take(i, axis=0), t[i])
         mlp.sgd_step(network, gradients, LR)
 
     return step
@@ -66,7 +66,7 @@ def pytorch(model: nn.Sequential, x: np.ndarray, t: np.ndarray, batches: list[np
 
     def step():
         i = next(batches)
-        loss = nn.functional.cross_entropy(model(images[i]), labels[i])
+        loss = nn.functional.cross_entropy(model(images.index_select(0, i)), labels[i])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

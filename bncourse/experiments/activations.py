@@ -186,7 +186,7 @@ def follow(
     population, test, rows = [x[i].astype(dtype) for i in some_batches], (test[0].astype(dtype), test[1]), set(rows)
     yield observe(network, test, population)
     for step, i in enumerate(islice(minibatches(len(x), config.batch, for_batches), last), start=1):
-        _, gradients, _ = mlp.loss_and_gradients(network, x[i], t[i])
+        _, gradients, _ = mlp.loss_and_gradients(network, x.take(i, axis=0), t[i])
         mlp.sgd_step(network, gradients, config.lr)
         if step in rows:
             yield observe(network, test, population)

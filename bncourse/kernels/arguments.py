@@ -28,9 +28,9 @@ def check_input(x: Checked, eps: float | int = 1.0) -> None:
 
 def check_per_channel(x: Checked, **vectors: Checked) -> None:
     """Each vector must have one entry for each channel of x."""
+    C = x.shape[1]
     for name, vector in vectors.items():
-        if vector.shape != x.shape[1:2]:
-            C = x.shape[1]
+        if vector.shape != (C,):
             raise ValueError(f"{name} has shape {vector.shape}, but x has {C} channels; expected ({C},)")
 
 

@@ -148,9 +148,11 @@ def loss_and_gradients(
 
 def sgd_step(network: Network, gradients: list[Layer], lr: float | int) -> None:
     """`p <- p - lr dp` for every parameter, in place."""
-    for layer, gradient in zip(network, gradients, strict=True):
-        for p, dp in zip(layer.parameters(), gradient.parameters(), strict=True):
-            p -= lr * dp
+    lr = np.asarray(lr, network[0].w.dtype)  # NumPy multiplies by an array without axes faster than by a number
+    for p, d in zip(network, gradients, strict=True):
+        for parameter, gradient in ((p.w, d.w), (p.b, d.b), (p.gamma, d.gamma), (p.beta, d.beta)):
+            if parameter is not None:
+                parameter -= lr * gradient
 
 
 def population(network: Network, batches: Iterable[Shaped[Array, "N D"]], eps: float | int = 1e-5) -> list[Statistics]:

@@ -18,6 +18,7 @@ Five things are not in the textbook's four lines:
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
@@ -61,8 +62,8 @@ class Cache(NamedTuple):
 
 def moments(x: Float[Array, "L K *S"]) -> Moments:
     """Mean and biased variance of each set of x, and x centred. An empty set has mean 0 and variance 0."""
-    weights, sample = _weights(x), x[::SAMPLE]
-    guess = _total([_sum(part, w) for part, w in slabs(sample, _weights(sample))])
+    weights, sample = _weights(x.shape, x.dtype), x[::SAMPLE]
+    guess = _total([_sum(part, w) for part, w in slabs(sample, _weights(sample.shape, x.dtype))])
     centred = np.empty_like(x)
     sums = []
     for part, c, w in slabs(x, centred, weights):
@@ -107,7 +108,7 @@ def backward(dy: Float[Array, "L K *S"], cache: Cache) -> tuple[Float[Array, "L 
         np.subtract(g, out, out=out)
         out -= offset
         out *= scale
-    m = _set_size(dy)
+    m = np.asarray(_set_size(dy.shape), dy.dtype)
     return dx, m * mean_dy_x_hat, m * mean_dy
 
 
@@ -123,15 +124,19 @@ def slabs(*arrays: Array) -> list[tuple[Array, ...]]:
     return [tuple(a[i : i + rows] for a in arrays) for i in range(0, len(first), rows)]
 
 
-def _weights(x: Float[Array, "L K *S"]) -> Float[Array, "L"]:
-    """1/m for each row of x: with them, a sum over a set is its mean."""
-    weights = np.empty(len(x), x.dtype)
-    weights.fill(1 / max(_set_size(x), 1))
+@lru_cache(maxsize=8)
+def _weights(shape: tuple[int, ...], dtype: np.dtype) -> Float[Array, "L"]:
+    """1/m for each row of an array `(L, K, *S)`: with them, a sum over a set is its mean.
+
+    They are made once for all mini-batches of a size, and never written to.
+    """
+    weights = np.full(shape[0], 1 / max(_set_size(shape), 1), dtype)
+    weights.flags.writeable = False
     return weights
 
 
-def _set_size(x: Float[Array, "L K *S"]) -> int:
-    return len(x) * prod(x.shape[2:])
+def _set_size(shape: tuple[int, ...]) -> int:
+    return shape[0] * prod(shape[2:])
 
 
 def _check_variance(moments: Moments) -> None:

@@ -135,6 +135,16 @@ def test_cross_entropy_can_go_back_twice(logits):
     assert np.array_equal(first, layers.softmax_cross_entropy_backward(cache))
 
 
+@pytest.mark.parametrize("integer", [np.uint8, np.int32, np.uint64])
+def test_cross_entropy_minds_neither_the_order_of_memory_nor_the_kind_of_integer(integer, logits):
+    z, t = logits
+    loss, cache = layers.softmax_cross_entropy_forward(z, t)
+    same, transposed = layers.softmax_cross_entropy_forward(np.asfortranarray(z), t.astype(integer))
+    dz, same_dz = (layers.softmax_cross_entropy_backward(c) for c in (cache, transposed))
+    assert same == pytest.approx(loss, abs=1e-14)
+    assert same_dz == pytest.approx(dz, abs=1e-15)
+
+
 @pytest.mark.parametrize("label", [-1, 4])
 def test_cross_entropy_names_a_label_out_of_range(label, logits):
     z, t = logits
