@@ -11,7 +11,7 @@ At mini-batches of 60 many a call costs more than its arithmetic. So NumPy's che
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Integer, Shaped
 
 Array = np.ndarray
 Given = Shaped[Array, "..."]  # its shape is looked at here, so that the message can say what to do
@@ -104,7 +104,7 @@ def relu_backward(dy: Float[Array, "*shape"], positive: Bool[Array, "*shape"]) -
 
 
 def softmax_cross_entropy_forward(
-    z: Float[Array, "N K"], t: Int[Array, "N"]
+    z: Float[Array, "N K"], t: Integer[Array, "N"]
 ) -> tuple[np.floating, SoftmaxCache]:
     """The mean over the batch of `-log softmax(z)[t]`, in nats; z are logits, t labels from 0 to K - 1.
 
