@@ -23,8 +23,8 @@ def training_explorer(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs
                                      value=int(steps[len(steps) // 2]), description="step"))
 
 
-def grid_explorer(steps: list[int], accuracies: dict[str, np.ndarray], rates: list[float],
-                  scales: list[float]) -> Explorer:
+def grid_explorer(steps: list[int], accuracies: dict[str, np.ndarray], rates: list[float | int],
+                  scales: list[float | int]) -> Explorer:
     """Choose a step; see the accuracy of every learning rate and initial scale, without batch norm and with it.
 
     accuracies: name -> `(records, scales, rates)`.

@@ -99,7 +99,7 @@ def moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs: dict[str,
     left.set_title(f"after {steps[place]:,} steps", fontsize=12, loc="left")
 
 
-def grid(accuracies: dict[str, np.ndarray], rates: Sequence[float], scales: Sequence[float],
+def grid(accuracies: dict[str, np.ndarray], rates: Sequence[float | int], scales: Sequence[float | int],
          figure: Figure | None = None) -> Axes:
     """Accuracy for each initial scale (rows) and learning rate (columns) as heat maps with the numbers in per cent.
 

@@ -8,7 +8,7 @@ No step waits for the device: losses are summed there, and read when a row is wr
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -81,7 +81,7 @@ def train(
     """
     check_fit(batches, recipe, world)
     device = torch.device(device)
-    with computing(recipe), random_states.unchanged(), on_signals(world, folder is not None) as stop, \
+    with computing(recipe, device), random_states.unchanged(), on_signals(world, folder is not None) as stop, \
             synchronized(model, recipe.sync_batchnorm and world.size > 1):
         progression = begin(model, recipe, device)
         random_states.seed(recipe.seed, world.rank)
@@ -115,16 +115,16 @@ def check_fit(batches: MiniBatches, recipe: Recipe, world: World) -> None:
 
 
 @contextmanager
-def computing(recipe: Recipe) -> Iterator[None]:
+def computing(recipe: Recipe, device: torch.device) -> Iterator[None]:
     """Within: the recipe's threads, and on a GPU the fastest convolutions for shapes that do not change."""
-    threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
+    threads = torch.get_num_threads()
+    on_gpu = torch.backends.cudnn.flags(enabled=True, benchmark=True) if device.type == "cuda" else nullcontext()
     try:
         torch.set_num_threads(recipe.threads or threads)
-        torch.backends.cudnn.benchmark = True
-        yield
+        with on_gpu:
+            yield
     finally:
         torch.set_num_threads(threads)
-        torch.backends.cudnn.benchmark = benchmark
 
 
 def begin(model: nn.Module, recipe: Recipe, device: torch.device) -> Progression:
