@@ -83,6 +83,7 @@ def play(explorer):
         for gesture in gestures:
             what = f"{gesture.__name__} on '{' '.join(control.locator(WIDGET).inner_text().split())}'"
             assert moved(explorer, control, gesture, first), f"{what}: the picture stayed as it was"
+            settle(picture)
             explorer.get_by_role("button", name="Reset").click()
             assert wait_until(lambda: picture.evaluate(DIGEST) == first), f"{what}, then Reset: not the first picture"
 
@@ -105,6 +106,18 @@ def wait_until(seen):
             return True
         time.sleep(0.02)
     return False
+
+
+def settle(picture):
+    """Waits until the picture keeps still: a busy kernel draws each point of a drag, one after the other."""
+    seen = [picture.evaluate(DIGEST)]
+
+    def still():
+        time.sleep(0.15)
+        seen.append(picture.evaluate(DIGEST))
+        return seen[-1] == seen[-2]
+
+    assert wait_until(still), "the picture does not come to rest"
 
 
 def press_keys(handle, forwards):
