@@ -4,11 +4,11 @@
     torchrun --nproc-per-node 8 -m bncourse train bn-x30 --data imagenet --scale imagenet --steps 6000000
 """
 
+from argparse import SUPPRESS
 from pathlib import Path
 
-EPILOG = """VARIANT: inception, bn-baseline, bn-x5, bn-x30, bn-x5-sigmoid; inception-x5 and
-inception-sigmoid, which fail; member-1 to member-6 of the ensemble; bn-baseline-
-and one of the seven changes. The same command goes on from its checkpoint."""
+EPILOG = """VARIANT (default: bn-x5): inception, bn-baseline, bn-x5, bn-x30, bn-x5-sigmoid, inception-x5,
+inception-sigmoid; member-1 to -6 of the ensemble. The same command goes on from its checkpoint."""
 
 
 def add(commands):
@@ -16,19 +16,19 @@ def add(commands):
     train = commands.add_parser("train", help="train one of section 4.2's networks", epilog=EPILOG, allow_abbrev=False,
                                 usage="python3 -m bncourse train [VARIANT] [options]")
     option = train.add_argument
-    option("variant", nargs="?", default="bn-x5", metavar="VARIANT", help="default: bn-x5")
+    option("variant", nargs="?", default="bn-x5", metavar="VARIANT", help=SUPPRESS)
     option("--data", default="scenes", metavar="NAME", help="scenes, a set in the data folder, or its path")
-    option("--scale", choices=["small", "imagenet", "tiny"], help="default: small; of scenes: tiny")
+    option("--scale", choices=["small", "imagenet", "tiny"], metavar="SIZE", help="small (default), imagenet, tiny (default of scenes)")
     option("--steps", type=int, metavar="N", help="mini-batches")
     option("--every", type=int, metavar="N", help="steps between tests")
     option("--batch", type=int, metavar="N", help="examples in each, of all processes together")
     option("--lr", type=float, help="Inception's rate, which variants multiply")
     option("--width", type=float, help="a factor on the network's widths")
     option("--seed", type=int, metavar="N", help="of weights, order and distortions")
-    option("--precision", choices=["float32", "bf16"])
+    option("--precision", choices=["float32", "bf16"], metavar="TYPE", help="float32 or bf16")
     option("--synchronized", action="store_true", help="batch norm over all processes")
     option("--compiled", action="store_true", help="through torch.compile")
-    option("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
+    option("--device", choices=["cpu", "cuda"], metavar="NAME", help="cpu or cuda (default: cuda where there is one)")
     option("--workers", type=int, default=0, metavar="N", help="threads that load pictures")
     option("--folder", type=Path, help="for checkpoints (default: in data/cache/training)")
     option("--checkpoint", type=int, metavar="N", help="steps between checkpoints")
