@@ -16,9 +16,10 @@ def add(commands):
     train = commands.add_parser("train", help="train one of section 4.2's networks", epilog=EPILOG, allow_abbrev=False,
                                 usage="python3 -m bncourse train [VARIANT] [options]")
     option = train.add_argument
-    option("variant", nargs="?", default="bn-x5", metavar="VARIANT", help=SUPPRESS)
+    option("variant", nargs="?", default="bn-x5", help=SUPPRESS)
     option("--data", default="scenes", metavar="NAME", help="scenes, a set in the data folder, or its path")
-    option("--scale", choices=["small", "imagenet", "tiny"], metavar="SIZE", help="small (default), imagenet, tiny (default of scenes)")
+    option("--scale", choices=["small", "imagenet", "tiny"], metavar="SIZE",
+           help="small (default), imagenet, tiny (default of scenes)")
     option("--steps", type=int, metavar="N", help="mini-batches")
     option("--every", type=int, metavar="N", help="steps between tests")
     option("--batch", type=int, metavar="N", help="examples in each, of all processes together")

@@ -1,7 +1,8 @@
 """A deck as a PDF, printed by a Chromium, one slide a page.
 
-A Chromium that prints from the command line does not know when a page is ready. So it is given some time, and more
-of them where the PDF has not as many pages as the deck has slides.
+A Chromium that prints from the command line does not know when a page is ready. Its clock runs ahead while the page
+waits, so that on a busy machine a short time ends before the page has begun, with one empty page. A long time costs
+nothing; and it prints again where the PDF has not as many pages as the deck has slides.
 """
 
 import os
@@ -14,8 +15,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 FLAGS = ("--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--no-pdf-header-footer",
          "--run-all-compositor-stages-before-draw")
-PATIENCE = (15, 60, 240)  # seconds of the page's own clock, which runs ahead while nothing happens
-STARTING = 120  # seconds for the rest
+PATIENCE = (600, 3600, 3600)  # seconds of the page's own clock
+LONGEST = 240  # seconds of ours
 
 
 class NoPDF(Exception):
@@ -52,9 +53,9 @@ def printed(deck: Path, target: Path, browser: str, seconds: int) -> str:
     command = [browser, *FLAGS, *sandbox, f"--virtual-time-budget={1000 * seconds}", f"--print-to-pdf={target}",
                f"{deck.absolute().as_uri()}?print-pdf"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + STARTING)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST)
     except subprocess.TimeoutExpired:
-        raise NoPDF(f"{browser} did not end within {seconds + STARTING} s of printing {deck.name}") from None
+        raise NoPDF(f"{browser} did not end within {LONGEST} s of printing {deck.name}") from None
     return done.stderr.strip()
 
 
