@@ -12,23 +12,22 @@ from tqdm import tqdm
 
 
 class Progress:
-    """Call it as `progress(done, total)` while something runs; it appears at the first call.
+    """Call it as `progress(done, total)` while something runs; it appears where it is made.
 
+    So several of them stand in the order of the program, whichever computation is the first to report.
     As a context manager it also shows where the computation stopped, when that was before its end.
     """
 
     def __init__(self, label: str):
         self.label = label
         self.done, self.total = 0, 0
-        self._face = None
+        self._face = _Bar(label) if _in_a_notebook() else _Line(label)
 
     def __call__(self, done: int, total: int) -> None:
         """Show that `done` of `total` steps are done. Raises ValueError unless 0 <= done <= total and total > 0."""
         if not 0 <= done <= total or total == 0:
             raise ValueError(f"done is {done} and total is {total}; expected 0 <= done <= total and total > 0")
         self.done, self.total = done, total
-        if self._face is None:
-            self._face = _Bar(self.label) if _in_a_notebook() else _Line(self.label)
         self._face.show(done, total)
 
     def __enter__(self) -> "Progress":
@@ -36,7 +35,7 @@ class Progress:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        if self._face is not None and self.done < self.total:
+        if self.done < self.total:
             self._face.stop(self.done, self.total)
 
     def __repr__(self) -> str:
@@ -66,7 +65,6 @@ class _Bar(widgets.HBox):
 
     def __repr__(self) -> str:
         return f"Progress({self._label!r})"
-
 
 
 class _Line:

@@ -20,12 +20,11 @@ def parts(widget):
     return label.value, bar.value, bar.bar_style, count.value
 
 
-def test_it_appears_at_the_first_call_and_once(shown):
-    report = Progress("training")
-    assert shown == []
-    report(1, 4)
-    report(2, 4)
-    assert [parts(widget) for widget in shown] == [("training", 50, "", "2 of 4")]
+def test_it_appears_where_it_is_made_and_once(shown):
+    first, second = Progress("first"), Progress("second")
+    second(1, 4)
+    first(2, 4)
+    assert [parts(widget) for widget in shown] == [("first", 50, "", "2 of 4"), ("second", 25, "", "1 of 4")]
 
 
 def test_what_is_stored_holds_no_count(shown):
