@@ -1,13 +1,11 @@
 """A run: what was measured, and all that is needed to measure it again, as small JSON.
 
-A run is an experiment, a variant of it, the configuration, the provenance (command, revision,
-versions, device, threads, seed, data with its SHA-256, seconds, date) and the measured columns.
-It lies in `data/runs/<experiment>/<variant>.json`, is written whole or not at all, and is never
-overwritten. No host name and no path of a user is recorded.
+A run is an experiment, a variant of it, the configuration, the provenance (command, revision, versions, device,
+threads, seed, data with its SHA-256, seconds, date; no host name, no path of a user) and the measured columns. It lies
+in `data/runs/<experiment>/<variant>.json`, is written whole or not at all, and is never overwritten.
 
-The files are strict JSON. A column holds ints and floats; a value that is not finite (a network
-that diverged is a measurement too) is written as the string "NaN", "Infinity" or "-Infinity".
-Everything else that is not finite is refused.
+The files are strict JSON. A column holds ints and floats; a value that is not finite (a network that diverged is a
+measurement too) is written as the string "NaN", "Infinity" or "-Infinity". Other values must be finite.
 """
 
 import hashlib
@@ -104,10 +102,9 @@ def provenance(*, command: str, seed: int, data: str, sha256: str, seconds: int 
                device: str | None = None, threads: int | None = None) -> dict:
     """What a run must tell about how it was made.
 
-    `command` repeats it; `data` names the data and `sha256` is its `fingerprint`; `device` is the
-    name of the processor unless given (an accelerator's name, say); `threads` is what the
-    environment or a loaded PyTorch says unless given. Revision and dirt are null outside a git checkout.
-    Raises RunError where the command holds a path of this user's.
+    `command` repeats it; `data` names the data and `sha256` is its `fingerprint`; `device` is the name of the
+    processor unless given (an accelerator's name, say); `threads` is what the environment or a loaded PyTorch says
+    unless given. Revision and dirt are null outside a git checkout. Raises RunError for a user's path in the command.
     """
     for private in (str(ROOT), str(Path.home())):
         if len(private) > 1 and private in command:
@@ -224,6 +221,7 @@ PROVENANCE = {
 
 
 def check_fields(run: dict):
+    """Every field of a run, by the functions below."""
     check_name("experiment", run["experiment"])
     check_name("variant", run["variant"])
     check_config(run["config"])
@@ -238,6 +236,7 @@ def check_name(field: str, value):
 
 
 def check_config(config):
+    """A configuration holds what JSON can say and give back unchanged."""
     check_type("config", config, dict)
     for key, value in config.items():
         try:
@@ -250,6 +249,7 @@ def check_config(config):
 
 
 def check_provenance(provenance):
+    """The fields of `PROVENANCE` and no others, each of its type and within its range."""
     check_type("provenance", provenance, dict)
     check_keys("provenance", provenance, list(PROVENANCE))
     for key, kind in PROVENANCE.items():
@@ -269,6 +269,7 @@ def check_provenance(provenance):
 
 
 def check_columns(columns):
+    """Columns are lists of plain numbers, all of one length."""
     check_type("columns", columns, dict)
     lengths = {}
     for name, values in columns.items():
@@ -289,6 +290,7 @@ def check_type(field: str, value, kind):
 
 
 def check_keys(field: str, record, names: list[str]):
+    """An object has exactly these names."""
     check_type(field, record, dict)
     for name in names:
         if name not in record:

@@ -78,6 +78,7 @@ def test_a_path_of_a_machine_is_recognised(text):
     assert machine_paths(text)
 
 
-@pytest.mark.parametrize("text", ["https://example.org/" + "home/page", "data/runs/x", "#!/usr/bin/env", "n/work/m"])
+@pytest.mark.parametrize("text", ["https://example.org/" + "home/page", "data/runs/x", "#!/usr/bin/env",
+                                  "n/" + "work/m"])
 def test_what_only_looks_like_one_is_not(text):
     assert not machine_paths(text)

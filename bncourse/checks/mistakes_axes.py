@@ -41,6 +41,7 @@ def by_axes(axes: tuple[int, ...]) -> Callable:
 
 
 def batch_size_for_m(x, gamma, beta, eps):
+    """Sums over batch and places, divided by the batch size alone instead of m' = N H W."""
     axes = (0, *range(2, x.ndim))
     mean = x.sum(axes, keepdims=True) / len(x)
     var = ((x - mean) ** 2).sum(axes, keepdims=True) / len(x)

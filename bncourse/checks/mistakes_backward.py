@@ -75,6 +75,7 @@ def gamma_in_dbeta(dy, x, gamma, beta, eps):
 
 
 def x_hat_rebuilt_from_y(dy, x, gamma, beta, eps):
+    """x_hat taken as (y - beta) / gamma, which divides by zero where gamma is 0."""
     x_hat, inv_std = normalized(x, eps)
     rebuilt = (gamma * x_hat + beta - beta) / gamma
     dx = gamma * inv_std * (dy - dy.mean(0) - rebuilt * (dy * rebuilt).mean(0))

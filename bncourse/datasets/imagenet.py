@@ -104,6 +104,7 @@ def read_split(folder: Path, split: str) -> tuple[Archive | Folder, list[int], l
 
 
 def open_source(folder: Path, split: str) -> Archive | Folder:
+    """The class folders or the archive of a split. Raises MissingData, saying how the pictures must lie."""
     path = present(folder, split)
     if path is None:
         there = f"holds neither {split} nor {split}.tar" if folder.is_dir() else "is no folder"
@@ -188,6 +189,7 @@ def other_classes(folder: Path, split: str) -> list[str] | None:
 
 
 def read_text(path: Path) -> str:
+    """A text file in UTF-8. Raises WrongData."""
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:

@@ -75,6 +75,7 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, "..."]:
 
 
 def check_header(path: Path, header: bytes, shape: tuple[int, ...]):
+    """Raises WrongData unless the header is that of unsigned bytes of this shape."""
     zeros, kind, dimensions = header[:2], header[2], header[3]
     if zeros != b"\0\0":
         raise WrongData(f"{path} begins with the bytes {zeros.hex(' ')}; expected 00 00, as in every IDX file")

@@ -142,6 +142,7 @@ def trained(path: str | os.PathLike) -> Trained:
 
 
 def announce(config: Config, pictures: classification.Pictures, folder: Path) -> None:
+    """Says what is about to be trained, on what, where it is kept, and whether it goes on from a checkpoint."""
     kind = "synthetic pictures" if config.data == "scenes" else "pictures"
     print(f"{config.name} on {config.data}: {len(pictures.train):,} {kind} of {len(pictures.train.classes)} classes, "
           f"{config.scale.name} scale\n{config.scale.steps:,} steps of {config.scale.batch}, learning rate "

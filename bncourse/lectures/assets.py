@@ -54,6 +54,7 @@ def package(name: str) -> Path:
 
 
 def copy(source: Path, target: Path) -> None:
+    """Copies a file or a whole folder; the folders above the target are made."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target)

@@ -138,6 +138,7 @@ def of_element(element: dict, link: markup.Link) -> Block:
 
 
 def of_list(element: dict, link: markup.Link) -> Block:
+    """A list, an item a piece; an ordered one keeps its numbers where it is split."""
     tag = "ol" if element["attrs"]["ordered"] else "ul"
     items = [re.sub(r"\A<[ou]l[^>]*>\n|</[ou]l>\n\Z", "", markup.element_html({**element, "children": [item]}, link))
              for item in element["children"]]
@@ -148,6 +149,7 @@ def of_list(element: dict, link: markup.Link) -> Block:
 
 
 def of_table(element: dict, link: markup.Link) -> Block:
+    """A table, a row a piece; its head is repeated where it is split."""
     head, body = element["children"]
     whole = markup.element_html(element, link)
     before, rows, after = re.fullmatch(r"(.*<tbody>\s*)(.*?)(\s*</tbody>.*)", whole, re.S).groups()
@@ -179,6 +181,7 @@ def text_height(element: dict) -> int:
 
 
 def displayed(element: dict) -> Iterator[str]:
+    """The displayed formulas of an element, in order."""
     if element["type"] == "block_math":
         yield element["raw"]
     for child in element.get("children", []):

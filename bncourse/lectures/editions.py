@@ -35,6 +35,7 @@ def student(notebook: NotebookNode) -> NotebookNode:
 
 
 def without_answers(cell: NotebookNode) -> NotebookNode:
+    """A copy of the cell without notes and, in a question, without its answer. Raises Leak."""
     cell = copy(cell)
     cell.metadata.get("slideshow", {}).pop("notes", None)
     if tagged(cell, "question"):
@@ -76,18 +77,6 @@ def grading(number: str, id: str) -> NotebookNode:
     lines += [f"- {key}: **{s.true}**. {s.why}" for key, s in getattr(check, "sentences", {}).items()]
     metadata = {"tags": ["solution"], "slideshow": {"slide_type": "skip"}}
     return new_markdown_cell(lines[0] + "\n\n" + "\n".join(lines[1:]), id=f"{id}-grading", metadata=metadata)
-
-
-def solved(lesson: Lesson) -> dict[str, tuple[str, str]]:
-    """The source of the stub and of the solution of each exercise of a lesson, by its number."""
-    found, number, stub = {}, "", ""
-    for cell in lesson.cells:
-        number = exercise(cell) or number
-        if tagged(cell, "stub"):
-            stub = cell.source
-        if tagged(cell, "solution"):
-            found[number] = (stub, cell.source)
-    return found
 
 
 EDITIONS = {"student": student, "instructor": instructor}

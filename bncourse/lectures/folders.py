@@ -39,6 +39,7 @@ def written_whole(place: Path, what: str) -> Iterator[Path]:
 
 
 def refuse_strangers(place: Path, what: str) -> None:
+    """Raises Refused where the place holds something that this command did not make."""
     if not os.path.lexists(place) or (place.is_dir() and not any(place.iterdir())):
         return
     mark = place / MARK

@@ -43,6 +43,7 @@ def bank(lessons: list[Lesson]) -> list[Question]:
 
 
 def parse(lesson: Lesson, cell: NotebookNode) -> Question:
+    """The question that a cell holds. Raises Malformed, saying what form was expected."""
     found = FORM.fullmatch(cell.source.strip())
     if not found:
         raise Malformed(f"{lesson.path.name}, cell {cell.id} is tagged question; expected '**Question n.** text', "

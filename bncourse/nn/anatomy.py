@@ -73,6 +73,7 @@ def parts(model: nn.Module, shape: tuple[int, ...]) -> list[Part]:
 
 
 def part_of(model: nn.Module, name: str, shapes: dict[str, tuple[int, ...]], counted: list[Layer]) -> Part:
+    """One part of the network: its output, the widths of its branches, its parameters and multiply-adds."""
     branches = getattr(model.get_submodule(name), "branches", {})
     widths = {branch: shapes[f"{name}.branches.{branch}"][0] for branch in branches}
     within = [layer for layer in counted if f"{layer.name}.".startswith(f"{name}.")]

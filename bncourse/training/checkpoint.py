@@ -94,6 +94,7 @@ def load(path: str | os.PathLike) -> tuple[dict, dict]:
 
 
 def to_bytes(facts: dict, state: dict) -> bytes:
+    """A checkpoint's file: the first line, the SHA-256 of the rest, the facts as JSON, the tensors."""
     tensors = io.BytesIO()
     torch.save(state, tensors)
     body = json.dumps(facts).encode() + b"\n" + tensors.getvalue()

@@ -12,8 +12,6 @@ from torch import nn
 from bncourse.nn.batchnorm import BATCHNORMS
 from bncourse.training.recipe import Recipe
 
-TIMES = ("seconds", "images_per_second")  # the columns that differ when a training is repeated
-
 
 class Progression:
     """A training after `step` steps. `losses` is the sum of the losses since the last row, on the device.

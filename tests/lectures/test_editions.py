@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from bncourse.lectures import editions
-from bncourse.lectures.editions import Leak, instructor, solved, student
+from bncourse.lectures.editions import Leak, instructor, student
 from bncourse.lectures.lessons import exercise, hidden, notes, tagged
 from bncourse.notebooks import check, run
 from bncourse.paths import ROOT
+from tests.lectures.exercises import solved
 
 SECRET = "swordfish"
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from bncourse.lectures import assets, editions, pdf, site
+from bncourse.lectures import assets, pdf, site
 from bncourse.lectures.assets import Missing
 from bncourse.lectures.pdf import NoPDF
+from tests.lectures.exercises import solved
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_every_lesson_is_there_to_read_to_show_and_to_take(page, course):
 def test_the_students_page_gives_no_solution_no_answer_and_no_note_away(page, course):
     shown = {path: path.read_text(encoding="utf-8") for path in page.rglob("*.html")}
     for lesson in course:
-        for _, solution in editions.solved(lesson).values():
+        for _, solution in solved(lesson).values():
             comment = html.escape(solution.splitlines()[0])
             assert not [path.name for path, text in shown.items() if comment in text], lesson.name
     assert not [path.name for path, text in shown.items() if 'class="notes"' in text or ">remember<" in text]
