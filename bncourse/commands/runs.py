@@ -65,7 +65,7 @@ def replay_recorded(options) -> int:
         print("".join(f"             {sentence}\n" for sentence in told), end="")
         differ += bool(told)
     for experiment in sorted(left_out):
-        print(f"left out     {experiment}, whose seconds no other machine repeats")
+        print(f"left out     {experiment}, which a record alone does not repeat")
     return 1 if differ else 0
 
 

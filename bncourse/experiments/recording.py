@@ -87,7 +87,8 @@ def record(
 
 
 def can_replay(experiment: str) -> bool:
-    """Whether an experiment can be repeated: not where it measures seconds, which differ between machines."""
+    """Whether an experiment can be repeated: not where it measures seconds, which differ between machines, or tests
+    networks whose weights are not part of the project."""
     return hasattr(module(experiment), "replay")
 
 

@@ -1,0 +1,147 @@
+"""Section 4.2.3 in small: six trained networks, every set of them, each picture seen as 1 to 48 crops.
+
+    for k in 1 2 3 4 5 6; do python3 -m bncourse train member-$k --scale small --data tiny-imagenet-100; done
+    python3 -m bncourse runs record ensembles
+
+The first line trains the six networks of `variants.MEMBERS` and keeps them in data/cache/training; the second tests
+them there. The weights are not part of the project, so the run cannot be replayed without training again; it holds
+a fingerprint of each.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bncourse import evaluation, runs
+from bncourse.datasets.loading import Batches
+from bncourse.evaluation import Crops
+from bncourse.experiments import analogue, kept
+from bncourse.experiments.classification import open_pictures
+from bncourse.experiments.kept import KeptError, Trained
+from bncourse.experiments.testing import Some
+from bncourse.experiments.variants import Config
+
+CROPS = (1, 2, 12, 24, 36, 48)
+CENTRE = 8  # among the crops of a square: the first scale's fifth, upright; its mirror image follows
+ORDER = (CENTRE, CENTRE + 1, *range(CENTRE), *range(CENTRE + 2, 48))
+PICTURES = 2  # in a batch: 96 images
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Trained networks to be tested together, on `pictures` of the validation set, None for all of it.
+
+    Raises ValueError unless there are one to nine networks, all on the same data.
+    """
+
+    members: tuple[Config, ...]
+    pictures: int | None = None
+
+    def __post_init__(self):
+        if not 1 <= len(self.members) <= 9:
+            raise ValueError(f"members are {len(self.members)}; expected 1 to 9, each a digit of `members`")
+        if len(data := {member.data for member in self.members}) > 1:
+            raise ValueError(f"members were trained on {', '.join(sorted(data))}; expected one set of pictures")
+
+    def variant(self) -> str:
+        of = "" if self.pictures is None else f"-{self.pictures}pictures"
+        return f"{self.members[0].data}-{len(self.members)}members-{self.members[0].scale.steps}steps{of}"
+
+
+PLAN = {"six": (Ensemble(analogue.PLAN["ensemble"]),)}
+
+
+class Means(NamedTuple):
+    """A network's class probabilities `(N, K)`: the mean over a picture's crops, and the mean of their logarithms."""
+
+    p: Float[Tensor, "N K"]
+    log_p: Float[Tensor, "N K"]
+
+
+def run(config: Ensemble, progress: Callable[[int, int], object] | None = None) -> runs.Run:
+    """Test every set of the networks, which are those kept in data/cache/training; see `rows` for the columns.
+
+    Raises `kept.KeptError`, naming the network, where one is not there or not trained to its end.
+    """
+    start, networks, found = time.perf_counter(), [opened(member) for member in config.members], []
+    pictures = open_pictures(config.members[0])
+    tested = pictures.val if config.pictures is None else Some(pictures.val, config.pictures)
+    for number, network in enumerate(networks):
+        p, labels = of_each_crop(network, tested)
+        found.append({crops: means(p, crops) for crops in CROPS})
+        if progress:
+            progress(number + 1, len(networks))
+    table = list(rows(found, labels))
+    told = runs.provenance(command="python3 -m bncourse runs record ensembles", data=config.members[0].data,
+                           seed=config.members[0].seed, sha256=pictures.sha256(), seconds=time.perf_counter() - start)
+    about = {"pictures": len(labels), "networks": [described(network) for network in networks]}
+    columns = {name: [row[name] for row in table] for name in table[0]}
+    return runs.Run("ensembles", config.variant(), about, told, columns)
+
+
+def opened(member: Config) -> Trained:
+    """The trained network where it is kept. Raises KeptError."""
+    network = kept.trained(kept.place(member))
+    if network.config != member or network.steps != member.scale.steps:
+        raise KeptError(f"{member.name} was trained for {network.steps} steps as {network.config.variant()}; expected "
+                        f"{member.scale.steps} as {member.variant()}")
+    return network
+
+
+def described(network: Trained) -> dict:
+    """What the run tells of a network: which training it comes from, and the SHA-256 of its weights."""
+    weights = [value.numpy() for value in network.model.state_dict().values()]
+    return {"name": network.config.name, "training": network.config.variant(), "steps": network.steps,
+            "weights": runs.fingerprint(*weights)}
+
+
+def of_each_crop(network: Trained, pictures) -> tuple[Float[Tensor, "N 48 K"], Int[Tensor, "N"]]:
+    """The class probabilities of each picture's 48 crops, in the order of `ORDER`, and the labels.
+
+    The first is the single crop that `transforms.Center` takes of a square picture.
+    """
+    crops = Crops(network.config.scale.size, squares=1)
+    batches = Batches(pictures, crops, batch=PICTURES, order="as stored", keep_last=True)
+    singles = ((images.flatten(0, 1), labels.repeat_interleave(len(crops))) for images, labels in batches.epoch(0))
+    p, labels = evaluation.predict(network.model, singles)
+    return p.unflatten(0, (-1, len(crops)))[:, ORDER], labels[::len(crops)]
+
+
+def means(p: Float[Tensor, "N crops K"], crops: int) -> Means:
+    """Both means over the first so many of the crops; what float32 took for zero counts as its least positive number."""
+    some = p[:, :crops].double().clamp_min(torch.finfo(torch.float32).tiny)
+    return Means(some.mean(1), some.log().mean(1))
+
+
+def rows(members: Sequence[dict[int, Means]], labels: Int[Tensor, "N"]) -> Iterator[dict]:
+    """A row for each set of the members, number of crops, and way to average.
+
+    members                the numbers of those in the set, from 1, as digits: 136 is the first, third and sixth
+    crops                  of each picture
+    logits                 0: the mean of the probabilities of all members' crops; 1: of their logits, then a softmax,
+                           which is the geometric mean of the probabilities
+    top1_error, top5_error in per cent
+    loss                   the mean over pictures of minus the logarithm of the label's probability
+    """
+    numbers = range(len(members))
+    for chosen in (some for size in numbers for some in combinations(numbers, size + 1)):
+        for crops in members[0]:
+            p = evaluation.ensemble([members[k][crops].p for k in chosen])
+            log_p = evaluation.ensemble([members[k][crops].log_p for k in chosen]).log_softmax(1)
+            name = {"members": int("".join(str(k + 1) for k in chosen)), "crops": crops}
+            yield name | {"logits": 0} | errors(p.log(), labels)
+            yield name | {"logits": 1} | errors(log_p, labels)
+
+
+def errors(log_p: Float[Tensor, "N K"], labels: Int[Tensor, "N"]) -> dict[str, float]:
+    """Errors in per cent, and the loss."""
+    score = evaluation.score(log_p, labels)
+    loss = -log_p.gather(1, labels[:, None]).mean().item()
+    return {"top1_error": round(100 * (1 - score.top1), 6), "top5_error": round(100 * (1 - score.top5), 6),
+            "loss": round(loss, 9)}

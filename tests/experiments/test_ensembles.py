@@ -1,0 +1,146 @@
+"""Six networks and every set of them: the laws of means, and what is recorded of the six that were trained."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+
+from bncourse.datasets import scenes
+from bncourse.datasets.transforms import Center
+from bncourse.evaluation import Crops, score
+from bncourse.experiments import classification, ensembles, kept, recording
+from bncourse.experiments.ensembles import CROPS, ORDER, Ensemble, Means, means, of_each_crop, rows
+from bncourse.experiments.variants import MEMBERS, TINY, at
+
+SHORT = replace(TINY, steps=4, every=4, width=0.0625)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Two short trainings, kept where `kept.place` finds them, of few scenes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scenes, "LENGTH", {"train": 96, "val": 7})
+        patch.setattr(kept, "DATA", tmp_path_factory.mktemp("data"))
+        members = tuple(at(MEMBERS[name], SHORT) for name in ("member-1", "member-6"))
+        for member in members:
+            kept.train(member)
+        yield Ensemble(members)
+
+
+@pytest.fixture(scope="module")
+def run(trained):
+    return ensembles.run(trained)
+
+
+def column(run, name, **where):
+    """The values of a column in the rows where others have these values."""
+    columns = {key: np.array(values) for key, values in run.columns.items()}
+    chosen = np.all([columns[key] == value for key, value in where.items()], axis=0)
+    return columns[name][chosen]
+
+
+# Crops
+
+
+def test_the_first_crop_is_the_single_one_and_the_second_its_mirror_image():
+    picture = scenes.Scenes("val", 1, size=32).image(0)
+    crops = Crops(28, squares=1)(picture)[torch.tensor(ORDER)]
+    assert torch.equal(crops[0], Center(28)(picture, None)) and torch.equal(crops[1], crops[0].flip(2))
+
+
+def test_the_first_twelve_crops_are_of_one_scale_and_all_are_there_once():
+    assert sorted(ORDER[:12]) == list(range(12)) and sorted(ORDER) == list(range(48))
+
+
+def test_the_mean_over_all_crops_is_what_the_command_evaluate_takes(trained):
+    from bncourse.experiments.testing import predict
+
+    network = ensembles.opened(trained.members[0])
+    val = classification.open_pictures(network.config).val
+    p, labels = of_each_crop(network, val)
+    theirs, same = predict(network, val, crops=True)
+    assert torch.equal(labels, same)
+    assert torch.allclose(means(p, 48).p.float(), theirs, atol=1e-5)
+
+
+# Rows
+
+
+def test_there_is_a_row_for_each_set_number_of_crops_and_mean(run):
+    assert sorted(set(run.columns["members"])) == [1, 2, 12]
+    assert len(run.columns["members"]) == 3 * len(CROPS) * 2
+
+
+def test_a_set_is_averaged_as_its_name_says(rng):
+    p = torch.tensor(rng.dirichlet(np.ones(7), size=(3, 9, 48)))
+    labels = torch.tensor(rng.integers(7, size=9))
+    table = list(rows([{crops: means(q, crops) for crops in (1, 12)} for q in p], labels))
+    for chosen in (some for size in range(3) for some in combinations(range(3), size + 1)):
+        for crops in (1, 12):
+            part = p[list(chosen), :, :crops]
+            name = {"members": int("".join(str(k + 1) for k in chosen)), "crops": crops}
+            for logits, q in enumerate((part.mean((0, 2)), part.log().mean((0, 2)).softmax(1))):
+                row, = (row for row in table if row | name | {"logits": logits} == row)
+                assert row["top1_error"] == pytest.approx(100 * (1 - score(q, labels).top1), abs=1e-5)
+                assert row["top5_error"] == pytest.approx(100 * (1 - score(q, labels).top5), abs=1e-5)
+                assert row["loss"] == pytest.approx(-q[range(9), labels].log().mean().item(), abs=1e-8)
+
+
+def test_a_probability_that_float32_took_for_zero_has_a_finite_loss():
+    sure = torch.tensor([[[1.0, 0.0]] * 48])
+    table = list(rows([{1: means(sure, 1)}], torch.tensor([1])))
+    assert all(80 < row["loss"] < 90 for row in table)
+
+
+def test_means_are_of_probabilities_and_of_logarithms():
+    p = torch.tensor([[[0.5, 0.5], [0.125, 0.875]]])
+    assert means(p, 2)._fields == Means._fields
+    assert means(p, 2).p[0, 0] == pytest.approx(0.3125) and means(p, 2).log_p[0, 0].exp() == pytest.approx(0.25)
+
+
+# Networks
+
+
+def test_the_run_tells_the_trainings_and_the_weights(run, trained):
+    assert [network["training"] for network in run.config["networks"]] == [m.variant() for m in trained.members]
+    weights = {network["weights"] for network in run.config["networks"]}
+    assert len(weights) == 2 and all(len(digest) == 64 for digest in weights)
+    assert run.variant == "scenes-2members-4steps" and run.config["pictures"] == 7
+
+
+def test_it_is_recorded_by_the_command_that_its_provenance_names(run):
+    assert run.provenance["command"] == "python3 -m bncourse runs record ensembles"
+    assert recording.plan("ensembles") == list(ensembles.PLAN["six"])
+    assert not recording.can_replay("ensembles")
+
+
+def test_a_part_of_the_pictures_is_in_the_name_and_in_the_run(trained):
+    few = ensembles.run(replace(trained, pictures=3))
+    assert few.config["pictures"] == 3 and few.variant.endswith("-3pictures")
+
+
+def test_progress_counts_networks(trained):
+    seen = []
+    ensembles.run(replace(trained, pictures=1), lambda *step: seen.append(step))
+    assert seen == [(1, 2), (2, 2)]
+
+
+def test_a_network_that_is_missing_or_unfinished_is_refused_by_name(trained, monkeypatch):
+    with pytest.raises(kept.KeptError, match=r"training\.json"):
+        ensembles.run(Ensemble((replace(trained.members[0], seed=7),)))
+    other = kept.place(trained.members[0])
+    monkeypatch.setattr(kept, "place", lambda member: other)
+    with pytest.raises(kept.KeptError, match="member-6 was trained for 4 steps as scenes-member-1"):
+        ensembles.run(Ensemble(trained.members[1:]))
+
+
+@pytest.mark.parametrize(("members", "sentence"), [
+    ((), "members are 0; expected 1 to 9"),
+    ((at(MEMBERS["member-1"], TINY),) * 10, "members are 10; expected 1 to 9"),
+    ((MEMBERS["member-1"], replace(MEMBERS["member-2"], data="other")), "trained on other, scenes; expected"),
+])
+def test_an_ensemble_that_cannot_be_named_is_refused(members, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Ensemble(members)
