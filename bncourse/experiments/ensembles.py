@@ -114,7 +114,7 @@ def of_each_crop(network: Trained, pictures) -> tuple[Float[Tensor, "N 48 K"], I
 
 
 def means(p: Float[Tensor, "N crops K"], crops: int) -> Means:
-    """Both means over the first so many of the crops; what float32 took for zero counts as its least positive number."""
+    """Both means over the first so many crops; what float32 took for zero counts as the least that it can tell."""
     some = p[:, :crops].double().clamp_min(torch.finfo(torch.float32).tiny)
     return Means(some.mean(1), some.log().mean(1))
 
