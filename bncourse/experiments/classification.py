@@ -3,7 +3,7 @@
 The variants are configurations, which variants.py writes as the paper's sentences; here one of them is trained.
 While it trains, the loss, and the accuracy on the validation set from a single crop, are recorded.
 
-    run(at(VARIANTS["bn-x5"], SMALL), data=open_data("tiny-imagenet-100")).columns["top1"]
+    run(replace(at(VARIANTS["bn-x5"], SMALL), data="tiny-imagenet-100")).columns["top1"]
 
 A result depends on the configuration, the data, the machine and its threads alone, and not on how often training
 was interrupted.

@@ -71,7 +71,7 @@ class Scale:
 IMAGENET = Scale("imagenet", size=224, area=0.08, stem="dense", width=1.0, lr=0.0015, steps=31_000_000,
                  halving=5_000_000, every=100_000)
 SMALL = Scale("small", size=56, area=0.5, stem="small", width=0.25, lr=0.01, steps=8000, halving=None, every=500)
-TINY = Scale("tiny", size=28, area=0.25, stem="small", width=0.125, lr=0.01, steps=200, halving=None, every=50)
+TINY = Scale("tiny", size=28, area=0.25, stem="small", width=0.125, lr=0.08, steps=100, halving=None, every=25)
 SCALES = {scale.name: scale for scale in (IMAGENET, SMALL, TINY)}
 
 
