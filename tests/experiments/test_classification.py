@@ -150,6 +150,7 @@ def configuration(options):
 @pytest.mark.parametrize("config", [
     *KNOWN.values(), few("bn-x5"), replace(few("bn-x5"), l2=0.0),
     adjusted(at(VARIANTS["bn-x5"], SMALL), lr=0.02, seed=3, precision="bf16", data="tiny-imagenet-100"),
+    adjusted(VARIANTS["bn-x5"], batch=256, lr=0.012, steps=625_000),
 ], ids=lambda config: config.variant())
 def test_the_command_of_a_run_makes_its_configuration(config):
     told = shlex.split(command(config))
@@ -161,6 +162,20 @@ def test_the_command_of_a_run_makes_its_configuration(config):
         found = {}
         exec(code.removesuffix(".save()"), found)
         assert found["found"] == config
+
+
+def test_the_command_in_each_recorded_run_makes_what_was_recorded():
+    recorded = runs.find("classification")
+    assert recorded
+    for each in recorded:
+        assert configuration(shlex.split(each.provenance["command"])[3:]) == variants.restored(each.config)
+
+
+def test_a_larger_batch_halves_the_rate_after_as_many_examples():
+    usual, larger = VARIANTS["bn-x5"], adjusted(VARIANTS["bn-x5"], batch=256)
+    assert larger.halving() * 256 == usual.halving() * 32
+    assert adjusted(usual, steps=1000).halving() == usual.halving()
+    assert adjusted(at(usual, SMALL), batch=64, steps=4000).halving() * 6 == 4000  # once in a run, whatever its batch
 
 
 def test_most_runs_are_told_by_the_train_command():

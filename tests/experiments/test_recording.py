@@ -172,9 +172,15 @@ def test_killing_it_at_any_moment_leaves_whole_records_alone(tmp_path, moment, p
 # Replaying
 
 
-@pytest.mark.parametrize("name", [name for name in RECORDED if recording.can_replay(name)])
-def test_the_first_steps_of_a_recorded_run_come_again(name):
-    run = RECORDED[name][0]
+def one_of_each_data():
+    """Of each experiment that can be replayed, the first run on each data."""
+    first = {(name, run.provenance["data"]): run for name, found in RECORDED.items() if recording.can_replay(name)
+             for run in reversed(found)}
+    return [pytest.param(run, id=" ".join(of)) for of, run in first.items()]
+
+
+@pytest.mark.parametrize("run", one_of_each_data())
+def test_the_first_steps_of_a_recorded_run_come_again(run):
     if "mnist" in run.provenance["data"] and not mnist.available():  # a test does not download
         pytest.skip("MNIST is not there; BNCOURSE_DATA names the folder that holds it")
     try:
