@@ -16,15 +16,17 @@ from bncourse.paths import ROOT
 NOTEBOOKS = ROOT / "notebooks"
 
 
-def setup(seed: int = 0) -> np.random.Generator:
+def setup(seed: int = 0, data: str | None = None) -> np.random.Generator:
     """Say which versions and which data the notebook runs with; returns its one seeded generator.
+
+    The data are the digits that are chosen, unless others are named, as in `runs.TITLES`.
 
     NumPy's matrix products are held to one thread: the course's are small, and a second thread that has to wait
     for a busy core makes them many times slower.
     """
     threadpool_limits(1)
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, bncourse {version('bncourse')}")
-    print(f"data: {data()}")
+    print(f"data: {runs.TITLES[data or datasets.chosen()]}")
     return np.random.default_rng(seed)
 
 

@@ -31,9 +31,9 @@ HOUSE = {
     "experiments": (3, "paths kernels datasets runs paper nn training evaluation", "numpy jaxtyping threadpoolctl "
                                                                      "torch"),
     "figures":     (3, "kernels runs paper",                         "numpy jaxtyping matplotlib PIL"),
-    "explorers":   (4, "figures kernels nn",                         "numpy jaxtyping matplotlib PIL ipywidgets "
+    "explorers":   (4, "figures kernels nn runs",                    "numpy jaxtyping matplotlib PIL ipywidgets "
                                                                      "IPython traitlets tqdm"),
-    "checks":      (4, "figures kernels nn paths",                   "numpy jaxtyping torch"),
+    "checks":      (4, "experiments figures kernels nn paths",       "numpy jaxtyping torch"),
     "lesson":      (4, "checks datasets paper paths runs",           "numpy IPython threadpoolctl"),
     "notebooks":   (5, "paths",                                      "nbformat nbclient jupyter_client traitlets zmq"),
     "readme":      (5, "paths paper",                                ""),

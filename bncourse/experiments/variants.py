@@ -261,13 +261,10 @@ OF_CONFIG, OF_SCALE = ("data", "seed", "precision"), ("steps", "every", "lr", "w
 
 
 def adjusted(config: Config, **settings) -> Config:
-    """The configuration with some of its fields, and of `OF_SCALE`, set to what is not None. Raises ConfigError.
-
-    With another batch the rate halves after as many examples as before, in fewer steps or in more.
-    """
+    """The configuration with some of its fields, and of `OF_SCALE`, set to what is not None. Raises ConfigError."""
     given = {name: value for name, value in settings.items() if value is not None}
     scale = replace(config.scale, **{name: given.pop(name) for name in OF_SCALE if name in given})
-    if scale.halving:
+    if scale.halving:  # after as many examples as before, whatever the batch
         scale = replace(scale, halving=max(1, scale.halving * config.scale.batch // scale.batch))
     return replace(config, scale=scale, **given)
 

@@ -1,0 +1,168 @@
+"""The pictures of lesson 12: seven networks live, the sweep, the curves of Figure 2 at a small size, the changes."""
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bncourse.figures.style import DPI, PAPER, QUIET, SIZE, WITH, WITHOUT, blank, label_end
+from bncourse.runs import Run
+
+STEPS = "training steps of 32 images"
+DASHES = ("-", "--", "-.", ":", (0, (3, 1, 1, 1, 1, 1)))  # tell networks of one colour apart
+NAMES = {"inception": "Inception", "bn-baseline": "BN-Baseline", "bn-x5": "BN-x5", "bn-x30": "BN-x30",
+         "bn-x5-sigmoid": "BN-x5-Sigmoid", "inception-x5": "Inception x5", "inception-sigmoid": "Inception, sigmoid"}
+
+
+def tested(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """The steps at which the network was tested, and the accuracy @1 there."""
+    steps, accuracy = np.array(run.columns["step"]), np.array(run.columns["top1"])
+    looks = ~np.isnan(accuracy)
+    return steps[looks], accuracy[looks]
+
+
+def steps_to(run: Run, target: float | int) -> float:
+    """The first tested step at which the accuracy @1 is the target or more; infinity where it never is."""
+    steps, accuracy = tested(run)
+    reached = np.flatnonzero(accuracy >= target)
+    return float(steps[reached[0]]) if reached.size else np.inf
+
+
+def best(run: Run) -> float:
+    """The highest accuracy @1."""
+    return float(tested(run)[1].max())
+
+
+def color_of(name: str) -> str:
+    """Blue with batch norm, orange without."""
+    return (WITH if name.startswith("bn") else WITHOUT)["color"]
+
+
+def dashes(names: Sequence[str]) -> dict:
+    """A line style for each name: solid for the first with batch norm, none without it."""
+    styles = {True: cycle(DASHES), False: cycle(DASHES[1:])}
+    return {name: next(styles[name.startswith("bn")]) for name in names}
+
+
+def live(variants: Mapping[str, Run], chance: float | int, *, title: str = "") -> Axes:
+    """Training loss against steps: networks with ReLU left, with sigmoids right, and the loss of guessing in grey.
+
+    A loss that is no number any more ends its line with a cross. Returns the left axes.
+    """
+    figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
+    styles = dashes(list(variants))
+    for ax, sigmoid, name in ((axes[0], False, "ReLU"), (axes[1], True, "sigmoid")):
+        blank(ax, xlabel="training steps", ylabel="" if sigmoid else "training loss")
+        ax.set_title(name, fontsize=11, loc="left", color=QUIET)
+        ax.axhline(chance, color=QUIET, linewidth=1)
+        ends = {}
+        for key, run in variants.items():
+            if key.endswith("sigmoid") == sigmoid:
+                step, loss = np.array(run.columns["step"]), np.array(run.columns["loss"])
+                known = np.isfinite(loss)
+                ax.plot(step[known], loss[known], color=color_of(key), linewidth=2, linestyle=styles[key])
+                if not known.all():
+                    ax.plot(step[known][-1], loss[known][-1], "x", color=color_of(key), markersize=9)
+                ends[key] = float(loss[known][-1])
+        last = max(run.columns["step"][-1] for run in variants.values())
+        for key, height in spaced(ends, 0.16).items():
+            label_end(ax, last, height, NAMES[key], color_of(key))
+        ax.set_ylim(1, 4)
+    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
+    return axes[0]
+
+
+def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, title: str = "",
+           target: float | int | None = None) -> Axes:
+    """Figure 2: validation accuracy against steps for each variant, the seeds' mean as a line and all as a band.
+
+    With a target, a grey line marks it, and a dot on each curve the mean step at which the seeds reach it.
+    """
+    ax = blank(ax, title=title, xlabel=STEPS, ylabel="validation accuracy @1")
+    styles, ends = dashes(list(variants)), {}
+    for name, runs in variants.items():
+        steps = max((tested(run)[0] for run in runs), key=len)
+        values = np.array([np.interp(steps, *tested(run)) for run in runs])
+        ax.fill_between(steps, values.min(0), values.max(0), color=color_of(name), alpha=0.15, linewidth=0)
+        ax.plot(steps, values.mean(0), color=color_of(name), linewidth=2, linestyle=styles[name])
+        ends[name] = values[:, -1].mean()
+        if target is not None and np.isfinite(reached := np.mean([steps_to(run, target) for run in runs])):
+            ax.plot(reached, target, "o", color=color_of(name), markersize=7)
+    if target is not None:
+        ax.axhline(target, color=QUIET, linewidth=1)
+    top = 1.1 * max(best(run) for runs in variants.values() for run in runs)
+    for name, height in spaced(ends, top / 15).items():
+        label_end(ax, steps[-1], height, NAMES[name], color_of(name))
+    ax.set_ylim(0, top)
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    return ax
+
+
+def spaced(heights: Mapping[str, float | int], gap: float | int) -> dict[str, float]:
+    """The heights in ascending order, each moved up until it is at least the gap above the one before it."""
+    placed: dict[str, float] = {}
+    for name, height in sorted(heights.items(), key=lambda pair: pair[1]):
+        placed[name] = float(max([height, *(below + gap for below in placed.values())]))
+    return placed
+
+
+def sweep(runs: Sequence[Run], ax: Axes | None = None, *, title: str = "") -> Axes:
+    """The best accuracy of one network at each learning rate (log scale); the best of all is filled."""
+    rates, accuracies = np.array([(run.columns["lr"][0], best(run)) for run in runs]).T
+    order, chosen = np.argsort(rates), int(np.argmax(accuracies))
+    ax = blank(ax, title=title, xlabel="learning rate (log scale)", ylabel="best accuracy @1")
+    ax.plot(rates[order], accuracies[order], linewidth=2, **WITHOUT)
+    ax.plot(rates, accuracies, "o", color=WITHOUT["color"], markersize=8, markerfacecolor="white")
+    ax.plot(rates[chosen], accuracies[chosen], "o", color=WITHOUT["color"], markersize=8)
+    ax.set_xscale("log")
+    ax.set_xticks(np.sort(rates), [f"{rate:g}" for rate in np.sort(rates)])
+    ax.minorticks_off()
+    ax.set_ylim(bottom=0)
+    return ax
+
+
+def beside(printed: Mapping[str, float | int], ours: Mapping[str, Sequence[float | int]], ax: Axes | None = None, *,
+           title: str = "") -> Axes:
+    """How many times fewer steps than Inception each variant needs to reach Inception's best accuracy (log scale).
+
+    Hollow: as printed in Figure 3. Filled: ours, a point for each seed; 0 is a seed that never gets there, and has
+    no point.
+    """
+    ax = blank(ax, title=title, xlabel="times fewer steps than Inception (log scale)")
+    for height, name in enumerate(reversed(ours)):
+        if name in printed:
+            ax.plot(printed[name], height + 0.15, **{**PAPER, "markersize": 9})
+        seeds = [value for value in ours[name] if value]
+        ax.plot(seeds, [height - 0.15] * len(seeds), "o", color=color_of(name), markersize=7, alpha=0.7)
+        if len(seeds) < len(ours[name]):
+            ax.annotate(f"{len(ours[name]) - len(seeds)} of {len(ours[name])} seeds never", (1, height - 0.15), (8, 0),
+                        textcoords="offset points", va="center", fontsize=10, color=color_of(name))
+    ax.set_xscale("log")
+    ticks = [1, 2, 5, 10, 20]
+    ax.set_xticks(ticks, [f"{tick}x" for tick in ticks])
+    ax.minorticks_off()
+    ax.set_xlim(0.9, 20)
+    ax.set_yticks(range(len(ours)), [NAMES[name] for name in reversed(ours)])
+    ax.set_ylim(-0.6, len(ours) - 0.4)
+    return ax
+
+
+def changes(baseline: Sequence[float | int], alone: Mapping[str, Sequence[float | int]], ax: Axes | None = None, *,
+            title: str = "") -> Axes:
+    """Accuracies of a network with one change each, in points above the mean of the network without any.
+
+    A point for each seed, a stroke for their mean; the grey band spans the seeds of the network without a change.
+    """
+    ax = blank(ax, title=title, xlabel="points of accuracy @1 more than BN-Baseline")
+    middle = np.mean(baseline)
+    for height, values in enumerate(reversed(alone.values())):
+        points = 100 * (np.array(values) - middle)
+        ax.plot(points, [height] * len(values), "o", color=WITH["color"], alpha=0.6)
+        ax.plot(points.mean(), height, "|", color=WITH["color"], markersize=18, markeredgewidth=2)
+    ax.axvspan(*(100 * (np.array([min(baseline), max(baseline)]) - middle)), color="#F0F0F0", linewidth=0)
+    ax.axvline(0, color=QUIET, linewidth=1)
+    ax.set_yticks(range(len(alone)), list(reversed(alone)))
+    return ax
