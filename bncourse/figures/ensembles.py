@@ -1,0 +1,159 @@
+"""The pictures of lesson 13: where crops lie, what a mean of probabilities does, error against networks and crops."""
+
+from collections.abc import Sequence
+from itertools import product
+from numbers import Real
+
+import numpy as np
+from jaxtyping import Int, UInt8
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from bncourse.figures.style import DPI, PAPER, QUIET, SIZE, WITH, blank
+from bncourse.paper import Figure4
+from bncourse.runs import Run
+
+SQUARES = {"first": ("#CC79A7", "--"), "middle": ("#0072B2", "-"), "last": ("#E69F00", "-.")}
+PALE = "#56B4E9"  # one network, or one crop; many have the colour of batch norm
+MEASURES = {"top-1": "top1_error", "top-5": "top5_error", "loss": "loss"}
+UNITS = {"top1_error": "top-1 error, %", "top5_error": "top-5 error, %", "loss": "loss"}
+GAP = 0.12  # between two pictures, in widths
+
+
+def rectangles(width: int, height: int, size: int) -> Int[np.ndarray, "18 4"]:
+    """Left, top, right, bottom of the crops of a resized picture: for each of three squares, six.
+
+    The squares are as high, or as wide, as the picture, at its beginning, middle and end. Of each are cropped the
+    corners (two above, two below), the centre, and the whole, which is then resized. Half a pixel is rounded down.
+    """
+    side, found = min(width, height), []
+    rest, inner = max(width, height) - side, side - size
+    for start in (0, rest // 2, rest):
+        left, top = (start, 0) if width > height else (0, start)
+        for down, right in (*product((0, inner), repeat=2), (inner // 2, inner // 2)):
+            found.append((left + right, top + down, left + right + size, top + down + size))
+        found.append((left, top, left + side, top + side))
+    return np.array(found)
+
+
+def crops(pixels: UInt8[np.ndarray, "H W 3"], size: int, ax: Axes | None = None) -> Axes:
+    """A resized picture with its three squares, and beside it the middle one's six crops."""
+    height, width, _ = pixels.shape
+    found, side, shift = rectangles(width, height, size), min(width, height), round((1 + GAP) * width)
+    ax = blank(ax or Figure(figsize=(SIZE[0], 2.9), dpi=DPI, layout="constrained").add_subplot(),
+               title=f"Three squares of {side} pixels; of each, five crops of {size} and the whole")
+    for across in (0, shift):
+        ax.imshow(pixels, extent=(across, across + width, height, 0), alpha=0.6)
+    for k, (name, (color, line)) in enumerate(SQUARES.items()):
+        left, _, right, _ = found[6 * k + 5]
+        frame(ax, found[6 * k + 5], 0, inset=0.008 * width * (1 + k % 2), linewidth=2.5, edgecolor=color,
+              linestyle=line)
+        ax.annotate(name, ((0.8 * left + 0.2 * right, 0.5 * (left + right), 0.2 * left + 0.8 * right)[k], height),
+                    (0, -6), textcoords="offset points", ha="center", va="top", color=color, fontsize=11)
+    left, top, right, bottom = found[6]
+    ax.add_patch(Rectangle((left + shift, top), right - left, bottom - top, color="black", alpha=0.2, linewidth=0))
+    for k, rectangle in enumerate(found[6:12]):
+        frame(ax, rectangle, shift, inset=0.008 * width * (k < 5), linewidth=1.2 if k < 4 else 2.5,
+              edgecolor=(*["black"] * 4, "white", SQUARES["middle"][0])[k], linestyle=(*["-"] * 4, "--", "-")[k])
+    ax.annotate("one corner shaded, the centre dashed", (shift + width / 2, height), (0, -6), fontsize=11,
+                textcoords="offset points", ha="center", va="top")
+    ax.set_xlim(-0.01 * width, shift + 1.01 * width)
+    ax.set_ylim(1.01 * height, -0.01 * height)
+    ax.set_aspect("equal")
+    ax.axis("off")
+    return ax
+
+
+def frame(ax: Axes, rectangle: Int[np.ndarray, "4"], shift: Real, inset: Real, **style) -> None:
+    """A rectangle, drawn a little inside of where it is, so that neighbours can be told apart."""
+    left, top, right, bottom = rectangle
+    ax.add_patch(Rectangle((left + shift + inset, top + inset), right - left - 2 * inset, bottom - top - 2 * inset,
+                           fill=False, **style))
+
+
+def chord(p: Real, q: Real, ax: Axes | None = None) -> Axes:
+    """Two networks' probabilities of the right class on the curve of the loss, their chord, and the mean of both."""
+    middle, grid = (p + q) / 2, np.linspace(0.02, 1, 300)
+    losses, of_mean = -np.log([p, q]), -np.log(middle)
+    ax = blank(ax, xlabel="probability of the right class", ylabel="loss",
+               title=f"The mean has loss {of_mean:.2f}; the two have {losses.mean():.2f} on average")
+    ax.plot(grid, -np.log(grid), color="black", linewidth=2)
+    ax.plot([p, q], losses, "o", color=PALE, markersize=8, zorder=3)
+    ax.plot([p, q], losses, "--", color=PALE, linewidth=2)
+    ax.plot([middle] * 2, [of_mean, losses.mean()], color=QUIET, linewidth=1.5, linestyle=":")
+    ax.plot(middle, losses.mean(), "D", color=PALE, markersize=7)
+    ax.plot(middle, of_mean, "s", color=WITH["color"], markersize=8, zorder=3)
+    for text, x, y, color, place in (
+            ("one network", p, losses[0], PALE, (10, 2)),
+            ("another", q, losses[1], PALE, (6, 8)),
+            ("mean of the losses", middle, losses.mean(), PALE, (8, 4)),
+            ("loss of the mean", middle, of_mean, WITH["color"], (-10, -16))):
+        ax.annotate(text, (x, y), place, textcoords="offset points", color=color, fontsize=11,
+                    ha="right" if place[0] < 0 else "left")
+    ax.set_xlim(0, 1.02)
+    ax.set_ylim(0, 4)
+    return ax
+
+
+def table(run: Run, measure: str, crops: int, logits: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The sets of networks in a recorded run, how many are in each, and their errors, for one setting."""
+    columns = {name: np.array(values) for name, values in run.columns.items()}
+    rows = (columns["crops"] == crops) & (columns["logits"] == logits)
+    members = columns["members"][rows]
+    return members, np.array([len(f"{number}") for number in members]), columns[measure][rows]
+
+
+def against_models(run: Run, printed: Sequence[Figure4], *, few: int = 1, many: int = 48) -> Axes:
+    """Top-5 error against the number of networks, a dot for each set of them; beside it what Figure 4 prints.
+
+    Each panel has its own axes. Returns the left ones.
+    """
+    figure = Figure(figsize=(SIZE[0], 3.9), dpi=DPI, layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
+    blank(left, xlabel="networks in the ensemble", ylabel=UNITS["top5_error"])
+    ends = []
+    for crops, color, marker, line, shift in ((few, PALE, "s", ":", -0.09), (many, WITH["color"], "o", "-", 0.09)):
+        _, models, error = table(run, "top5_error", crops)
+        sizes = np.unique(models)
+        average = [error[models == size].mean() for size in sizes]
+        left.plot(models + shift, error, marker, color=color, markersize=4, alpha=0.45, markeredgewidth=0)
+        left.plot(sizes + shift, average, linestyle=line, color=color, linewidth=2)
+        left.annotate("1 crop" if crops == 1 else f"{crops} crops", (sizes[-1] + shift, average[-1]), (8, 0),
+                      textcoords="offset points", va="center", color=color, fontsize=11, annotation_clip=False)
+        ends += [average[0], average[-1]]
+    left.set_xticks(sizes)
+    left.set_title("Ours: small, Tiny ImageNet", fontsize=11, loc="left", color=WITH["color"])
+    printed_steps(right, printed)
+    said = [row.top5_error for row in printed if row.crops and "GoogLeNet" not in row.model]
+    figure.suptitle(f"{sizes[-1]} networks and {many} crops: top-5 error {ends[0]:.1f} to {ends[-1]:.1f} %; "
+                    f"printed {said[0]:.1f} to {said[-1]:.1f} %", fontsize=12, x=0.01, ha="left")
+    return left
+
+
+def printed_steps(ax: Axes, printed: Sequence[Figure4]) -> None:
+    """The top-5 errors of Figure 4 whose number of crops is printed, as the paper's points: GoogLeNet first."""
+    rows = [row for row in printed if row.crops]
+    blank(ax, xlabel="networks, and crops")
+    error = [row.top5_error for row in rows]
+    ax.step(range(1, len(rows)), error[1:], where="mid", color=QUIET, linewidth=1)
+    ax.plot(range(len(rows)), error, markersize=8, **PAPER)
+    for place, value in enumerate(error):
+        ax.annotate(f"{value:g}", (place, value), (0, 8), textcoords="offset points", ha="center", fontsize=11)
+    ax.annotate("GoogLeNet", (0, error[0]), (0, -20), textcoords="offset points", ha="center", fontsize=10)
+    ax.set_xticks(range(len(rows)), [f"{row.models}\n{row.crops}" for row in rows])
+    ax.tick_params(axis="x", length=0)
+    ax.set_ylim(0, 9)
+    ax.set_xlim(-0.8, len(rows) - 0.4)
+    ax.set_title("Figure 4, printed: ImageNet", fontsize=11, loc="left")
+
+
+def limits(run: Run, measure: str) -> tuple[float, float]:
+    """Room for every value of a measure."""
+    low, high = min(run.columns[measure]), max(run.columns[measure])
+    return low - 0.06 * (high - low), high + 0.06 * (high - low)
+
+
+def number_of(names: Sequence[int]) -> int:
+    """The set's number in a recorded run: 136 of the networks 1, 3 and 6; 0 of none."""
+    return int("".join(f"{name}" for name in sorted(names)) or 0)
