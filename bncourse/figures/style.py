@@ -79,30 +79,34 @@ def density(ax: Axes, values: np.ndarray, grid: np.ndarray, style: dict, label: 
 
 @dataclass(frozen=True)
 class Picture:
-    """What a notebook shows and stores: a PNG, the text that replaces it, and its width on the page."""
+    """What a notebook shows and stores: a PNG, the text that replaces it, its width on the page, and whether it is
+    live: of a training whose course depends on the processor."""
 
     png: bytes
     alt: str
     width: int
+    live: bool = False
 
     def __repr__(self):
         return self.alt
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         data = {"image/png": base64.b64encode(self.png).decode(), "text/plain": self.alt}
-        return data, {"image/png": {"alt": self.alt, "width": self.width}}
+        told = {"alt": self.alt, "width": self.width} | ({"live": True} if self.live else {})
+        return data, {"image/png": told}
 
 
-def picture(ax: Axes, *, alt: str, caption: str = "") -> Picture:
+def picture(ax: Axes, *, alt: str, caption: str = "", live: bool = False) -> Picture:
     """The figure of these axes as a `Picture`, with its caption written under it.
 
     alt tells the finding and the numbers that matter; the caption says which data, how many seeds and which
-    configuration made the figure.
+    configuration made the figure. `live` is for a training in float32 at a rate where rounding grows: its lines differ
+    between processors, so that the notebook's asserts hold the finding, and not the pixels.
     """
     fig = ax.figure
     if caption:
         fig.supxlabel(textwrap.fill(caption, 105), fontsize=8.5, color=QUIET, x=0.01, ha="left")
-    return Picture(_png(fig), alt, width=round(fig.get_figwidth() * 100))
+    return Picture(_png(fig), alt, width=round(fig.get_figwidth() * 100), live=live)
 
 
 def _png(fig: Figure) -> bytes:

@@ -110,9 +110,14 @@ class Cell(IPyNbCell):
 
 
 def pictures(outputs):
-    """The PNGs among a cell's outputs, as arrays (height, width, 4)."""
-    encoded = [output["data"]["image/png"] for output in outputs if "image/png" in output.get("data", {})]
-    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA"), float) for png in encoded]
+    """The PNGs among a cell's outputs, as arrays (height, width, 4); of a live one nothing but its size."""
+    found = []
+    for output in outputs:
+        if png := output.get("data", {}).get("image/png"):
+            pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA"), float)
+            live = output.get("metadata", {}).get("image/png", {}).get("live", False)
+            found.append(np.zeros_like(pixels) if live else pixels)
+    return found
 
 
 def different_pictures(now, stored):

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bncourse.figures import picture
+from bncourse.figures.style import Picture, blank
 from bncourse.notebooks import canonical
 from bncourse.paths import ROOT
-from tests.plugins.notebooks import different_pictures
+from tests.plugins.notebooks import different_pictures, pictures
 from tests.small import EXPLORER, cell
 
 
@@ -102,3 +104,16 @@ def test_pictures_of_another_number_or_size_are_different():
     assert list(different_pictures([], [small])) == ["0 pictures were drawn, but 1 are stored"]
     assert list(different_pictures([large], [small])) == [
         "picture 1 has 40 x 20 pixels, but the stored one has 30 x 20"]
+
+
+def test_of_a_live_picture_the_size_alone_is_compared():
+    def stored(live, turned):
+        png = picture(blank(title="A"), alt="A", live=live).png
+        data, metadata = Picture(png, "A", 640, live)._repr_mimebundle_()
+        if turned:
+            data["image/png"] = upside_down(data["image/png"])
+        return [{"data": data, "metadata": metadata}]
+
+    assert list(different_pictures(pictures(stored(True, True)), pictures(stored(True, False)))) == []
+    assert list(different_pictures(pictures(stored(False, True)), pictures(stored(False, False)))) != []
+    assert len(list(different_pictures([], pictures(stored(True, False))))) == 1
