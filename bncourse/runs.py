@@ -26,7 +26,8 @@ from bncourse import machine
 from bncourse.paths import DATA, ROOT
 
 RUNS = DATA / "runs"
-TITLES = {"glyphs": "glyphs (synthetic)", "scenes": "scenes (synthetic)", "mnist": "MNIST"}
+TITLES = {"glyphs": "glyphs (synthetic)", "scenes": "scenes (synthetic)", "mnist": "MNIST",
+          "tiny-imagenet-100": "Tiny ImageNet (100 classes)"}
 IN_CAPTIONS = {"lr": "learning rate", "std": "initial std"}  # the record holds the rest of the configuration
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 

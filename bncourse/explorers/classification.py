@@ -17,13 +17,7 @@ def target_explorer(variants: Mapping[str, Sequence[Run]]) -> Explorer:
     def draw(fig, target, networks):
         shown = {name: runs for name, runs in variants.items()
                  if networks == "all" or name.startswith("bn") == (networks == "with batch norm")}
-        means = {name: np.mean([classification.steps_to(run, target / 100) for run in runs])
-                 for name, runs in shown.items()}
-        first = min(means, key=means.get)
-        title = f"{target:.0f} %: no network gets there with every seed"
-        if np.isfinite(means[first]):
-            title = f"{target:.0f} %: {classification.NAMES[first]} is first, after {means[first]:,.0f} steps"
-        classification.curves(shown, fig.subplots(), title=title, target=target / 100)
+        classification.curves(shown, fig.subplots(), title=first(shown, target), target=target / 100)
 
     return Explorer(
         draw,
@@ -31,3 +25,13 @@ def target_explorer(variants: Mapping[str, Sequence[Run]]) -> Explorer:
             "dot where each network reaches it in the mean of its seeds.",
         target=widgets.IntSlider(value=round(50 * highest), min=2, max=int(100 * highest), description="accuracy %"),
         networks=widgets.Dropdown(options=["all", "with batch norm", "without"], description="networks"))
+
+
+def first(variants: Mapping[str, Sequence[Run]], target: int) -> str:
+    """Which network reaches an accuracy of `target` per cent first, in the mean of its seeds, as a sentence."""
+    means = {name: np.mean([classification.steps_to(run, target / 100) for run in runs])
+             for name, runs in variants.items()}
+    name = min(means, key=means.get)
+    if np.isinf(means[name]):
+        return f"{target} %: no network gets there with every seed"
+    return f"{target} %: {classification.NAMES[name]} is first, after {means[name]:,.0f} steps"

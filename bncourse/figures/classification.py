@@ -15,6 +15,8 @@ DASHES = ("-", "--", "-.", ":", (0, (3, 1, 1, 1, 1, 1)))  # tell networks of one
 NAMES = {"inception": "Inception", "bn-baseline": "BN-Baseline", "bn-x5": "BN-x5", "bn-x30": "BN-x30",
          "bn-x5-sigmoid": "BN-x5-Sigmoid", "inception-x5": "Inception x5", "inception-sigmoid": "Inception, sigmoid"}
 
+PANELS = ("inception", "inception-x5", None, "inception-sigmoid", "bn-baseline", "bn-x5", "bn-x30", "bn-x5-sigmoid")
+
 
 def tested(run: Run) -> tuple[np.ndarray, np.ndarray]:
     """The steps at which the network was tested, and the accuracy @1 there."""
@@ -47,32 +49,31 @@ def dashes(names: Sequence[str]) -> dict:
 
 
 def live(variants: Mapping[str, Run], chance: float | int, *, title: str = "") -> Axes:
-    """Training loss against steps: networks with ReLU left, with sigmoids right, and the loss of guessing in grey.
+    """Training loss against steps, a panel for each network: above without batch norm, below with it, at one rate in
+    each column; grey is the loss of guessing.
 
-    A loss that is no number any more ends its line with a cross. Returns the left axes.
+    A loss that is no number any more ends its line with a cross. Returns the first axes.
     """
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
-    styles = dashes(list(variants))
-    for ax, sigmoid, name in ((axes[0], False, "ReLU"), (axes[1], True, "sigmoid")):
-        blank(ax, xlabel="training steps", ylabel="" if sigmoid else "training loss")
-        ax.set_title(name, fontsize=11, loc="left", color=QUIET)
+    axes = figure.subplots(2, 4, sharex=True, sharey=True)
+    for ax, name in zip(axes.flat, PANELS, strict=True):
+        if name is None:
+            ax.set_axis_off()
+            continue
+        step, loss = np.array(variants[name].columns["step"]), np.array(variants[name].columns["loss"])
+        known = np.isfinite(loss)
+        blank(ax)
+        ax.set_title(NAMES[name], fontsize=11, loc="left", color=color_of(name))
         ax.axhline(chance, color=QUIET, linewidth=1)
-        ends = {}
-        for key, run in variants.items():
-            if key.endswith("sigmoid") == sigmoid:
-                step, loss = np.array(run.columns["step"]), np.array(run.columns["loss"])
-                known = np.isfinite(loss)
-                ax.plot(step[known], loss[known], color=color_of(key), linewidth=2, linestyle=styles[key])
-                if not known.all():
-                    ax.plot(step[known][-1], loss[known][-1], "x", color=color_of(key), markersize=9)
-                ends[key] = float(loss[known][-1])
-        last = max(run.columns["step"][-1] for run in variants.values())
-        for key, height in spaced(ends, 0.16).items():
-            label_end(ax, last, height, NAMES[key], color_of(key))
-        ax.set_ylim(1, 4)
+        ax.plot(step[known], loss[known], linewidth=2, **(WITH if name.startswith("bn") else WITHOUT))
+        if not known.all():
+            ax.plot(step[known][-1], loss[known][-1], "x", color=color_of(name), markersize=9)
+        ax.set_ylim(1.5, 4)
+    for ax in axes[1]:
+        ax.set_xlabel("training steps", fontsize=11)
+    figure.supylabel("training loss", fontsize=11)
     figure.suptitle(title, fontsize=12, x=0.01, ha="left")
-    return axes[0]
+    return axes[0, 0]
 
 
 def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, title: str = "",

@@ -1,0 +1,33 @@
+"""What the explorer of lesson 12 says."""
+
+import math
+
+import pytest
+
+from bncourse.explorers.classification import first, target_explorer
+from bncourse.runs import Run, provenance
+
+
+@pytest.fixture
+def variants():
+    told = provenance(command="python -m x", seed=0, data="scenes", sha256="0" * 64, seconds=1)
+
+    def run(*accuracy):
+        columns = {"step": [1, 500, 1000], "top1": [math.nan, *accuracy], "loss": [1.0] * 3, "lr": [0.1] * 3}
+        return Run("classification", "x", {}, told, columns)
+
+    return {"inception": [run(0.1, 0.3)], "bn-x5": [run(0.2, 0.4), run(0.3, 0.4)]}
+
+
+@pytest.mark.parametrize(("target", "names", "sentence"), [
+    (20, ["inception", "bn-x5"], "20 %: BN-x5 is first, after 500 steps"),
+    (25, ["inception", "bn-x5"], "25 %: BN-x5 is first, after 750 steps"),
+    (25, ["inception"], "25 %: Inception is first, after 1,000 steps"),
+    (40, ["inception"], "40 %: no network gets there with every seed"),
+])
+def test_who_is_first_is_said(variants, target, names, sentence):
+    assert first({name: variants[name] for name in names}, target) == sentence
+
+
+def test_each_control_changes_the_picture(variants):
+    assert target_explorer(variants).dead_controls() == []
