@@ -1,11 +1,10 @@
 """A run: what was measured, and all that is needed to measure it again, as small JSON.
 
-A run is an experiment, a variant of it, the configuration, the provenance (command, revision, versions, device,
-threads, seed, data with its SHA-256, seconds, date; no host name, no path of a user) and the measured columns. It lies
-in `data/runs/<experiment>/<variant>.json`, is written whole or not at all, and is never overwritten.
+A run is an experiment, a variant of it, the configuration, the provenance (without a host's name or a user's path) and
+the measured columns. It lies in `data/runs/<experiment>/<variant>.json`, is written whole, and is never overwritten.
 
-The files are strict JSON. A column holds ints and floats; a value that is not finite (a network that diverged is a
-measurement too) is written as the string "NaN", "Infinity" or "-Infinity". Other values must be finite.
+The files are strict JSON. A column holds ints and floats; what is not finite (a network that diverged is a measurement
+too) is written as the string "NaN", "Infinity" or "-Infinity". Other values must be finite.
 """
 
 import hashlib
@@ -27,7 +26,7 @@ from bncourse.paths import DATA, ROOT
 
 RUNS = DATA / "runs"
 TITLES = {"glyphs": "glyphs (synthetic)", "scenes": "scenes (synthetic)", "mnist": "MNIST",
-          "tiny-imagenet-100": "Tiny ImageNet (100 classes)"}
+          "tiny-imagenet-100": "Tiny ImageNet"}
 IN_CAPTIONS = {"lr": "learning rate", "std": "initial std"}  # the record holds the rest of the configuration
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
@@ -44,8 +43,8 @@ class RunExists(FileExistsError):
 class Run:
     """A measurement with its provenance (see `provenance` for its fields).
 
-    `columns` maps a name to a list of int or float, all of one length. Raises RunError
-    where a field is missing, of the wrong type, or cannot be written as strict JSON.
+    `columns` maps a name to a list of int or float, all of one length. Raises RunError where a field is missing, of
+    the wrong type, or cannot be written as strict JSON.
     """
 
     experiment: str
