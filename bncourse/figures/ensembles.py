@@ -1,6 +1,6 @@
 """The pictures of lesson 13: where crops lie, what a mean of probabilities does, error against networks and crops."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from numbers import Real
 
@@ -96,38 +96,42 @@ def chord(p: Real, q: Real, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def table(run: Run, measure: str, crops: int, logits: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The sets of networks in a recorded run, how many are in each, and their errors, for one setting."""
-    columns = {name: np.array(values) for name, values in run.columns.items()}
-    rows = (columns["crops"] == crops) & (columns["logits"] == logits)
-    members = columns["members"][rows]
-    return members, np.array([len(f"{number}") for number in members]), columns[measure][rows]
+def table(columns: Mapping[str, Sequence[Real]], measure: str, crops: int, logits: int = 0
+          ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The sets of networks, how many are in each, and their errors, for one setting, from columns as runs have them."""
+    rows = (np.array(columns["crops"]) == crops) & (np.array(columns["logits"]) == logits)
+    members = np.array(columns["members"])[rows]
+    return members, np.array([len(f"{number}") for number in members]), np.array(columns[measure])[rows]
 
 
-def against_models(run: Run, printed: Sequence[Figure4], *, few: int = 1, many: int = 48) -> Axes:
-    """Top-5 error against the number of networks, a dot for each set of them; beside it what Figure 4 prints.
-
-    Each panel has its own axes. Returns the left ones.
-    """
-    figure = Figure(figsize=(SIZE[0], 3.9), dpi=DPI, layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
-    blank(left, xlabel="networks in the ensemble", ylabel=UNITS["top5_error"])
+def sets(columns: Mapping[str, Sequence[Real]], ax: Axes | None = None, *, few: int = 1, many: int = 48) -> Axes:
+    """Top-5 error against the number of networks: dots for the sets, lines for their means, at two numbers of crops."""
+    ax = blank(ax, xlabel="networks in the ensemble", ylabel=UNITS["top5_error"])
     ends = []
     for crops, color, marker, line, shift in ((few, PALE, "s", ":", -0.09), (many, WITH["color"], "o", "-", 0.09)):
-        _, models, error = table(run, "top5_error", crops)
+        _, models, error = table(columns, "top5_error", crops)
         sizes = np.unique(models)
         average = [error[models == size].mean() for size in sizes]
-        left.plot(models + shift, error, marker, color=color, markersize=4, alpha=0.45, markeredgewidth=0)
-        left.plot(sizes + shift, average, linestyle=line, color=color, linewidth=2)
-        left.annotate("1 crop" if crops == 1 else f"{crops} crops", (sizes[-1] + shift, average[-1]), (8, 0),
-                      textcoords="offset points", va="center", color=color, fontsize=11, annotation_clip=False)
+        ax.plot(models + shift, error, marker, color=color, markersize=4, alpha=0.45, markeredgewidth=0)
+        ax.plot(sizes + shift, average, linestyle=line, color=color, linewidth=2)
+        ax.annotate("1 crop" if crops == 1 else f"{crops} crops", (sizes[-1] + shift, average[-1]), (8, 0),
+                    textcoords="offset points", va="center", color=color, fontsize=11, annotation_clip=False)
         ends += [average[0], average[-1]]
-    left.set_xticks(sizes)
+    ax.set_xticks(sizes)
+    ax.set_title(f"{sizes[-1]} networks and {many} crops: top-5 error {ends[0]:.1f} to {ends[-1]:.1f} %", fontsize=12,
+                 loc="left")
+    return ax
+
+
+def against_models(run: Run, printed: Sequence[Figure4]) -> Axes:
+    """A recorded run's `sets`, and beside them what Figure 4 prints, each on its own axes. Returns the left ones."""
+    figure = Figure(figsize=(SIZE[0], 3.9), dpi=DPI, layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
+    found = sets(run.columns, left).get_title(loc="left")
     left.set_title("Ours: small, Tiny ImageNet", fontsize=11, loc="left", color=WITH["color"])
     printed_steps(right, printed)
     said = [row.top5_error for row in printed if row.crops and "GoogLeNet" not in row.model]
-    figure.suptitle(f"{sizes[-1]} networks and {many} crops: top-5 error {ends[0]:.1f} to {ends[-1]:.1f} %; "
-                    f"printed {said[0]:.1f} to {said[-1]:.1f} %", fontsize=12, x=0.01, ha="left")
+    figure.suptitle(f"{found}; printed {said[0]:.1f} to {said[-1]:.1f} %", fontsize=12, x=0.01, ha="left")
     return left
 
 

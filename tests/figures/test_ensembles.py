@@ -64,7 +64,7 @@ def test_the_mean_lies_on_the_curve_below_the_chord():
 
 
 def test_a_table_has_the_sets_their_sizes_and_the_errors_of_one_setting(run):
-    members, models, error = draw.table(run, "top1_error", crops=48, logits=1)
+    members, models, error = draw.table(run.columns, "top1_error", crops=48, logits=1)
     assert list(members) == [1, 2, 3, 12, 13, 23, 123] and list(models) == [1, 1, 1, 2, 2, 2, 3]
     assert list(error) == run.columns["top1_error"][3::4]
 
@@ -73,13 +73,20 @@ def test_every_set_is_a_dot_and_the_means_are_lines_with_their_ends_in_the_title
     ax = draw.against_models(run, figure4())
     dots, line, many, mean = ax.lines
     for drawn, average, crops in ((dots, line, 1), (many, mean, 48)):
-        _, models, error = draw.table(run, "top5_error", crops)
+        _, models, error = draw.table(run.columns, "top5_error", crops)
         assert list(drawn.get_ydata()) == list(error)
         assert average.get_ydata() == pytest.approx([error[models == size].mean() for size in (1, 2, 3)])
     title = ax.figure.get_suptitle()
     assert title == (f"3 networks and 48 crops: top-5 error {line.get_ydata()[0]:.1f} to {mean.get_ydata()[-1]:.1f} %; "
                      "printed 7.8 to 4.9 %")
     assert texts(ax) == ["1 crop", "48 crops"]
+
+
+def test_the_same_is_drawn_alone_with_the_finding_as_its_title(run):
+    ax = draw.sets(run.columns)
+    beside = draw.against_models(run, figure4())
+    assert [line.get_xydata().tolist() for line in ax.lines] == [line.get_xydata().tolist() for line in beside.lines]
+    assert beside.figure.get_suptitle().startswith(ax.get_title(loc="left"))
 
 
 def test_printed_errors_are_the_papers_hollow_points_on_axes_of_their_own(run):
