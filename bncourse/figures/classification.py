@@ -15,6 +15,9 @@ DASHES = ("-", "--", "-.", ":", (0, (3, 1, 1, 1, 1, 1)))  # tell networks of one
 NAMES = {"inception": "Inception", "bn-baseline": "BN-Baseline", "bn-x5": "BN-x5", "bn-x30": "BN-x30",
          "bn-x5-sigmoid": "BN-x5-Sigmoid", "inception-x5": "Inception x5", "inception-sigmoid": "Inception, sigmoid"}
 
+CHANGES = {"learning-rate": "rate times 5", "dropout": "no Dropout", "l2": "L2 / 5", "decay": "decay 6 times faster",
+           "local-response": "no local response norm.", "shuffling": "order mixed anew",
+           "distortion": "less distortion"}
 PANELS = ("inception", "inception-x5", None, "inception-sigmoid", "bn-baseline", "bn-x5", "bn-x30", "bn-x5-sigmoid")
 
 
@@ -80,25 +83,25 @@ def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, tit
            target: float | int | None = None) -> Axes:
     """Figure 2: validation accuracy against steps for each variant, the seeds' mean as a line and all as a band.
 
-    With a target, a grey line marks it, and a dot on each curve the mean step at which the seeds reach it.
+    With a target, a fraction, a grey line marks it, and a dot on each curve the mean step at which the seeds reach it.
     """
-    ax = blank(ax, title=title, xlabel=STEPS, ylabel="validation accuracy @1")
+    ax = blank(ax, title=title, xlabel=STEPS, ylabel="validation accuracy @1, %")
     styles, ends = dashes(list(variants)), {}
     for name, runs in variants.items():
         steps = max((tested(run)[0] for run in runs), key=len)
-        values = np.array([np.interp(steps, *tested(run)) for run in runs])
+        values = 100 * np.array([np.interp(steps, *tested(run)) for run in runs])
         ax.fill_between(steps, values.min(0), values.max(0), color=color_of(name), alpha=0.15, linewidth=0)
         ax.plot(steps, values.mean(0), color=color_of(name), linewidth=2, linestyle=styles[name])
         ends[name] = values[:, -1].mean()
         if target is not None and np.isfinite(reached := np.mean([steps_to(run, target) for run in runs])):
-            ax.plot(reached, target, "o", color=color_of(name), markersize=7)
+            ax.plot(reached, 100 * target, "o", color=color_of(name), markersize=7)
     if target is not None:
-        ax.axhline(target, color=QUIET, linewidth=1)
-    top = 1.1 * max(best(run) for runs in variants.values() for run in runs)
+        ax.axhline(100 * target, color=QUIET, linewidth=1)
+    top = 110 * max(best(run) for runs in variants.values() for run in runs)
     for name, height in spaced(ends, top / 15).items():
         label_end(ax, steps[-1], height, NAMES[name], color_of(name))
     ax.set_ylim(0, top)
-    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.set_xticks(ticks := np.linspace(0, steps[-1], 5), [f"{tick:,.0f}" for tick in ticks])
     return ax
 
 
@@ -112,9 +115,9 @@ def spaced(heights: Mapping[str, float | int], gap: float | int) -> dict[str, fl
 
 def sweep(runs: Sequence[Run], ax: Axes | None = None, *, title: str = "") -> Axes:
     """The best accuracy of one network at each learning rate (log scale); the best of all is filled."""
-    rates, accuracies = np.array([(run.columns["lr"][0], best(run)) for run in runs]).T
+    rates, accuracies = np.array([(run.columns["lr"][0], 100 * best(run)) for run in runs]).T
     order, chosen = np.argsort(rates), int(np.argmax(accuracies))
-    ax = blank(ax, title=title, xlabel="learning rate (log scale)", ylabel="best accuracy @1")
+    ax = blank(ax, title=title, xlabel="learning rate (log scale)", ylabel="best accuracy @1, %")
     ax.plot(rates[order], accuracies[order], linewidth=2, **WITHOUT)
     ax.plot(rates, accuracies, "o", color=WITHOUT["color"], markersize=8, markerfacecolor="white")
     ax.plot(rates[chosen], accuracies[chosen], "o", color=WITHOUT["color"], markersize=8)
@@ -139,8 +142,8 @@ def beside(printed: Mapping[str, float | int], ours: Mapping[str, Sequence[float
         seeds = [value for value in ours[name] if value]
         ax.plot(seeds, [height - 0.15] * len(seeds), "o", color=color_of(name), markersize=7, alpha=0.7)
         if len(seeds) < len(ours[name]):
-            ax.annotate(f"{len(ours[name]) - len(seeds)} of {len(ours[name])} seeds never", (1, height - 0.15), (8, 0),
-                        textcoords="offset points", va="center", fontsize=10, color=color_of(name))
+            ax.text(20, height - 0.15, f"{len(ours[name]) - len(seeds)} of {len(ours[name])} seeds never", va="center",
+                    ha="right", fontsize=10, color=color_of(name))
     ax.set_xscale("log")
     ticks = [1, 2, 5, 10, 20]
     ax.set_xticks(ticks, [f"{tick}x" for tick in ticks])
@@ -165,5 +168,5 @@ def changes(baseline: Sequence[float | int], alone: Mapping[str, Sequence[float 
         ax.plot(points.mean(), height, "|", color=WITH["color"], markersize=18, markeredgewidth=2)
     ax.axvspan(*(100 * (np.array([min(baseline), max(baseline)]) - middle)), color="#F0F0F0", linewidth=0)
     ax.axvline(0, color=QUIET, linewidth=1)
-    ax.set_yticks(range(len(alone)), list(reversed(alone)))
+    ax.set_yticks(range(len(alone)), [CHANGES.get(name, name) for name in reversed(alone)])
     return ax

@@ -35,10 +35,10 @@ def test_the_line_is_the_mean_of_the_seeds_and_the_band_holds_them_all(trained):
     ax = classification.curves(seeds)
     plain, = in_colour(ax, WITHOUT)
     normalized, = in_colour(ax, WITH)
-    assert np.allclose(plain.get_xydata(), [[500, 0.15], [1000, 0.4]])
-    assert np.allclose(normalized.get_ydata(), [0.4, 0.6])
+    assert np.allclose(plain.get_xydata(), [[500, 15], [1000, 40]])
+    assert np.allclose(normalized.get_ydata(), [40, 60])
     band = ax.collections[0].get_paths()[0].vertices
-    assert (band[:, 1].min(), band[:, 1].max()) == (0.1, 0.5)
+    assert (band[:, 1].min(), band[:, 1].max()) == (10, 50)
 
 
 def test_a_dot_is_where_the_seeds_reach_the_target_in_the_mean_and_none_where_one_never_does(trained):
@@ -46,7 +46,7 @@ def test_a_dot_is_where_the_seeds_reach_the_target_in_the_mean_and_none_where_on
              "inception": [trained([0.1, 0.6]), trained([0.1, 0.2])]}
     ax = classification.curves(seeds, target=0.4)
     dots = [line.get_xydata()[0].tolist() for line in ax.lines if line.get_marker() == "o"]
-    assert dots == [[750, 0.4]]
+    assert dots == [[750, 40]]
 
 
 def test_names_at_the_ends_of_lines_do_not_lie_on_each_other():
@@ -58,7 +58,7 @@ def test_names_at_the_ends_of_lines_do_not_lie_on_each_other():
 def test_the_best_rate_of_a_sweep_is_filled(trained):
     ax = classification.sweep([trained([0.1, 0.2], lr=0.3), trained([0.3, 0.1], lr=0.01), trained([0, 0.1], lr=1.0)])
     assert ax.lines[0].get_xdata().tolist() == [0.01, 0.3, 1.0]
-    assert np.allclose(ax.lines[2].get_xydata(), [[0.01, 0.3]]) and ax.get_xscale() == "log"
+    assert np.allclose(ax.lines[2].get_xydata(), [[0.01, 30]]) and ax.get_xscale() == "log"
 
 
 def test_a_seed_that_never_gets_there_has_no_point_and_is_counted():
@@ -73,7 +73,7 @@ def test_changes_are_points_above_the_mean_without_any():
     ax = classification.changes([0.10, 0.12], {"dropout": [0.11, 0.15], "l2": [0.1, 0.1]})
     lines = [line.get_xdata() for line in in_colour(ax, WITH)]
     assert np.allclose(lines[0], [-1, -1]) and np.allclose(lines[2], [0, 4]) and np.allclose(lines[3], 2)
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["l2", "dropout"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["L2 / 5", "no Dropout"]
 
 
 def test_each_network_has_its_panel_and_a_loss_that_is_no_number_a_cross(trained):
