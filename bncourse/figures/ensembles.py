@@ -1,6 +1,6 @@
 """The pictures of lesson 13: where crops lie, what a mean of probabilities does, error against networks and crops."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from numbers import Real
 
@@ -114,9 +114,11 @@ def sets(columns: Mapping[str, Sequence[Real]], ax: Axes | None = None, *, few: 
         average = [error[models == size].mean() for size in sizes]
         ax.plot(models + shift, error, marker, color=color, markersize=4, alpha=0.45, markeredgewidth=0)
         ax.plot(sizes + shift, average, linestyle=line, color=color, linewidth=2)
-        ax.annotate("1 crop" if crops == 1 else f"{crops} crops", (sizes[-1] + shift, average[-1]), (8, 0),
-                    textcoords="offset points", va="center", color=color, fontsize=11, annotation_clip=False)
         ends += [average[0], average[-1]]
+    for text, color, last, other in (("1 crop" if few == 1 else f"{few} crops", PALE, ends[1], ends[3]),
+                                     (f"{many} crops", WITH["color"], ends[3], ends[1])):
+        ax.annotate(text, (sizes[-1], last), (14, 0), textcoords="offset points", color=color, fontsize=11,
+                    va="bottom" if last > other else "top", annotation_clip=False)
     ax.set_xticks(sizes)
     ax.set_title(f"{sizes[-1]} networks and {many} crops: top-5 error {ends[0]:.1f} to {ends[-1]:.1f} %", fontsize=12,
                  loc="left")
@@ -158,6 +160,6 @@ def limits(run: Run, measure: str) -> tuple[float, float]:
     return low - 0.06 * (high - low), high + 0.06 * (high - low)
 
 
-def number_of(names: Sequence[int]) -> int:
+def number_of(names: Collection[int]) -> int:
     """The set's number in a recorded run: 136 of the networks 1, 3 and 6; 0 of none."""
     return int("".join(f"{name}" for name in sorted(names)) or 0)

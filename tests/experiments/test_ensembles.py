@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from bncourse import runs
 from bncourse.datasets import scenes
 from bncourse.datasets.transforms import Center
 from bncourse.evaluation import Crops, score
@@ -144,3 +145,62 @@ def test_a_network_that_is_missing_or_unfinished_is_refused_by_name(trained, mon
 def test_an_ensemble_that_cannot_be_named_is_refused(members, sentence):
     with pytest.raises(ValueError, match=sentence):
         Ensemble(members)
+
+
+# The record
+
+
+@pytest.fixture(scope="module")
+def six():
+    run, = recording.recorded("ensembles", "six")
+    return run
+
+
+def by_set(run, measure, crops, logits):
+    """A measure by the tuple of a set's networks, counted from 1."""
+    rows = zip(column(run, "members", crops=crops, logits=logits), column(run, measure, crops=crops, logits=logits),
+               strict=True)
+    return {tuple(map(int, f"{members}")): value for members, value in rows}
+
+
+SETTINGS = [(crops, logits) for crops in CROPS for logits in (0, 1)]
+
+
+def test_the_record_has_all_63_sets_in_every_setting(six):
+    wanted = [some for size in range(1, 7) for some in combinations(range(1, 7), size)]
+    assert len(wanted) == 63
+    for crops, logits in SETTINGS:
+        assert list(by_set(six, "loss", crops, logits)) == wanted
+    assert len(six.columns["loss"]) == 63 * len(SETTINGS)
+
+
+def test_the_record_is_of_the_planned_trainings_and_of_a_clean_revision(six):
+    assert [network["training"] for network in six.config["networks"]] == [
+        member.variant() for member in ensembles.PLAN["six"][0].members]
+    assert six.provenance["dirty"] is False and six.config["pictures"] == 5_000
+
+
+@pytest.mark.parametrize(("crops", "logits"), SETTINGS)
+def test_no_recorded_set_loses_more_than_its_networks_on_average(six, crops, logits):
+    loss = by_set(six, "loss", crops, logits)
+    for some, together in loss.items():
+        assert together <= np.mean([loss[k,] for k in some]) + 1e-8
+
+
+def test_with_one_network_and_one_crop_there_is_nothing_to_average(six):
+    for measure in ("top1_error", "top5_error", "loss"):
+        ways = [by_set(six, measure, 1, logits) for logits in (0, 1)]
+        assert all(ways[0][k,] == pytest.approx(ways[1][k,], abs=1e-6) for k in range(1, 7))
+
+
+def test_one_crop_errs_as_at_the_end_of_the_recorded_training(six):
+    for k, config in enumerate(ensembles.PLAN["six"][0].members, start=1):
+        trained = runs.Run.load(recording.place("classification", config))
+        for measure, top in (("top1_error", "top1"), ("top5_error", "top5")):
+            assert by_set(six, measure, 1, 0)[k,] == pytest.approx(100 * (1 - trained.columns[top][-1]), abs=0.06)
+
+
+def test_on_tiny_imagenet_crops_lower_the_error_and_networks_lower_it_further(six):
+    one, many = (by_set(six, "top5_error", crops, 0) for crops in (1, 48))
+    single, multicrop = (np.mean([errors[k,] for k in range(1, 7)]) for errors in (one, many))
+    assert single > multicrop > many[1, 2, 3, 4, 5, 6]
