@@ -15,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from bncourse import notebooks
 from bncourse.notebooks import NotebookError, canonical, check, refresh, run
 from bncourse.paths import ROOT
+from tests.ahead import ahead
 from tests.small import cell, notebook
 
 
@@ -176,12 +177,22 @@ def test_a_solution_may_be_long(stored, tmp_path):
 
 
 MNIST = Path(os.environ.get("BNCOURSE_DATA", ROOT / "data" / "cache")) / "mnist"
-WITH_DIGITS = [path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
+WITH_DIGITS = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
                if "from bncourse import datasets" in path.read_text(encoding="utf-8")]
 
 
+@pytest.fixture(scope="module")
+def on_mnist(request):
+    """Each notebook with digits, executed on MNIST."""
+    def executed(name):
+        return run(ROOT / "notebooks" / f"{name}.ipynb", {"BNCOURSE_DATASET": "mnist"})
+
+    with ahead(request, "test_every_notebook_with_digits_runs_on_real_mnist", executed) as notebooks:
+        yield notebooks
+
+
 @pytest.mark.skipif(not any(MNIST.glob("train-images*")), reason=f"no MNIST in {MNIST}; BNCOURSE_DATA names its place")
-@pytest.mark.parametrize("path", WITH_DIGITS, ids=lambda path: path.stem)
-def test_every_notebook_with_digits_runs_on_real_mnist(path, record_property):
-    record_property("notebook", f"{path.name}, on MNIST")
-    run(path, {"BNCOURSE_DATASET": "mnist"})
+@pytest.mark.parametrize("name", WITH_DIGITS)
+def test_every_notebook_with_digits_runs_on_real_mnist(name, on_mnist, record_property):
+    record_property("notebook", f"{name}.ipynb, on MNIST")
+    on_mnist[name].result()

@@ -14,6 +14,7 @@ from bncourse.lectures.editions import Leak, instructor, student
 from bncourse.lectures.lessons import exercise, hidden, notes, tagged
 from bncourse.notebooks import check, run
 from bncourse.paths import ROOT
+from tests.ahead import ahead
 from tests.lectures.exercises import solved
 
 SECRET = "swordfish"
@@ -138,14 +139,26 @@ def test_every_stub_is_stored_as_not_attempted(course, handed_out):
         assert said == [f"Exercise {number}: not attempted yet" for number in solved(lesson)], lesson.name
 
 
+@pytest.fixture(scope="module")
+def ran(request, handed_out, tmp_path_factory):
+    """Each lesson of the student edition as stored and as executed."""
+    folder = tmp_path_factory.mktemp("student")
+    editions.write(handed_out, folder)
+
+    def both(name):
+        path = folder / f"{name}.ipynb"
+        return nbformat.read(path, as_version=4), run(path)
+
+    with ahead(request, "test_the_student_edition_runs_to_its_end", both) as lessons:
+        yield lessons
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")))
-def test_the_student_edition_runs_to_its_end(name, course, handed_out, tmp_path):
-    lesson, given = next(pair for pair in zip(course, handed_out, strict=True) if pair[0].path.stem == name)
-    editions.write([given], tmp_path)
-    ran = run(tmp_path / lesson.path.name)
-    stored = nbformat.read(tmp_path / lesson.path.name, as_version=4)
-    assert [answers(each) for each in ran.cells] == [answers(each) for each in stored.cells]
-    assert sum("not attempted yet" in said for each in ran.cells for said in answers(each)) == len(solved(lesson))
+def test_the_student_edition_runs_to_its_end(name, course, ran):
+    stored, executed = ran[name].result()
+    assert [answers(each) for each in executed.cells] == [answers(each) for each in stored.cells]
+    exercises = solved(next(lesson for lesson in course if lesson.path.stem == name))
+    assert sum("not attempted yet" in said for each in executed.cells for said in answers(each)) == len(exercises)
 
 
 def answers(cell):
