@@ -25,10 +25,9 @@ def add(commands):
 
 def carry_out(options) -> int:
     """A line for each network, with its errors at 1 and at 5 in per cent, and of several one for their ensemble."""
-    from bncourse.experiments import testing
+    from bncourse.experiments import kept, testing
 
-    place = Path(options.data) if options.data and Path(options.data).is_dir() else None
-    data = place.resolve().name if place else options.data
+    data, place = kept.pictures_named(options.data) if options.data else (None, None)
     print(f"{'':<32} top-1 error  top-5 error")
     for name, score in testing.test(options.networks, data=data, pictures_in=place, first=options.first,
                                     crops=options.crops, fold=options.fold, precision=options.precision,

@@ -45,8 +45,7 @@ def carry_out(options) -> int:
     from bncourse.experiments.variants import SCALES, adjusted, at, named
 
     scale = SCALES[options.scale or ("tiny" if options.data == "scenes" else "small")]
-    place = Path(options.data) if Path(options.data).is_dir() else None
-    data = place.resolve().name if place else options.data
+    data, place = kept.pictures_named(options.data)
     given = {name: getattr(options, name) for name in ("steps", "every", "batch", "lr", "width", "seed", "precision")}
     config = adjusted(at(named(options.variant), scale), data=data, synchronized=options.synchronized, **given)
     kept.train(config, place, folder=options.folder, device=options.device, workers=options.workers,

@@ -78,6 +78,16 @@ def train(config: Config, pictures_in: Path | None = None, *, folder: Path | Non
     return path
 
 
+def pictures_named(told: str) -> tuple[str, Path | None]:
+    """The name of the pictures that an option tells, and their folder where it tells a path. Raises KeptError."""
+    path = Path(told)
+    if path.is_dir():
+        return path.resolve().name, path
+    if path.name != told:
+        raise KeptError(f"{told} is no folder; expected scenes, a set in the data folder, or the path of a folder")
+    return told, None
+
+
 def at_least(name: str, value: int | None, least: int) -> None:
     """Raises KeptError where a number is given, and too small."""
     if value is not None and value < least:

@@ -1,6 +1,8 @@
 """Section 4.2's training: the network that a configuration describes, the same run again, its first steps again."""
 
 import json
+import math
+import re
 import shlex
 from dataclasses import replace
 
@@ -15,6 +17,7 @@ from bncourse.experiments import classification, variants
 from bncourse.experiments.classification import initial, mini_batches, open_pictures, recipe, replay, run, validation
 from bncourse.experiments.variants import KNOWN, SMALL, TINY, VARIANTS, adjusted, at, command
 from bncourse.nn.inception import PerActivation
+from bncourse.paths import ROOT
 from bncourse.training.distributed import World
 
 FEW = replace(TINY, steps=6, every=3, batch=16)
@@ -169,6 +172,19 @@ def test_the_command_in_each_recorded_run_makes_what_was_recorded():
     assert recorded
     for each in recorded:
         assert configuration(shlex.split(each.provenance["command"])[3:]) == variants.restored(each.config)
+
+
+def test_the_commands_that_lesson_12_gives_see_as_many_images_at_the_same_rate_for_each(tmp_path):
+    lesson = (ROOT / "notebooks" / "12_imagenet_runs.ipynb").read_text(encoding="utf-8")
+    lines = re.findall(r"[^\"]*-m bncourse train bn-x30 [^\"\\]*", lesson)
+    told = [shlex.split(line.replace("/data/imagenet", tmp_path.as_posix())) for line in lines]
+    made = [configuration(words[words.index("bncourse") + 1:]) for words in told if "--data" in words]
+    gpus = [math.prod(int(words[words.index(option) + 1]) for option in ("--nnodes", "--nproc-per-node")
+                      if option in words) for words in told]
+    assert gpus == [1, 8, 32] == [config.scale.batch // 32 for config in made]
+    assert {config.scale.batch * config.scale.steps for config in made} == {32 * 6_000_000}
+    assert [config.learning_rate() / config.scale.batch for config in made] == pytest.approx([30 * 0.0015 / 32] * 3)
+    assert {config.halving() * config.scale.batch for config in made} == {VARIANTS["bn-x30"].halving() * 32}
 
 
 def test_a_larger_batch_halves_the_rate_after_as_many_examples():

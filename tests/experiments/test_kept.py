@@ -111,7 +111,7 @@ def test_what_cannot_be_kept_is_refused_before_any_work(done, tmp_path, capsys, 
     (["--workers", "-1"], "workers is -1; expected an int of 0 or more"),
     (["--checkpoint", "0"], "checkpoint is 0; expected an int of 1 or more"),
     (["--data", "nothing"], "nothing is no folder; expected a folder with train and val"),
-    (["--data", "../elsewhere"], "data is '../elsewhere'; expected letters, digits"),
+    (["--data", "../elsewhere"], "../elsewhere is no folder; expected scenes, a set in the data folder"),
 ])
 def test_wrong_words_are_one_sentence(options, told, tmp_path, capsys):
     assert told in refused(capsys, "train", *options, "--folder", tmp_path)
@@ -188,6 +188,7 @@ def test_the_evaluate_command_tells_errors_in_per_cent(done, capsys):
     (["--first", "0"], "--first is 0; expected 1 to 40"),
     (["--first", "41"], "--first is 41; expected 1 to 40"),
     (["--data", "nothing"], "nothing is no folder"),
+    (["--data", "../elsewhere"], "../elsewhere is no folder; expected scenes, a set in the data folder, or the path"),
     (["--workers", "-1"], "workers is -1; expected an int of 0 or more"),
 ])
 def test_wrong_words_of_evaluate_are_one_sentence(done, options, told, capsys):

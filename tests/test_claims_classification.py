@@ -1,0 +1,100 @@
+"""Section 4.2.2's claims: each number that the ledger prints, computed from the recorded runs."""
+
+import math
+from statistics import fmean, stdev
+
+import pytest
+
+from bncourse import paper
+from bncourse.experiments.analogue import PLAN, RATES
+from bncourse.experiments.recording import recorded
+from bncourse.experiments.variants import SMALL, VARIANTS, restored
+from bncourse.figures.classification import best, steps_to
+
+WHERE = f"Tiny ImageNet, {SMALL.steps:,} steps, 3 seeds"
+
+
+def by_name(part):
+    found = {}
+    for run in recorded("classification", part):
+        found.setdefault(run.config["name"], []).append(run)
+    return found
+
+
+SWEEP = recorded("classification", "sweep")
+RUNS, SCENES = (by_name(part) for part in ("variants", "scenes"))
+
+
+@pytest.fixture
+def measured():
+    """What the ledger says was measured, by claim."""
+    return {id: claim.measured for id, claim in paper.claims().items()}
+
+
+def percent(name):
+    """Best accuracy: mean and standard deviation over the seeds."""
+    accuracies = [100 * best(run) for run in RUNS[name]]
+    return f"{fmean(accuracies):.1f} ± {stdev(accuracies):.1f}"
+
+
+def faster(name):
+    """How many times fewer steps than the Inception of the same seed to reach its best accuracy, for each seed."""
+    return [steps_to(plain, best(plain)) / steps_to(run, best(plain))
+            for plain, run in zip(RUNS["inception"], RUNS[name], strict=True)]
+
+
+def mean_best(name):
+    return fmean(best(run) for run in RUNS[name])
+
+
+def test_every_network_has_three_seeds_on_photographs_and_five_on_scenes():
+    assert list(RUNS) == list(SCENES) == list(VARIANTS)
+    for found, count in ((RUNS, 3), (SCENES, 5)):
+        assert all([run.config["seed"] for run in runs] == list(range(count)) for runs in found.values())
+    assert {restored(run.config) for run in recorded("classification", "variants")} == set(PLAN["variants"])
+    for part in ("sweep", "variants", "ensemble", "scenes"):
+        assert all(not run.provenance["dirty"] and run.provenance["threads"] == 1
+                   for run in recorded("classification", part))
+
+
+def test_the_rate_that_is_multiplied_is_inceptions_best():
+    assert [run.columns["lr"][0] for run in SWEEP] == list(RATES)
+    assert max(SWEEP, key=best).columns["lr"][0] == SMALL.lr
+
+
+def test_c47_inception_at_the_fivefold_rate(measured):
+    lost = [run for run in SCENES["inception-x5"] if math.isnan(run.columns["loss"][-1])]
+    assert all(not run.columns["top1"][-1] > 0.0855 for run in SCENES["inception-x5"])  # 3 sigma above 1 in 16
+    assert max(map(best, RUNS["inception-x5"])) < min(map(best, RUNS["inception"]))
+    assert measured["C47"] == (
+        f"the networks are configurations, each a change of another. Inception at five times its rate: {WHERE}, best "
+        f"accuracy {percent('inception-x5')} % instead of {percent('inception')}, no divergence; on scenes, at a rate "
+        f"near its limit, 5 of 5 seeds stay at chance, {len(lost)} of them in numbers that are not finite")
+
+
+def test_c48_c49_steps_and_accuracies(measured):
+    never = [name for name in ("bn-baseline", "bn-x5", "bn-x30", "bn-x5-sigmoid") if 0 in faster(name)]
+    assert never == []
+    order = ["bn-x5-sigmoid", "bn-x5", "bn-x30", "bn-baseline", "inception"]
+    accuracies = ", ".join(f"{percent(name)} ({name})" for name in order)
+    assert measured["C48"] == f"{WHERE}, best accuracy in %: {accuracies}"
+    speeds = "; ".join(f"{name} {' '.join(f'{times:.1f}' for times in faster(name))}"
+                       for name in ("bn-baseline", "bn-x5", "bn-x30"))
+    assert measured["C49"] == f"{WHERE}, times fewer steps than Inception, by seed: {speeds}"
+
+
+def test_c50_inception_with_sigmoids(measured):
+    assert all(best(run) < 0.015 for run in RUNS["inception-sigmoid"])  # chance is 0.01
+    assert measured["C50"].endswith(
+        f"Inception with sigmoids, best accuracy in %: {percent('bn-x5-sigmoid')} with batch norm, "
+        f"{percent('inception-sigmoid')}, chance, without ({WHERE})")
+
+
+def test_c51_the_changes_together(measured):
+    fastest = max(("bn-baseline", "bn-x5", "bn-x30", "bn-x5-sigmoid"), key=lambda name: fmean(faster(name)))
+    assert fastest == "bn-x5"
+    assert mean_best("bn-x5") > mean_best("bn-x30")
+    assert measured["C51"] == (
+        f"{WHERE}, best accuracy in %: batch norm alone {percent('bn-baseline')}, with the changes {percent('bn-x5')} "
+        f"at 5 times the rate, the fastest, and {percent('bn-x30')} at 30 times; Inception at 5 times "
+        f"{percent('inception-x5')}")
