@@ -7,6 +7,7 @@ import numpy as np
 
 from bncourse.explorers.base import Explorer
 from bncourse.figures import classification
+from bncourse.figures.style import QUIET
 from bncourse.runs import Run
 
 
@@ -14,23 +15,36 @@ def target_explorer(variants: Mapping[str, Sequence[Run]]) -> Explorer:
     """The networks' curves and an accuracy to reach; the title says who gets there first, and when."""
     highest = max(classification.best(run) for runs in variants.values() for run in runs)
 
-    def draw(fig, target, networks):
-        shown = {name: runs for name, runs in variants.items()
-                 if networks == "all" or name.startswith("bn") == (networks == "with batch norm")}
-        classification.curves(shown, fig.subplots(), title=first(shown, target), target=target / 100)
+    def draw(fig, target):
+        ax = classification.curves(variants, fig.subplots())
+        line = ax.axhline(0, color=QUIET, linewidth=1)
+        dots = {name: ax.plot([], [], "o", color=classification.color_of(name))[0] for name in variants}
+
+        def update(target):
+            line.set_ydata([target, target])
+            for name, steps in mean_steps(variants, target).items():
+                dots[name].set_data(([steps], [target]) if np.isfinite(steps) else ([], []))
+            ax.set_title(first(variants, target), fontsize=12, loc="left")
+
+        update(target)
+        return update
 
     return Explorer(
         draw,
         alt="Validation accuracy against steps for the networks of section 4.2.2, the chosen accuracy as a line, and a "
             "dot where each network reaches it in the mean of its seeds.",
-        target=widgets.IntSlider(value=round(50 * highest), min=2, max=int(100 * highest), description="accuracy %"),
-        networks=widgets.Dropdown(options=["all", "with batch norm", "without"], description="networks"))
+        target=widgets.IntSlider(value=round(50 * highest), min=2, max=int(100 * highest), description="accuracy %"))
+
+
+def mean_steps(variants: Mapping[str, Sequence[Run]], target: int) -> dict[str, float]:
+    """The steps after which each network is right in `target` per cent, in the mean of its seeds; infinity: never."""
+    return {name: float(np.mean([classification.steps_to(run, target / 100) for run in runs]))
+            for name, runs in variants.items()}
 
 
 def first(variants: Mapping[str, Sequence[Run]], target: int) -> str:
-    """Which network reaches an accuracy of `target` per cent first, in the mean of its seeds, as a sentence."""
-    means = {name: np.mean([classification.steps_to(run, target / 100) for run in runs])
-             for name, runs in variants.items()}
+    """Which network reaches an accuracy of `target` per cent first, as a sentence."""
+    means = mean_steps(variants, target)
     name = min(means, key=means.get)
     if np.isinf(means[name]):
         return f"{target} %: no network gets there with every seed"

@@ -79,12 +79,8 @@ def live(variants: Mapping[str, Run], chance: float | int, *, title: str = "") -
     return axes[0, 0]
 
 
-def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, title: str = "",
-           target: float | int | None = None) -> Axes:
-    """Figure 2: validation accuracy against steps for each variant, the seeds' mean as a line and all as a band.
-
-    With a target, a fraction, a grey line marks it, and a dot on each curve the mean step at which the seeds reach it.
-    """
+def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, title: str = "") -> Axes:
+    """Figure 2: validation accuracy against steps for each variant, the seeds' mean as a line and all as a band."""
     ax = blank(ax, title=title, xlabel=STEPS, ylabel="validation accuracy @1, %")
     styles, ends = dashes(list(variants)), {}
     for name, runs in variants.items():
@@ -93,10 +89,6 @@ def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, tit
         ax.fill_between(steps, values.min(0), values.max(0), color=color_of(name), alpha=0.15, linewidth=0)
         ax.plot(steps, values.mean(0), color=color_of(name), linewidth=2, linestyle=styles[name])
         ends[name] = values[:, -1].mean()
-        if target is not None and np.isfinite(reached := np.mean([steps_to(run, target) for run in runs])):
-            ax.plot(reached, 100 * target, "o", color=color_of(name), markersize=7)
-    if target is not None:
-        ax.axhline(100 * target, color=QUIET, linewidth=1)
     top = 110 * max(best(run) for runs in variants.values() for run in runs)
     for name, height in spaced(ends, top / 15).items():
         label_end(ax, steps[-1], height, NAMES[name], color_of(name))

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bncourse.explorers.classification import first, target_explorer
+from bncourse.explorers.classification import first, mean_steps, target_explorer
 from bncourse.runs import Run, provenance
 
 
@@ -27,6 +27,11 @@ def variants():
 ])
 def test_who_is_first_is_said(variants, target, names, sentence):
     assert first({name: variants[name] for name in names}, target) == sentence
+
+
+def test_a_network_with_a_seed_that_never_gets_there_has_no_steps(variants):
+    assert mean_steps(variants, 30) == {"inception": 1000, "bn-x5": 750}
+    assert mean_steps(variants, 35) == {"inception": math.inf, "bn-x5": 1000}
 
 
 def test_each_control_changes_the_picture(variants):

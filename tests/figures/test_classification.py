@@ -41,14 +41,6 @@ def test_the_line_is_the_mean_of_the_seeds_and_the_band_holds_them_all(trained):
     assert (band[:, 1].min(), band[:, 1].max()) == (10, 50)
 
 
-def test_a_dot_is_where_the_seeds_reach_the_target_in_the_mean_and_none_where_one_never_does(trained):
-    seeds = {"bn-x5": [trained([0.4, 0.6]), trained([0.1, 0.6])],
-             "inception": [trained([0.1, 0.6]), trained([0.1, 0.2])]}
-    ax = classification.curves(seeds, target=0.4)
-    dots = [line.get_xydata()[0].tolist() for line in ax.lines if line.get_marker() == "o"]
-    assert dots == [[750, 40]]
-
-
 def test_names_at_the_ends_of_lines_do_not_lie_on_each_other():
     placed = classification.spaced({"a": 0.30, "b": 0.29, "c": 0.1, "d": 0.31}, gap=0.05)
     assert list(placed) == ["c", "b", "a", "d"]
