@@ -15,7 +15,6 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from bncourse import notebooks
 from bncourse.notebooks import NotebookError, canonical, check, refresh, run
 from bncourse.paths import ROOT
-from tests.ahead import ahead
 from tests.small import cell, notebook
 
 
@@ -177,22 +176,17 @@ def test_a_solution_may_be_long(stored, tmp_path):
 
 
 MNIST = Path(os.environ.get("BNCOURSE_DATA", ROOT / "data" / "cache")) / "mnist"
+MNIST_IS_THERE = any(MNIST.glob("train-images*"))
 WITH_DIGITS = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
                if "from bncourse import datasets" in path.read_text(encoding="utf-8")]
 
 
-@pytest.fixture(scope="module")
-def on_mnist(request):
-    """Each notebook with digits, executed on MNIST."""
-    def executed(name):
-        return run(ROOT / "notebooks" / f"{name}.ipynb", {"BNCOURSE_DATASET": "mnist"})
-
-    with ahead(request, "test_every_notebook_with_digits_runs_on_real_mnist", executed) as notebooks:
-        yield notebooks
+def executed_on_mnist(name):
+    return run(ROOT / "notebooks" / f"{name}.ipynb", {"BNCOURSE_DATASET": "mnist"}) if MNIST_IS_THERE else None
 
 
-@pytest.mark.skipif(not any(MNIST.glob("train-images*")), reason=f"no MNIST in {MNIST}; BNCOURSE_DATA names its place")
+@pytest.mark.skipif(not MNIST_IS_THERE, reason=f"no MNIST in {MNIST}; BNCOURSE_DATA names its place")
+@pytest.mark.ahead(work=executed_on_mnist)
 @pytest.mark.parametrize("name", WITH_DIGITS)
-def test_every_notebook_with_digits_runs_on_real_mnist(name, on_mnist, record_property):
-    record_property("notebook", f"{name}.ipynb, on MNIST")
-    on_mnist[name].result()
+def test_every_notebook_with_digits_runs_on_real_mnist(name, done):
+    done()

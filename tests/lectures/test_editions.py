@@ -3,18 +3,19 @@
 import ast
 import re
 import symtable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 import numpy as np
 import pytest
 import torch
 
-from bncourse.lectures import editions
+from bncourse.lectures import editions, lessons
 from bncourse.lectures.editions import Leak, instructor, student
 from bncourse.lectures.lessons import exercise, hidden, notes, tagged
 from bncourse.notebooks import check, run
 from bncourse.paths import ROOT
-from tests.ahead import ahead
 from tests.lectures.exercises import solved
 
 SECRET = "swordfish"
@@ -139,23 +140,19 @@ def test_every_stub_is_stored_as_not_attempted(course, handed_out):
         assert said == [f"Exercise {number}: not attempted yet" for number in solved(lesson)], lesson.name
 
 
-@pytest.fixture(scope="module")
-def ran(request, handed_out, tmp_path_factory):
-    """Each lesson of the student edition as stored and as executed."""
-    folder = tmp_path_factory.mktemp("student")
-    editions.write(handed_out, folder)
-
-    def both(name):
-        path = folder / f"{name}.ipynb"
+def handed_out_and_executed(name):
+    """A lesson of the student edition, as stored and as executed."""
+    lesson, = (lesson for lesson in lessons.find() if lesson.path.stem == name)
+    with TemporaryDirectory() as folder:
+        editions.write(editions.edited([lesson], "student"), Path(folder))
+        path = Path(folder, lesson.path.name)
         return nbformat.read(path, as_version=4), run(path)
 
-    with ahead(request, "test_the_student_edition_runs_to_its_end", both) as lessons:
-        yield lessons
 
-
+@pytest.mark.ahead(work=handed_out_and_executed)
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")))
-def test_the_student_edition_runs_to_its_end(name, course, ran):
-    stored, executed = ran[name].result()
+def test_the_student_edition_runs_to_its_end(name, course, done):
+    stored, executed = done()
     assert [answers(each) for each in executed.cells] == [answers(each) for each in stored.cells]
     exercises = solved(next(lesson for lesson in course if lesson.path.stem == name))
     assert sum("not attempted yet" in said for each in executed.cells for said in answers(each)) == len(exercises)
