@@ -8,7 +8,7 @@ import pytest
 from bncourse import paper
 from bncourse.experiments.analogue import PLAN, RATES
 from bncourse.experiments.recording import recorded
-from bncourse.experiments.variants import SMALL, VARIANTS, restored
+from bncourse.experiments.variants import SEVEN, SMALL, VARIANTS, restored
 from bncourse.figures.classification import best, steps_to
 
 WHERE = f"Tiny ImageNet, {SMALL.steps:,} steps, 3 seeds"
@@ -22,7 +22,7 @@ def by_name(part):
 
 
 SWEEP = recorded("classification", "sweep")
-RUNS, SCENES = (by_name(part) for part in ("variants", "scenes"))
+RUNS, SCENES, ABLATION = (by_name(part) for part in ("variants", "scenes", "ablation"))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_every_network_has_three_seeds_on_photographs_and_five_on_scenes():
     for found, count in ((RUNS, 3), (SCENES, 5)):
         assert all([run.config["seed"] for run in runs] == list(range(count)) for runs in found.values())
     assert {restored(run.config) for run in recorded("classification", "variants")} == set(PLAN["variants"])
-    for part in ("sweep", "variants", "ensemble", "scenes"):
+    for part in PLAN:
         assert all(not run.provenance["dirty"] and run.provenance["threads"] == 1
                    for run in recorded("classification", part))
 
@@ -88,6 +88,17 @@ def test_c50_inception_with_sigmoids(measured):
     assert measured["C50"].endswith(
         f"Inception with sigmoids, best accuracy in %: {percent('bn-x5-sigmoid')} with batch norm, "
         f"{percent('inception-sigmoid')}, chance, without ({WHERE})")
+
+
+def test_c45_c46_the_changes_alone(measured):
+    baseline = mean_best("bn-baseline")
+    points = {name: [100 * (best(run) - baseline) for run in ABLATION[f"bn-baseline-{name}"]] for name in SEVEN}
+    told = ", ".join(f"{name} {' '.join(f'{value:+.1f}' for value in values)}" for name, values in points.items())
+    assert f"points of best accuracy over BN-Baseline alone, 2 seeds: {told}" in measured["C45"]
+    spread = 100 * (max(map(best, RUNS["bn-baseline"])) - min(map(best, RUNS["bn-baseline"])))
+    assert measured["C46"] == (
+        f"alone, with 2 seeds, {' '.join(f'{value:+.1f}' for value in points['shuffling'])} points of best accuracy (Tiny "
+        f"ImageNet, 5 passes), where 3 seeds of BN-Baseline differ by {spread:.1f}")
 
 
 def test_c51_the_changes_together(measured):
