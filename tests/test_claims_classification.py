@@ -97,8 +97,8 @@ def test_c45_c46_the_changes_alone(measured):
     assert f"points of best accuracy over BN-Baseline alone, 2 seeds: {told}" in measured["C45"]
     spread = 100 * (max(map(best, RUNS["bn-baseline"])) - min(map(best, RUNS["bn-baseline"])))
     assert measured["C46"] == (
-        f"alone, with 2 seeds, {' '.join(f'{value:+.1f}' for value in points['shuffling'])} points of best accuracy (Tiny "
-        f"ImageNet, 5 passes), where 3 seeds of BN-Baseline differ by {spread:.1f}")
+        f"alone, with 2 seeds, {' '.join(f'{value:+.1f}' for value in points['shuffling'])} points of best accuracy "
+        f"(Tiny ImageNet, 5 passes), where 3 seeds of BN-Baseline differ by {spread:.1f}")
 
 
 def test_c51_the_changes_together(measured):
