@@ -12,7 +12,7 @@ jaxtyping.install_import_hook("bncourse", "beartype.beartype")  # before anythin
 if "OMP_NUM_THREADS" not in os.environ:
     threadpool_limits(1)  # matrix products are small here; a second thread that waits for a busy core costs far more
 
-pytest_plugins = ["tests.plugins.ahead", "tests.plugins.mistakes", "tests.plugins.notebooks"]
+pytest_plugins = ["tests.plugins.beside", "tests.plugins.notebooks", "tests.plugins.tables"]
 
 
 @pytest.fixture

@@ -64,7 +64,8 @@ def start(port: int | None, browser: bool, more: list[str]) -> int:
 def test(more: list[str]) -> int:
     """All tests and all notebooks, or what pytest's own arguments `more` say. Raises Stop."""
     where = environment.find(test=True)
-    return run([where.python, "-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", *more],
+    return run([where.python, "-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120",
+                "--numprocesses=logical", "--maxprocesses=4", "--no-loadscope-reorder", *more],
                variables(where, private=True))
 
 

@@ -68,7 +68,7 @@ def run(path: str | Path, environment: Mapping[str, str] | None = None) -> Noteb
     env = {**os.environ, **(environment or {}), "BNCOURSE_PROGRESS": "off"}
     env.pop("MPLBACKEND", None)
     try:
-        asyncio.run(client.async_execute(cleanup_kc=True, env=env))  # in any thread, and leaves no event loop behind
+        asyncio.run(client.async_execute(cleanup_kc=True, env=env))  # leaves no event loop behind
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise NotebookError(f"{path.name}: {_failure(notebook, error)}") from error
     return notebook

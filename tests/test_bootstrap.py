@@ -90,7 +90,8 @@ def test_a_port_is_free_until_somebody_listens():
 def test_test_runs_every_test_and_notebook_unless_told_otherwise(started):
     assert bootstrap.main(["test"]) == 7
     assert bootstrap.main(["test", "-k", "a or b", "tests/kernels", "-x"]) == 7
-    command = ["python of True", "-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
+    command = ["python of True", "-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120",
+               "--numprocesses=logical", "--maxprocesses=4", "--no-loadscope-reorder"]
     assert [each for each, _ in started] == [command, [*command, "-k", "a or b", "tests/kernels", "-x"]]
 
 

@@ -9,13 +9,11 @@ import os
 import secrets
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -32,26 +30,6 @@ SETTINGS = {
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # else only what is in view is in the page
 }
-
-
-LATENCY = pytest.StashKey[dict]()
-
-
-@pytest.fixture
-def latency(request):
-    """Where the milliseconds from slider to picture are noted, by notebook; the summary prints their medians."""
-    return request.config.stash.setdefault(LATENCY, defaultdict(list))
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    noted = {name: took for name, took in config.stash.get(LATENCY, {}).items() if took}
-    if not noted:
-        return
-    terminalreporter.section("milliseconds from slider to picture, in JupyterLab")
-    width = max(map(len, noted))
-    for name, took in sorted(noted.items()):
-        terminalreporter.line(f"{name:{width}}  median {statistics.median(took):4.0f}, longest {max(took):4.0f}, "
-                              f"{len(took)} moves")
 
 
 @pytest.fixture(scope="module")

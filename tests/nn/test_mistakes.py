@@ -9,11 +9,11 @@ SHAPE = (4, 3, 5, 2)
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_planted_mistake_is_caught(name, randn, caught_mistakes):
+def test_a_planted_mistake_is_caught(name, randn, record_property):
     mistake = MISTAKES[name]
     with pytest.raises(AssertionError):
         LAWS[mistake.caught_by](planted(mistake).BatchNorm2d, SHAPE, randn)
-    caught_mistakes[name] = mistake.caught_by
+    record_property("mistake", ("nn", name, mistake.caught_by))
 
 
 @pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)

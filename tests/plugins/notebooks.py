@@ -1,8 +1,8 @@
 """Notebooks as tests: what nbval compares, and what it leaves open.
 
 nbval executes a notebook and compares its text. Added here: the stored form is checked before anything runs
-(`bncourse.notebooks.check`), pictures are compared by their pixels, every control of every explorer has to change
-its picture, and the summary ends with the seconds that each notebook took.
+(`bncourse.notebooks.check`), pictures are compared by their pixels, and every control of every explorer has to change
+its picture.
 """
 
 import ast
@@ -10,7 +10,6 @@ import base64
 import io
 import os
 import re
-from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -31,10 +30,9 @@ _dead = [f"{name} of {explorer!r}" for explorer in gc.get_objects() if issubclas
 """
 
 
-def pytest_configure(config):
+def pytest_configure():
     os.environ["BNCOURSE_PROGRESS"] = "off"
     os.environ.pop("MPLBACKEND", None)  # kernels draw inline, whatever this process draws with
-    config.pluginmanager.register(Seconds(), "seconds per notebook")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -132,26 +130,3 @@ def different_pictures(now, stored):
         elif (difference := np.abs(new - old).mean()) > ROOM:
             yield (f"picture {number} differs from the stored one by {difference:.2f} of 255 on the mean; "
                    f"expected at most {ROOM}")
-
-
-class Seconds:
-    """The seconds of each notebook, all phases together; a test joins in by recording the property `notebook`."""
-
-    def __init__(self):
-        self.of = defaultdict(float)
-
-    def pytest_runtest_logreport(self, report):
-        file, _, _ = report.nodeid.partition("::")
-        name = dict(report.user_properties).get("notebook", file if file.endswith(".ipynb") else None)
-        if name is not None:
-            self.of[name.rpartition("/")[2]] += report.duration
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_terminal_summary(self, terminalreporter):
-        if not self.of:
-            return
-        terminalreporter.section("seconds per notebook")
-        width = max(map(len, self.of))
-        for name in sorted(self.of):
-            terminalreporter.write_line(f"{name:{width}} {self.of[name]:8.1f}")
-        terminalreporter.write_line(f"{'total':{width}} {sum(self.of.values()):8.1f}")

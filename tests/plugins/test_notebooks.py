@@ -51,7 +51,8 @@ def strict(refreshed, tmp_path_factory):
 def strict_nbval(folder, *what):
     report = folder / "report.xml"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.plugins.notebooks", "-p", "no:cacheprovider", "--color=no",
+        [sys.executable, "-m", "pytest", "-p", "tests.plugins.notebooks", "-p", "tests.plugins.tables",
+         "-p", "no:cacheprovider", "--color=no",
          "-c", ROOT / "pyproject.toml", "--rootdir", folder, f"--junitxml={report}",
          "--nbval", "--nbval-current-env", *what],
         cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120)
