@@ -55,6 +55,8 @@ x30 = Written(
                 "section 2", lambda c: settings(replace(c, rate=30, decay=30))),
         Mistake("Inception with batch norm and the higher rate", "BN-x30 has the other six changes too.", "section 2",
                 _as_inception),
+        Mistake("the argument's scale and seed lost", "Copy the argument with one field changed.", "the law",
+                lambda c: settings(replace(X5, rate=30))),
         Mistake("no change", "BN-x30 differs from BN-x5 in its learning rate.", "section 2", settings),
     ),
 )
@@ -81,6 +83,8 @@ rate = Check(
                 lambda t, lr, h, s: lr * np.exp(-s * t / h)),
         Mistake("halved at once", "Here the rate falls a little at each step, not in stairs.", "the law",
                 lambda t, lr, h, s: lr * 2.0 ** -(s * t // h)),
+        Mistake("one step late", "After 0 steps the rate is the first one.", "section 2",
+                lambda t, lr, h, s: _rate(t + 1, lr, h, s)),
         Mistake("a straight line", "It is a power of 2: a line would reach zero.", "the law",
                 lambda t, lr, h, s: lr * (1 - s * t / (2 * h))),
         Mistake("the speed forgotten", "The number of halvings is speed * step / halving.", "the law",
@@ -123,12 +127,16 @@ speedup = Check(
     mistakes=(
         Mistake("the other way round", "More than 1 is to mean faster than Inception: Inception's steps come first.",
                 "section 6", lambda s, i, v: 1 / _speedup(s, i, v) if _speedup(s, i, v) else np.inf),
+        Mistake("the other way round, where it is reached", "More than 1 is to mean faster than Inception: Inception's "
+                "steps come first.", "section 6", lambda s, i, v: 1 / _speedup(s, i, v) if _speedup(s, i, v) else 0.0),
         Mistake("Inception's last accuracy", "Figure 3 takes the highest accuracy, which need not be the last.",
                 "section 6", lambda s, i, v: _first(s, i, i[-1]) / _first(s, v, i[-1])),
         Mistake("Inception's last step", "It had reached its best before.", "section 6",
                 lambda s, i, v: s[-1] / _first(s, v, i.max())),
         Mistake("each to its own best", "Both have to reach the same accuracy, Inception's best.", "section 6",
                 lambda s, i, v: _first(s, i, i.max()) / _first(s, v, v.max())),
+        Mistake("each to its own best, where Inception's is reached", "Both have to reach the same accuracy.",
+                "section 6", lambda s, i, v: s[i.argmax()] / s[v.argmax()] if v.max() >= i.max() else 0.0),
         Mistake("argmax of what never happens", "np.argmax of a row of False is 0: a network that never gets there "
                 "would be the fastest.", "section 6",
                 lambda s, i, v: s[i.argmax()] / s[np.argmax(v >= i.max())]),
@@ -138,6 +146,8 @@ speedup = Check(
                 "the law", lambda s, i, v: s[i.argmax()] / min(_first(s, v, i.max()), s[-1])),
         Mistake("rows instead of steps", "The tests are not equally far apart: look the steps up.", "the law",
                 lambda s, i, v: (i.argmax() + 1) / (_first(np.arange(len(s)), v, i.max()) + 1)),
+        Mistake("rows from 0 instead of steps", "The tests are not equally far apart: look the steps up.", "the law",
+                lambda s, i, v: i.argmax() / _first(np.arange(len(s)), v, i.max())),
     ),
 )
 
@@ -156,10 +166,12 @@ cost = Check(
                            [1, 8, 32, 4, 3], rng.uniform(0.5, 4, 5), strict=True)],
     outputs=("hours", "money"),
     mistakes=(
-        Mistake("the mini-batch counted for each GPU", "`batch` is what all GPUs take together in one step.",
+        Mistake("the GPUs forgotten in the hours", "`batch` is what all GPUs take together: each sees its share of it.",
                 "the law", lambda s, b, r, g, p: (s * b / r / 3600, s * b / r / 3600 * g * p)),
         Mistake("one GPU paid", "Eight GPUs for an hour are eight hours to pay.", "the law",
                 lambda s, b, r, g, p: (_cost(s, b, r, g, p)[0], _cost(s, b, r, g, p)[0] * p)),
+        Mistake("money before hours", "The hours come first.", "the words of exercise 12.4",
+                lambda s, b, r, g, p: _cost(s, b, r, g, p)[::-1]),
         Mistake("one image a step", "A step is a mini-batch: count its images.", "the law",
                 lambda s, b, r, g, p: _cost(s, 1, r, g, p)),
         Mistake("minutes", "An hour has 3600 seconds.", "the law",

@@ -6,7 +6,7 @@ from bncourse.checks.frame import Check, Mistake
 from bncourse.checks.statements import Statement, Statements
 from bncourse.figures.ensembles import rectangles
 
-PICTURES = [(74, 64, 56), (64, 93, 56), (101, 75, 64)]  # width, height, size: the rests are even, odd, and both odd
+PICTURES = [(74, 64, 56), (64, 93, 56), (102, 75, 64)]  # width, height, size: the rests are even, odd, and both odd
 
 
 def _with(change):
@@ -62,6 +62,9 @@ crops = Check(
         Mistake("width and height instead of right and bottom", "A rectangle ends at left + size and top + size.",
                 "the words of exercise 13.1",
                 _with(lambda w, h, s, k, left, top, right, bottom: (left, top, right - left, bottom - top))),
+        Mistake("the last pixel as the end", "The sides lie between pixels: right is left + size.",
+                "the words of exercise 13.1",
+                _with(lambda w, h, s, k, left, top, right, bottom: (left, top, right - 1, bottom - 1))),
         Mistake("top before left", "The order is left, top, right, bottom.", "the words of exercise 13.1",
                 _with(lambda w, h, s, k, left, top, right, bottom: (top, left, bottom, right))),
         Mistake("counted from the square", "A crop begins where its square does: add the square's left and top.",
@@ -93,9 +96,10 @@ def _overflowing(logits):
 
 
 def _three_ensembles(rng):
-    """Logits `(M, N, K)` with M, N and K all different; the last are as large as those of a network that is sure."""
-    return [(rng.normal(size=shape) * scale + shift,)
-            for shape, scale, shift in (((3, 5, 7), 2.0, 0.0), ((4, 2, 6), 1.0, 3.0), ((2, 6, 5), 3.0, 900.0))]
+    """Logits `(M, N, K)` with M, N and K all different; in the last, those of one network are larger by 900."""
+    cases = [rng.normal(size=shape) * scale for shape, scale in (((3, 5, 7), 2), ((4, 2, 6), 1), ((2, 6, 5), 3))]
+    cases[2][0] += 900
+    return [(logits,) for logits in cases]
 
 
 ensemble = Check(
@@ -123,8 +127,10 @@ ensemble = Check(
                 "section 4.2.3", lambda z: softmax(z).sum(axis=0)),
         Mistake("the surest network alone", "Every network counts equally.", "section 4.2.3",
                 lambda z: softmax(z).max(axis=0)),
-        Mistake("the exponential of a large number", "exp(900) is infinite; subtract the largest logit first.",
-                "section 4", _overflowing),
+        Mistake("the geometric mean as it is", "It does not add up to one, and the paper takes the arithmetic mean.",
+                "section 4.2.3", lambda z: np.exp(np.log(softmax(z)).mean(axis=0))),
+        Mistake("the exponential of a large number", "exp(900) is infinite and exp(-900) is 0: subtract from each "
+                "network's logits for an example the largest of these first.", "section 4", _overflowing),
     ),
 )
 
@@ -156,6 +162,8 @@ top5 = Check(
         Mistake("four classes", "A slice [-5:-1] holds four: the most probable class is not in it.",
                 "the words of section 1",
                 lambda p, labels: 100 * np.mean((_ranks(p, labels) >= 5) | (_ranks(p, labels) == 0))),
+        Mistake("the four most probable", "A slice [-4:] holds four, and five may be named.", "the words of section 1",
+                lambda p, labels: 100 * np.mean(_ranks(p, labels) >= 4)),
         Mistake("six classes", "Five classes may be named, so ranks 0 to 4 are right.", "the words of section 1",
                 lambda p, labels: 100 * np.mean(_ranks(p, labels) > 5)),
         Mistake("the five least probable", "argsort sorts upwards: the most probable come last.",
@@ -196,6 +204,8 @@ gap = Check(
                 "section 5", lambda p, labels: _gap(p, labels).mean()),
         Mistake("logarithms to base 2", "The loss is a natural logarithm.", "section 5",
                 lambda p, labels: _gap(p, labels) / np.log(2)),
+        Mistake("logarithms to base 10", "The loss is a natural logarithm.", "section 5",
+                lambda p, labels: _gap(p, labels) / np.log(10)),
         Mistake("the sum of the losses", "Divide by the number of networks.", "section 5",
                 lambda p, labels: np.log(_of_label(p, labels).mean(axis=0)) - np.log(_of_label(p, labels)).sum(axis=0)),
         Mistake("against the best network", "The law compares with the mean of the losses; the best may beat the "

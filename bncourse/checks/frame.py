@@ -121,19 +121,27 @@ class Check(Judge):
         except NotImplementedError:
             raise Unanswered from None
         except Exception as error:
-            line = traceback.extract_tb(error.__traceback__)[-1].line
-            raise Rejection(f"It raised {type(error).__name__}: {error}\nin the line `{line}`, for "
-                            f"{self.describe(case)}.") from None
-        if returned is None or returned is ...:
+            raise Rejection(self.raised(error, case)) from None
+        if returned is ... or (returned is None and left_alone(attempt)):
             raise Unanswered
+        if returned is None:
+            raise Rejection(f"It returns None, for {self.describe(case)}; expected {', '.join(self.outputs)}. "
+                            "Is a return missing?")
         self.refuse_changed_arguments(case, mine)
         return self.unpack(returned)
+
+    def raised(self, error: Exception, case: tuple) -> str:
+        """What an attempt raised, and in which line; or that it does not take the solution's arguments."""
+        _, *inside = traceback.extract_tb(error.__traceback__)
+        if not inside:
+            return f"It cannot be called with ({', '.join(self.arguments())}): {error}."
+        return f"It raised {type(error).__name__}: {error}\nin the line `{inside[-1].line}`, for {self.describe(case)}."
 
     def refuse_changed_arguments(self, case: tuple, after: tuple) -> None:
         for name, old, new in zip(self.arguments(), case, after, strict=True):
             if not np.array_equal(old, new):
                 raise Rejection(f"It changes its argument {name} in place. The caller still needs {name}: "
-                                "compute into a new array.")
+                                "compute the result anew.")
 
     def unpack(self, returned) -> list[np.ndarray]:
         """One array for each of the outputs; an array or a list may stand for a single one, a tuple may not."""
@@ -150,7 +158,7 @@ class Check(Judge):
         for name, g, w in zip(self.outputs, given, wanted, strict=True):
             if g.shape != w.shape:
                 return f"{name} has shape {g.shape}, expected {w.shape}"
-            if w.dtype.kind == "f" and g.dtype != w.dtype:
+            if w.dtype.kind == g.dtype.kind == "f" and g.dtype != w.dtype:
                 return f"{name} has dtype {g.dtype}, expected {w.dtype} (in PyTorch, .double())"
             if not close(g, w, self.tolerance).all():
                 return f"{name}{worst_entry(g, w)}"
@@ -185,6 +193,12 @@ class Check(Judge):
         return ", ".join(parts)
 
 
+def left_alone(attempt: Callable) -> bool:
+    """Whether a function does nothing, as a stub of the course."""
+    code, nothing = getattr(attempt, "__code__", None), (lambda: ...).__code__
+    return code is not None and len(code.co_code) == len(nothing.co_code)
+
+
 def numbers(name: str, part) -> np.ndarray:
     """What was returned under this name, as an array. Raises Rejection where it is not made of numbers."""
     try:
@@ -200,10 +214,18 @@ def worst_entry(given: np.ndarray, wanted: np.ndarray) -> str:
     """The entry that is farthest off, with as many digits as it takes to see the difference."""
     off = np.abs(np.subtract(given, wanted, dtype=float))
     place = np.unravel_index(np.argmax(np.where(np.isnan(off), np.inf, off)), off.shape)
-    g, w = given[place], wanted[place]
-    digits = next((d for d in (6, 9, 12) if f"{g:.{d}g}" != f"{w:.{d}g}"), 17)
-    found, expected = (f"{bool(v)}" if wanted.dtype.kind == "b" else f"{v:.{digits}g}" for v in (g, w))
+    found, expected = told_apart(given[place], wanted[place])
     return f"{[int(i) for i in place] or ''} is {found}, expected {expected}"
+
+
+def told_apart(given: np.generic, wanted: np.generic) -> tuple[str, str]:
+    """Two values in words: truth as such, whole numbers whole, others with 6, 9, 12 or 17 digits."""
+    if wanted.dtype.kind == "b":
+        return f"{bool(given)}", f"{bool(wanted)}"
+    if all(float(v).is_integer() and abs(v) < 1e15 for v in (given, wanted)):
+        return f"{int(given)}", f"{int(wanted)}"
+    digits = next((d for d in (6, 9, 12) if f"{given:.{d}g}" != f"{wanted:.{d}g}"), 17)
+    return f"{given:.{digits}g}", f"{wanted:.{digits}g}"
 
 
 def as_arrays(returned) -> list[np.ndarray]:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bncourse.checks.frame import Judge, Unanswered, Verdict
+import numpy as np
+
+from bncourse.checks.frame import Judge, Rejection, Unanswered, Verdict
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,18 @@ class Statements(Judge):
     exercise: str
     sentences: Mapping[str, Statement]
 
-    def judge(self, answers: Mapping[str, object]) -> Verdict:
+    def judge(self, answers: object) -> Verdict:
         """The first wrong sentence with its reason, or how many are still open."""
-        unknown = sorted(set(answers) - set(self.sentences))
+        if answers is None or answers is ...:
+            raise Unanswered
+        if not isinstance(answers, Mapping):
+            raise Rejection(f"The answer is {answers!r}; expected a dictionary, from each of "
+                            f"{', '.join(self.sentences)} to True or False.")
+        unknown = sorted(set(answers) - set(self.sentences), key=str)
         if unknown:
             return self.rejected(f"There is no sentence {unknown[0]!r}; expected {', '.join(self.sentences)}.")
         given = {key: answers.get(key) for key in self.sentences}
-        odd = [key for key, answer in given.items() if answer not in (True, False, None)]
+        odd = [key for key, answer in given.items() if not isinstance(answer, bool | np.bool_ | None)]
         if odd:
             return self.rejected(f"Sentence {odd[0]} is {given[odd[0]]!r}; expected True or False.")
         if all(answer is None for answer in given.values()):

@@ -55,6 +55,19 @@ def test_a_stub_that_raises_not_implemented_is_not_attempted():
 
 
 @pytest.mark.parametrize("check", FUNCTIONS, ids=ids)
+def test_an_answer_without_return_is_told_so(check):
+    def answer(*arguments):
+        check.solution(*arguments)
+
+    assert "It returns None, for " in check(answer).text and "Is a return missing?" in check(answer).text
+
+
+def test_none_in_one_case_alone_is_no_untouched_stub():
+    check = EXERCISES["12.3"]
+    assert "Is a return missing?" in check(lambda *a: check.solution(*a) or None).text
+
+
+@pytest.mark.parametrize("check", FUNCTIONS, ids=ids)
 def test_a_wrong_shape_is_rejected_with_both_shapes(check):
     verdict = check(changed(check, lambda y: y[None]))
     assert verdict.state == "rejected" and "has shape" in verdict.text and "expected" in verdict.text
@@ -107,6 +120,11 @@ def test_an_error_in_the_answer_is_reported_with_its_line():
     assert "TypeError" in text and 'x / "two"' in text
 
 
+def test_an_answer_with_other_arguments_is_told_which_are_expected():
+    text = EXERCISES["03.1"](lambda x, gamma: x).text
+    assert text.startswith("It cannot be called with (x, gamma, beta, eps): ") and "2 positional arguments" in text
+
+
 def test_something_else_than_a_function_is_said_to_be_so():
     assert "expected a function of (x, gamma, beta, eps)" in EXERCISES["03.1"](3).text
 
@@ -116,6 +134,12 @@ def test_a_whole_number_may_come_as_a_float_and_truth_as_0_or_1():
     assert check(lambda *a: float(check.solution(*a))).passed
     check = EXERCISES["04.3"]
     assert check(lambda backward: np.array(check.solution(backward), dtype=int)).passed
+
+
+def test_a_whole_number_may_stand_for_a_float_and_is_shown_whole():
+    check = EXERCISES["12.3"]
+    assert check(lambda *a: check.solution(*a) or 0).passed
+    assert " is 84295700, expected " in EXERCISES["11.2"](lambda *a: 84_295_700).text
 
 
 def test_a_tuple_for_a_single_output_and_a_hole_in_several_are_rejected_in_words():
@@ -151,3 +175,14 @@ def test_sentences_may_be_answered_one_at_a_time(check):
     assert "still open" in check({key: sentence.true}).text
     assert "expected True or False" in check({key: "yes"}).text
     assert "There is no sentence 'zz'" in check({"zz": True}).text
+    assert "There is no sentence 1" in check({1: True, "zz": True}).text
+
+
+@pytest.mark.parametrize("check", SENTENCES, ids=ids)
+def test_something_else_than_sentences_is_said_to_be_so(check):
+    key = next(iter(check.sentences))
+    assert check(None).state == check(...).state == "not attempted yet"
+    for answer in ([True, False], {key}, key, 3, len):
+        assert "expected a dictionary, from each of " in check(answer).text
+    for answer in (1, np.array([True, False]), "True"):
+        assert f"Sentence {key} is {answer!r}; expected True or False." in check({key: answer}).text
