@@ -7,13 +7,14 @@ from bncourse.explorers.base import Explorer
 from bncourse.figures import figure1
 
 
-def training_explorer(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs: dict[str, np.ndarray]) -> Explorer:
+def training_explorer(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs: dict[str, np.ndarray],
+                      caption: str = "") -> Explorer:
     """Scrub through two trainings: what one sigmoid of the last hidden layer is fed, and how far each network is.
 
     The arrays are those of `figures.figure1.moment`.
     """
     def draw(fig, step):
-        figure1.moment(steps, accuracy, inputs, int(np.flatnonzero(steps == step)[0]), fig)
+        figure1.moment(steps, accuracy, inputs, int(np.flatnonzero(steps == step)[0]), fig, caption)
 
     return Explorer(
         draw,
@@ -24,18 +25,19 @@ def training_explorer(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs
 
 
 def grid_explorer(steps: list[int], accuracies: dict[str, np.ndarray], rates: list[float | int],
-                  scales: list[float | int]) -> Explorer:
+                  scales: list[float | int], caption: str = "") -> Explorer:
     """Choose a step; see the accuracy of every learning rate and initial scale, without batch norm and with it.
 
-    accuracies: name -> `(records, scales, rates)`.
+    accuracies: name -> `(records, scales, rates)`. It starts at the first step from 1,000 on.
     """
     def draw(fig, step):
         place = steps.index(step)
-        figure1.grid({name: values[place] for name, values in accuracies.items()}, rates, scales, fig)
+        figure1.grid({name: values[place] for name, values in accuracies.items()}, rates, scales, fig,
+                     title=f"after {step:,} steps: test accuracy, %", caption=caption)
 
     return Explorer(
-        draw, figsize=(6.4, 2.7),
+        draw, figsize=(6.4, 3.3),
         alt="Two heat maps of test accuracy over learning rate and initial standard deviation at the chosen step, "
             "without batch norm and with it.",
-        step=widgets.SelectionSlider(options=[(f"{step:,}", step) for step in steps], value=steps[len(steps) // 3],
-                                     description="step"))
+        step=widgets.SelectionSlider(options=[(f"{step:,}", step) for step in steps],
+                                     value=next(step for step in steps if step >= 1_000), description="step"))

@@ -56,8 +56,8 @@ def module_explorer() -> Explorer:
 
     return Explorer(
         lit_module,
-        alt="The ten modules of BN-Inception, their branches as high as they are wide. Module 4c is lit: 160 + 160 + "
-            "160 + 128 = 608 feature maps in the literal reading.",
+        alt="The ten modules of BN-Inception; each branch's height is its number of maps. Module 4c is lit: 160 + "
+            "160 + 160 + 128 = 608 feature maps in the literal reading.",
         module=widgets.SelectionSlider(options=NAMES, value="4c", description="module"),
         reading=widgets.ToggleButtons(options=list(READINGS), value="literal", description="reading"),
     )

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from bncourse.figures.style import DPI, QUIET, SIZE, WITH, WITHOUT, blank, density, spread
+from bncourse.figures.style import DPI, QUIET, SIZE, WITH, WITHOUT, blank, density, label_end, spread, write_under
 from bncourse.runs import Run
 
 STEPS = "training steps of 60 examples"
@@ -20,13 +20,18 @@ def stack(runs: Sequence[Run], column: str) -> np.ndarray:
 
 
 def race(plain: Sequence[Run], normalized: Sequence[Run], ax: Axes | None = None, *, title: str = "") -> Axes:
-    """Figure 1(a): test accuracy against steps (log scale), the seeds' median as a line and all of them as a band."""
+    """Figure 1(a): test accuracy against steps (log scale), the seeds' median as a line and all of them as a band.
+
+    Each line is named where it has come half of its way up.
+    """
     ax = blank(ax, title=title, xlabel=f"{STEPS} (log scale)", ylabel="test accuracy")
     for runs, style, name in ((plain, WITHOUT, "without"), (normalized, WITH, "with batch norm")):
         steps, accuracy = np.array(runs[0].columns["step"]), stack(runs, "accuracy")
-        spread(ax, steps[steps > 0], accuracy[:, steps > 0], style)
-        risen = int(np.argmax(np.median(accuracy, axis=0) > 0.8))
-        ax.annotate(name, (steps[risen], np.median(accuracy[:, risen])), (-6, 8) if style is WITH else (8, -18),
+        steps, accuracy = steps[steps > 0], accuracy[:, steps > 0]
+        spread(ax, steps, accuracy, style)
+        middle = np.median(accuracy, axis=0)
+        risen = int(np.argmax(middle >= middle.max() / 2))
+        ax.annotate(name, (steps[risen], middle[risen]), (-6, 8) if style is WITH else (8, -18),
                     textcoords="offset points", color=style["color"], fontsize=11,
                     ha="right" if style is WITH else "left")
     ax.set_xscale("log")
@@ -38,7 +43,7 @@ def race(plain: Sequence[Run], normalized: Sequence[Run], ax: Axes | None = None
 
 
 def close_up(plain: Sequence[Run], normalized: Sequence[Run], ax: Axes | None = None, *, title: str = "") -> Axes:
-    """Figure 1(a) as the paper draws it: an even scale of steps, and only the upper end of the accuracies."""
+    """Figure 1(a) on an even scale of steps, as the paper draws it, from an accuracy of 90 % up."""
     ax = blank(ax, title=title, xlabel=STEPS, ylabel="test accuracy")
     for runs, style, name, rise in ((plain, WITHOUT, "without", -16), (normalized, WITH, "with batch norm", 8)):
         steps, accuracy = runs[0].columns["step"], stack(runs, "accuracy")
@@ -53,7 +58,8 @@ def close_up(plain: Sequence[Run], normalized: Sequence[Run], ax: Axes | None = 
 def ribbons(plain: Sequence[Run], normalized: Sequence[Run], *, title: str = "") -> Axes:
     """Figures 1(b) and (c): the {15, 50, 85}th percentiles of the input to a typical sigmoid of the last hidden layer.
 
-    Left without batch norm, right with it, on one scale; the first run strong, the others pale. Returns the left axes.
+    Left without batch norm, right with it, on one scale; the first run bold and its lines named, the others pale.
+    Returns the left axes.
     """
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
@@ -63,6 +69,8 @@ def ribbons(plain: Sequence[Run], normalized: Sequence[Run], *, title: str = "")
             for column in ("p15", "p50", "p85"):
                 ax.plot(run.columns["step"], run.columns[column], linewidth=1 if place else 2.2,
                         alpha=0.35 if place else 1, **style)
+                if place == 0:
+                    label_end(ax, run.columns["step"][-1], run.columns[column][-1], f"{column[1:]} %", style["color"])
         ax.set_xscale("symlog", linthresh=1)
         ax.set_xticks([0, 10, 1_000, 50_000], ["0", "10", "1,000", "50,000"])
         ax.minorticks_off()
@@ -72,7 +80,7 @@ def ribbons(plain: Sequence[Run], normalized: Sequence[Run], *, title: str = "")
 
 
 def moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs: dict[str, np.ndarray], place: int,
-           figure: Figure) -> None:
+           figure: Figure, caption: str = "") -> None:
     """One moment of two trainings: how far each is (left), and the input of one sigmoid over the test images (right).
 
     accuracy and inputs have the keys "plain" and "normalized", with `(records,)` and `(records, images)`; the limits
@@ -82,13 +90,15 @@ def moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs: dict[str,
     blank(left, xlabel="step (log scale)", ylabel="test accuracy")
     blank(right, xlabel="input to a typical sigmoid")
     grid = np.linspace(-8, 8, 161)
-    for key, style, name, height in (("plain", WITHOUT, "without", 1.7), ("normalized", WITH, "with batch norm", 1.5)):
+    for key, style, name, side in (("plain", WITHOUT, "without", "left"),
+                                   ("normalized", WITH, "with batch norm", "right")):
         left.plot(steps, accuracy[key], linewidth=2, alpha=0.4, **style)
         left.plot(steps[place], accuracy[key][place], "o", color=style["color"], markersize=8)
         density(right, inputs[key][place], grid, style)
-        right.text(-7.8, height, f"{name}: {accuracy[key][place]:.0%}", color=style["color"], fontsize=11)
+        right.set_title(f"{name}: {accuracy[key][place]:.0%}", color=style["color"], fontsize=11, loc=side)
     right.plot(grid, 1 / (1 + np.exp(-grid)), color=QUIET, linewidth=1)
-    right.annotate("the sigmoid", (8, 1), (0, 4), textcoords="offset points", color=QUIET, fontsize=11, ha="right")
+    right.annotate("the sigmoid, 0 to 1", (8, 1), (0, 4), textcoords="offset points", color=QUIET, fontsize=11,
+                   ha="right")
     left.set_xscale("symlog", linthresh=1)
     left.set_xticks([0, 10, 1_000], ["0", "10", "1,000"])
     left.minorticks_off()
@@ -97,15 +107,16 @@ def moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs: dict[str,
     right.set_ylim(0, 1.8)
     right.set_yticks([])
     left.set_title(f"after {steps[place]:,} steps", fontsize=12, loc="left")
+    write_under(figure, caption)
 
 
 def grid(accuracies: dict[str, np.ndarray], rates: Sequence[float | int], scales: Sequence[float | int],
-         figure: Figure | None = None) -> Axes:
+         figure: Figure | None = None, *, title: str = "", caption: str = "") -> Axes:
     """Accuracy for each initial scale (rows) and learning rate (columns) as heat maps with the numbers in per cent.
 
     accuracies: "without" and "with batch norm" -> `(scales, rates)`. Returns the left axes.
     """
-    figure = figure or Figure(figsize=(SIZE[0], 2.7), dpi=DPI, layout="constrained")
+    figure = figure or Figure(figsize=(SIZE[0], 3.3), dpi=DPI, layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for ax, (name, values), style in zip(axes, accuracies.items(), (WITHOUT, WITH), strict=True):
         blank(ax, xlabel="learning rate", ylabel="initial standard deviation" if ax is axes[0] else "")
@@ -118,6 +129,8 @@ def grid(accuracies: dict[str, np.ndarray], rates: Sequence[float | int], scales
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         ax.set_title(name, fontsize=12, loc="left", color=style["color"])
+    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
+    write_under(figure, caption)
     return axes[0]
 
 

@@ -15,7 +15,7 @@ BOX = 0.88  # a module's share of its column
 
 
 def width_diagram(rows: Sequence[Figure5], ax: Axes | None = None) -> Axes:
-    """The modules of Figure 5 side by side, each branch as high as it is wide; hollow points are printed widths.
+    """The modules of Figure 5 side by side, a branch as high as its number of maps; hollow points are printed widths.
 
     Within a branch the reductions stand before its last convolution. A module whose branches do not add up to
     its printed width has both numbers over it.
@@ -26,10 +26,10 @@ def width_diagram(rows: Sequence[Figure5], ax: Axes | None = None) -> Axes:
                title=f"{_and(wrong)} are wider than printed" if wrong else "Every module is as wide as printed")
     ax.add_collection(boxes(rows))
     for place, (name, width, says) in enumerate(zip(names, widths, printed, strict=True)):
-        ax.annotate(f"{width}", (place, max(width, says)), (0, 16 if name in wrong else 7), ha="center", fontsize=10,
+        ax.annotate(f"{width}", (place, max(width, says)), (0, 18 if name in wrong else 7), ha="center", fontsize=10,
                     textcoords="offset points", weight="bold" if name in wrong else "normal")
         if name in wrong:
-            ax.annotate(f"not {says}", (place, max(width, says)), (0, 6), ha="center", fontsize=8,
+            ax.annotate(f"≠{says}", (place, max(width, says)), (0, 6), ha="center", fontsize=10,
                         textcoords="offset points")
             ax.bar(place, width - says, BOX, says, color="none", edgecolor="black", hatch="////", linewidth=0, zorder=2)
     ax.plot(range(len(names)), printed, markersize=7, zorder=3, **PAPER)
@@ -147,18 +147,16 @@ def shares(names: Sequence[str], parameters: Sequence[int], multiply_adds: Seque
     return ax
 
 
-def against(measured: Mapping[str, Real], printed: Mapping[str, Real | None], ax: Axes | None = None) -> Axes:
-    """By how many per cent more than GoogLeNet: counted (filled), and as the paper says (hollow, None if not)."""
-    told = {name: abs(measured[name] - says) < 1 for name, says in printed.items() if says is not None}
-    verdicts = [f"{word}: {_and(names)}" for word, truth in (("confirmed", True), ("not confirmed", False))
-                if (names := [name for name in told if told[name] == truth])]
-    ax = blank(ax, xlabel="more than GoogLeNet, %", title="; ".join(verdicts).capitalize())
+def against(measured: Mapping[str, Real], printed: Mapping[str, Real], ax: Axes | None = None, *,
+            title: str = "") -> Axes:
+    """By how many per cent more than GoogLeNet: counted (filled), and what the paper says of a row (hollow)."""
+    ax = blank(ax, xlabel="more than GoogLeNet, %", title=title)
     for height, (name, value) in enumerate(reversed(measured.items())):
         ax.plot([0, value], [height, height], color=QUIET, linewidth=1, zorder=1)
         ax.plot(value, height, "o", color=WITH["color"], markersize=7, zorder=3)
         ax.annotate(f"{value:.1f}", (value, height), (0, 10), textcoords="offset points", ha="center", fontsize=11,
                     color=WITH["color"])
-        if printed[name] is not None:
+        if name in printed:
             ax.plot(printed[name], height, markersize=13, zorder=2, **PAPER)
             ax.annotate(f"printed {printed[name]:g}", (printed[name], height), (0, -18), textcoords="offset points",
                         ha="center", fontsize=11)
@@ -169,9 +167,10 @@ def against(measured: Mapping[str, Real], printed: Mapping[str, Real | None], ax
 
 
 def receptive_fields(names: Sequence[str], fields: Sequence[int], image: int, ax: Axes | None = None) -> Axes:
-    """How many pixels wide a patch of the image one unit of each part sees."""
+    """How many pixels wide a patch of the image one unit in the middle of each part sees."""
     whole = next(name for name, field in zip(names, fields, strict=True) if field >= image)
-    ax = blank(ax, ylabel="pixels seen by one unit", title=f"From {whole} on, a unit can see the whole image")
+    ax = blank(ax, ylabel="pixels seen by one unit",
+               title=f"From {whole} on, a unit in the middle can see the whole image")
     ax.plot(range(len(names)), fields, "o", color=WITH["color"], markersize=7)
     ax.vlines(range(len(names)), 0, fields, color=WITH["color"], linewidth=1.5)
     for place, field in enumerate(fields):

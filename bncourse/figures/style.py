@@ -43,9 +43,9 @@ def blank(ax: Axes | None = None, *, title: str = "", xlabel: str = "", ylabel: 
     return ax
 
 
-def label_end(ax: Axes, x: Real, y: Real, text: str, color: str) -> None:
-    """Write a line's name where it ends, in its colour, instead of a legend."""
-    ax.annotate(text, (x, y), (8, 0), textcoords="offset points", va="center", color=color, fontsize=11,
+def label_end(ax: Axes, x: Real, y: Real, text: str, color: str, away: Real = 8) -> None:
+    """Write a line's name where it ends, `away` points behind, in its colour, instead of a legend."""
+    ax.annotate(text, (x, y), (away, 0), textcoords="offset points", va="center", color=color, fontsize=11,
                 annotation_clip=False)
 
 
@@ -77,6 +77,12 @@ def density(ax: Axes, values: np.ndarray, grid: np.ndarray, style: dict, label: 
                     color=style["color"], fontsize=11)
 
 
+def write_under(fig: Figure, caption: str) -> None:
+    """The provenance, small, under a figure."""
+    if caption:
+        fig.supxlabel(textwrap.fill(caption, 105), fontsize=8.5, color=QUIET, x=0.01, ha="left")
+
+
 @dataclass(frozen=True)
 class Picture:
     """What a notebook shows and stores: a PNG, the text that replaces it, its width on the page, and whether it is
@@ -104,8 +110,7 @@ def picture(ax: Axes, *, alt: str, caption: str = "", live: bool = False) -> Pic
     between processors, so that the notebook's asserts hold the finding, and not the pixels.
     """
     fig = ax.figure
-    if caption:
-        fig.supxlabel(textwrap.fill(caption, 105), fontsize=8.5, color=QUIET, x=0.01, ha="left")
+    write_under(fig, caption)
     return Picture(_png(fig), alt, width=round(fig.get_figwidth() * 100), live=live)
 
 

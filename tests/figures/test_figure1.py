@@ -34,11 +34,24 @@ def test_the_line_is_the_median_of_the_seeds(trained, draw, rows):
     assert list(in_colour(ax, WITH)[0].get_ydata()) == [0.1, 0.5, 0.9, 0.97][rows]
 
 
+@pytest.mark.parametrize("top", [0.1, 0.5, 0.95])
+def test_each_line_is_named_at_a_step_of_its_own_however_far_it_rises(trained, top):
+    ax = figure1.race([trained(0, [0.1, 0.1, 0.4 * top, top])], [trained(1, [0.1, 0.2, 0.7, 0.97])])
+    places = {text.get_text(): tuple(text.xy) for text in ax.texts}
+    lines = {name: line.get_xydata() for name, line in zip(places, ax.lines, strict=True)}
+    assert list(places) == ["without", "with batch norm"]
+    for name, (step, accuracy) in places.items():
+        assert step > 0 and accuracy >= lines[name][-1, 1] / 2
+        assert [step, accuracy] in lines[name].tolist()
+
+
 def test_three_percentiles_for_each_run_on_one_scale(trained):
     left = figure1.ribbons([trained(0, [0.1] * 4, 0.5), trained(1, [0.1] * 4, 4)], [trained(0, [0.1] * 4, 2)])
     right = left.figure.axes[1]
     assert [line.get_ydata()[0] for line in left.lines] == [-0.5, 0, 0.5, -4, 0, 4]
     assert [line.get_ydata()[0] for line in right.lines] == [-2, 0, 2] and left.get_ylim() == right.get_ylim()
+    assert {text.get_text(): text.xy for text in left.texts} == {"15 %": (100, -0.5), "50 %": (100, 0),
+                                                                 "85 %": (100, 0.5)}
 
 
 def test_a_moment_is_marked_and_the_limits_do_not_move(rng):
@@ -48,17 +61,21 @@ def test_a_moment_is_marked_and_the_limits_do_not_move(rng):
     limits = []
     for place in (0, 2):
         figure = Figure()
-        figure1.moment(steps, accuracy, inputs, place, figure)
+        figure1.moment(steps, accuracy, inputs, place, figure, "the data")
         left, right = figure.axes
         dots = [line.get_xydata()[0].tolist() for line in left.lines if line.get_marker() == "o"]
         assert dots == [[steps[place], accuracy[kind][place]] for kind in accuracy]
+        assert right.get_title(loc="left") == f"without: {accuracy['plain'][place]:.0%}"
+        assert figure.get_supxlabel() == "the data"
         limits.append((left.get_xlim(), left.get_ylim(), right.get_xlim(), right.get_ylim()))
     assert limits[0] == limits[1]
 
 
 def test_the_grid_writes_each_accuracy_in_its_cell(rng):
     tables = {name: rng.uniform(size=(2, 3)) for name in ("without", "with batch norm")}
-    axes = figure1.grid(tables, [0.1, 0.5, 2], [0.01, 0.1]).figure.axes
+    figure = figure1.grid(tables, [0.1, 0.5, 2], [0.01, 0.1], title="after 5 steps", caption="the data").figure
+    axes = figure.axes
+    assert (figure.get_suptitle(), figure.get_supxlabel()) == ("after 5 steps", "the data")
     for ax, values in zip(axes, tables.values(), strict=True):
         assert {text.get_position(): text.get_text() for text in ax.texts} == {
             (column, row): f"{100 * value:.1f}" for (row, column), value in np.ndenumerate(values)}
