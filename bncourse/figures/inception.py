@@ -158,8 +158,7 @@ def against(measured: Mapping[str, Real], printed: Mapping[str, Real], ax: Axes 
                     color=WITH["color"])
         if name in printed:
             ax.plot(printed[name], height, markersize=13, zorder=2, **PAPER)
-            ax.annotate(f"printed {printed[name]:g}", (printed[name], height), (0, -18), textcoords="offset points",
-                        ha="center", fontsize=11)
+            label_end(ax, printed[name], height, f"  printed {printed[name]:g}", "black")
     ax.set_yticks(range(len(measured)), list(reversed(measured)))
     ax.set_ylim(-0.6, len(measured) - 0.4)
     ax.set_xlim(0, 1.1 * max(measured.values()))
