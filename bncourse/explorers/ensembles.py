@@ -54,8 +54,9 @@ def drawing(run: Run) -> Callable:
             here.set_data([place], [curve[place]])
             left.set_ylim(limits(run, column))
             left.set_ylabel(UNITS[column], fontsize=11)
-            said = f"{', '.join(map(str, sorted(some)))}: {curve[place]:.2f}" if some else "no network is chosen"
-            left.set_title(said, fontsize=12, loc="left")
+            said = ", ".join(map(str, sorted(some)))
+            left.set_title(f"networks {said}: {curve[place]:.2f}" if some else "no network is chosen", fontsize=12,
+                           loc="left")
 
         update(networks, crops, mean, measure)
         return update

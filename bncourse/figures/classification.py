@@ -16,8 +16,8 @@ NAMES = {"inception": "Inception", "bn-baseline": "BN-Baseline", "bn-x5": "BN-x5
          "bn-x5-sigmoid": "BN-x5-Sigmoid", "inception-x5": "Inception x5", "inception-sigmoid": "Inception, sigmoid"}
 
 CHANGES = {"learning-rate": "rate times 5", "dropout": "no Dropout", "l2": "L2 / 5", "decay": "decay 6 times faster",
-           "local-response": "no local response norm.", "shuffling": "order mixed anew",
-           "distortion": "less distortion"}
+           "local-response": "no local response norm.", "shuffling": "thorough shuffling",
+           "distortion": "weaker distortions"}
 PANELS = ("inception", "inception-x5", None, "inception-sigmoid", "bn-baseline", "bn-x5", "bn-x30", "bn-x5-sigmoid")
 
 
@@ -52,8 +52,8 @@ def dashes(names: Sequence[str]) -> dict:
 
 
 def live(variants: Mapping[str, Run], chance: float | int, *, title: str = "") -> Axes:
-    """Training loss against steps, a panel for each network: above without batch norm, below with it, at one rate in
-    each column; grey is the loss of guessing.
+    """Training loss against steps, a panel for each network and its learning rate: above without batch norm, below
+    with it; grey is the loss of guessing.
 
     A loss that is no number any more ends its line with a cross. Returns the first axes.
     """
@@ -66,7 +66,9 @@ def live(variants: Mapping[str, Run], chance: float | int, *, title: str = "") -
         step, loss = np.array(variants[name].columns["step"]), np.array(variants[name].columns["loss"])
         known = np.isfinite(loss)
         blank(ax)
-        ax.set_title(NAMES[name], fontsize=11, loc="left", color=color_of(name))
+        ax.set_title(NAMES[name], fontsize=10, loc="left", color=color_of(name))
+        ax.text(0.97, 0.97, f"rate {variants[name].columns['lr'][0]:g}", transform=ax.transAxes, fontsize=10, va="top",
+                ha="right")
         ax.axhline(chance, color=QUIET, linewidth=1)
         ax.plot(step[known], loss[known], linewidth=2, **(WITH if name.startswith("bn") else WITHOUT))
         if not known.all():
@@ -91,7 +93,9 @@ def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, tit
         ends[name] = values[:, -1].mean()
     top = 110 * max(best(run) for runs in variants.values() for run in runs)
     for name, height in spaced(ends, top / 15).items():
-        label_end(ax, steps[-1], height, NAMES[name], color_of(name))
+        ax.annotate("", (steps[-1], height), (32, 0), textcoords="offset points", annotation_clip=False,
+                    arrowprops={"arrowstyle": "-", "color": color_of(name), "linewidth": 2, "linestyle": styles[name]})
+        label_end(ax, steps[-1], height, NAMES[name], color_of(name), away=36)
     ax.set_ylim(0, top)
     ax.set_xticks(ticks := np.linspace(0, steps[-1], 5), [f"{tick:,.0f}" for tick in ticks])
     return ax
@@ -131,6 +135,8 @@ def beside(printed: Mapping[str, float | int], ours: Mapping[str, Sequence[float
     for height, name in enumerate(reversed(ours)):
         if name in printed:
             ax.plot(printed[name], height + 0.15, **{**PAPER, "markersize": 9})
+        else:
+            ax.text(20, height + 0.15, "never, in the paper", va="center", ha="right", fontsize=10)
         seeds = [value for value in ours[name] if value]
         ax.plot(seeds, [height - 0.15] * len(seeds), "o", color=color_of(name), markersize=7, alpha=0.7)
         if len(seeds) < len(ours[name]):

@@ -112,7 +112,7 @@ def sets(columns: Mapping[str, Sequence[Real]], ax: Axes | None = None, *, few: 
         _, models, error = table(columns, "top5_error", crops)
         sizes = np.unique(models)
         average = [error[models == size].mean() for size in sizes]
-        ax.plot(models + shift, error, marker, color=color, markersize=4, alpha=0.45, markeredgewidth=0)
+        ax.plot(models + shift, error, marker, color=color, markersize=5, alpha=0.6, markeredgewidth=0)
         ax.plot(sizes + shift, average, linestyle=line, color=color, linewidth=2)
         ends += [average[0], average[-1]]
     for text, color, last, other in (("1 crop" if few == 1 else f"{few} crops", PALE, ends[1], ends[3]),
@@ -120,8 +120,8 @@ def sets(columns: Mapping[str, Sequence[Real]], ax: Axes | None = None, *, few: 
         ax.annotate(text, (sizes[-1], last), (14, 0), textcoords="offset points", color=color, fontsize=11,
                     va="bottom" if last > other else "top", annotation_clip=False)
     ax.set_xticks(sizes)
-    ax.set_title(f"{sizes[-1]} networks and {many} crops: top-5 error {ends[0]:.1f} to {ends[-1]:.1f} %", fontsize=12,
-                 loc="left")
+    ax.set_title(f"1 network to {sizes[-1]}: {ends[0]:.1f} to {ends[1]:.1f} % with {few} crop{'s' * (few > 1)}, "
+                 f"{ends[2]:.1f} to {ends[3]:.1f} % with {many}", fontsize=12, loc="left")
     return ax
 
 
@@ -129,11 +129,13 @@ def against_models(run: Run, printed: Sequence[Figure4]) -> Axes:
     """A recorded run's `sets`, and beside them what Figure 4 prints, each on its own axes. Returns the left ones."""
     figure = Figure(figsize=(SIZE[0], 3.9), dpi=DPI, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
-    found = sets(run.columns, left).get_title(loc="left")
+    sets(run.columns, left)
     left.set_title("Ours: small, Tiny ImageNet", fontsize=11, loc="left", color=WITH["color"])
     printed_steps(right, printed)
     said = [row.top5_error for row in printed if row.crops and "GoogLeNet" not in row.model]
-    figure.suptitle(f"{found}; printed {said[0]:.1f} to {said[-1]:.1f} %", fontsize=12, x=0.01, ha="left")
+    (_, models, one), (_, _, many) = (table(run.columns, "top5_error", crops) for crops in (1, 48))
+    figure.suptitle(f"Crops and networks: top-5 error {one[models == 1].mean():.1f} to {many[-1]:.1f} %, printed "
+                    f"{said[0]:.1f} to {said[-1]:.1f} %", fontsize=12, x=0.01, ha="left")
     return left
 
 
@@ -150,7 +152,7 @@ def printed_steps(ax: Axes, printed: Sequence[Figure4]) -> None:
     ax.set_xticks(range(len(rows)), [f"{row.models}\n{row.crops}" for row in rows])
     ax.tick_params(axis="x", length=0)
     ax.set_ylim(0, 9)
-    ax.set_xlim(-0.8, len(rows) - 0.4)
+    ax.set_xlim(-1, len(rows) - 0.4)
     ax.set_title("Figure 4, printed: ImageNet", fontsize=11, loc="left")
 
 

@@ -20,9 +20,10 @@ def variants():
 
 
 @pytest.mark.parametrize(("target", "names", "sentence"), [
-    (20, ["inception", "bn-x5"], "20 %: BN-x5 is first, after 500 steps"),
-    (25, ["inception", "bn-x5"], "25 %: BN-x5 is first, after 750 steps"),
-    (25, ["inception"], "25 %: Inception is first, after 1,000 steps"),
+    (20, ["inception", "bn-x5"], "20 %: BN-x5 first, after 500 steps"),
+    (25, ["inception", "bn-x5"], "25 %: BN-x5 first, after 750 steps"),
+    (25, ["inception"], "25 %: Inception first, after 1,000 steps"),
+    (2, ["inception", "bn-x5"], "2 %: Inception and BN-x5 first, after 500 steps"),
     (40, ["inception"], "40 %: no network gets there with every seed"),
 ])
 def test_who_is_first_is_said(variants, target, names, sentence):

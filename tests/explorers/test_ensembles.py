@@ -38,7 +38,7 @@ def test_it_shows_every_set_and_lights_the_chosen_one(drawn, run):
     assert list(others.get_ydata()) == list(error) and list(others.get_xdata()) == list(models)
     own = error[members == 13].item()
     assert chosen.get_xydata().tolist() == [[2, own]]
-    assert left.get_title(loc="left") == f"1, 3: {own:.2f}"
+    assert left.get_title(loc="left") == f"networks 1, 3: {own:.2f}"
 
 
 def test_it_shows_the_chosen_set_against_the_number_of_crops(drawn, run):

@@ -58,7 +58,7 @@ def test_a_seed_that_never_gets_there_has_no_point_and_is_counted():
     printed, = (line for line in ax.lines if line.get_color() == PAPER["color"])
     assert printed.get_xdata()[0] == 14.8
     assert [list(line.get_xdata()) for line in in_colour(ax, WITH)] == [[3.0, 3.0, 3.0], [2.0, 4.0]]
-    assert [text.get_text() for text in ax.texts] == ["1 of 3 seeds never"]
+    assert [text.get_text() for text in ax.texts] == ["never, in the paper", "1 of 3 seeds never"]
 
 
 def test_changes_are_points_above_the_mean_without_any():
@@ -70,9 +70,11 @@ def test_changes_are_points_above_the_mean_without_any():
 
 def test_each_network_has_its_panel_and_a_loss_that_is_no_number_a_cross(trained):
     names = [name for name in classification.PANELS if name]
-    runs = {name: trained([0.1, 0.1]) for name in names} | {"inception-x5": trained([0, 0], loss=(3, 5, math.nan))}
+    runs = {name: trained([0.1, 0.1]) for name in names} | {
+        "inception-x5": trained([0, 0], lr=0.4, loss=(3, 5, math.nan))}
     axes = [ax for ax in classification.live(runs, chance=2.7).figure.axes if ax.axison]
     assert [ax.get_title(loc="left") for ax in axes] == [classification.NAMES[name] for name in names]
+    assert [ax.texts[0].get_text() for ax in axes][1] == "rate 0.4"
     crosses = [[line.get_xydata()[0].tolist() for line in ax.lines if line.get_marker() == "x"] for ax in axes]
     assert crosses == [[], [[500, 5]], [], [], [], [], []]
     assert all(set(ax.lines[0].get_ydata()) == {2.7} for ax in axes)

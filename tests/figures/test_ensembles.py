@@ -77,7 +77,7 @@ def test_every_set_is_a_dot_and_the_means_are_lines_with_their_ends_in_the_title
         assert list(drawn.get_ydata()) == list(error)
         assert average.get_ydata() == pytest.approx([error[models == size].mean() for size in (1, 2, 3)])
     title = ax.figure.get_suptitle()
-    assert title == (f"3 networks and 48 crops: top-5 error {line.get_ydata()[0]:.1f} to {mean.get_ydata()[-1]:.1f} %; "
+    assert title == (f"Crops and networks: top-5 error {line.get_ydata()[0]:.1f} to {mean.get_ydata()[-1]:.1f} %, "
                      "printed 7.8 to 4.9 %")
     assert texts(ax) == ["1 crop", "48 crops"]
 
@@ -86,7 +86,9 @@ def test_the_same_is_drawn_alone_with_the_finding_as_its_title(run):
     ax = draw.sets(run.columns)
     beside = draw.against_models(run, figure4())
     assert [line.get_xydata().tolist() for line in ax.lines] == [line.get_xydata().tolist() for line in beside.lines]
-    assert beside.figure.get_suptitle().startswith(ax.get_title(loc="left"))
+    one, many = (line.get_ydata() for line in ax.lines[1::2])
+    assert ax.get_title(loc="left") == (f"1 network to 3: {one[0]:.1f} to {one[-1]:.1f} % with 1 crop, "
+                                        f"{many[0]:.1f} to {many[-1]:.1f} % with 48")
 
 
 def test_printed_errors_are_the_papers_hollow_points_on_axes_of_their_own(run):

@@ -49,3 +49,11 @@ def test_a_picture_carries_its_alternative_text_and_is_a_png_of_the_courses_size
     size = Image.open(io.BytesIO(shown.png)).size
     assert size == tuple(round(inch * style.DPI) for inch in style.SIZE)
     assert meta["image/png"]["width"] == 640
+
+
+@pytest.mark.parametrize("letter", "iW")
+def test_a_caption_is_wrapped_where_the_figure_ends(letter):
+    ax = style.blank()
+    style.write_under(ax.figure, " ".join([letter * 8] * 30))
+    text, = ax.figure.texts
+    assert text.get_window_extent().x1 < ax.figure.bbox.x1 and "\n" in text.get_text()
