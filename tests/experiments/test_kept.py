@@ -2,6 +2,8 @@
 
 import json
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,11 +87,25 @@ def test_the_same_command_goes_on_and_gives_the_run_that_nothing_interrupted(don
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
+def test_checkpoints_are_as_far_apart_as_asked_and_no_half_of_anything_stays(tmp_path):
+    assert command("train", "--steps", 5, "--every", 5, "--checkpoint", 2, "--folder", tmp_path) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "classification", "step-000000004.ckpt", "step-000000005.ckpt", "training.json"]
+
+
 def test_a_run_is_recorded_where_runs_are_if_asked(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
     assert command("train", "--steps", 1, "--folder", tmp_path / "kept", "--record") == 0
     assert run_in(tmp_path / "runs").config["name"] == "bn-x5"
     assert not (tmp_path / "kept" / "classification").exists()
+
+
+def with_other_classes(open_pictures):
+    def opened(*arguments):
+        pictures = open_pictures(*arguments)
+        pictures.train.classes = ["goldfish", *pictures.train.classes[1:]]
+        return pictures
+    return opened
 
 
 def test_what_cannot_be_kept_is_refused_before_any_work(done, tmp_path, capsys, monkeypatch):
@@ -98,6 +114,9 @@ def test_what_cannot_be_kept_is_refused_before_any_work(done, tmp_path, capsys, 
     assert "is recorded already; remove it to train anew, or choose another --seed" in again
     other = refused(capsys, *TRAIN, "--folder", done[0], "--seed", 5)
     assert "holds another training: it differs in seed; expected the same, or choose another --folder" in other
+    monkeypatch.setattr(kept, "where", lambda config, folder, record: folder)
+    monkeypatch.setattr(classification, "open_pictures", with_other_classes(classification.open_pictures))
+    assert "holds another training: it differs in classes; expected" in refused(capsys, *TRAIN, "--folder", done[0])
     absent = refused(capsys, *TRAIN, "--folder", tmp_path, "--resume")
     assert "holds no checkpoint to go on from; leave --resume out to begin" in absent
 
@@ -115,6 +134,15 @@ def test_what_cannot_be_kept_is_refused_before_any_work(done, tmp_path, capsys, 
 ])
 def test_wrong_words_are_one_sentence(options, told, tmp_path, capsys):
     assert told in refused(capsys, "train", *options, "--folder", tmp_path)
+
+
+def test_pictures_are_named_by_a_word_or_by_a_folder_but_not_by_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo.jpg").touch()
+    assert kept.pictures_named("scenes") == ("scenes", None)
+    assert kept.pictures_named(".") == (tmp_path.name, Path("."))
+    with pytest.raises(kept.KeptError, match="is no folder"):
+        kept.pictures_named(f"{tmp_path / 'photo.jpg'}")
 
 
 @pytest.mark.parametrize("name", ["train", "evaluate"])
@@ -168,6 +196,32 @@ def test_crops_and_folding_change_what_they_should(done):
     assert len(images) == 48 and torch.equal(labels, same) and not torch.allclose(crops, single)
 
 
+def test_folding_folds_and_imagenets_crops_are_144(done, monkeypatch):
+    class Seen(Exception):
+        pass
+
+    def seen(*arguments, **options):
+        raise Seen(*arguments[1:], options)
+
+    network, pictures = trained(done[0]), scenes.Scenes("val", 2, size=32)
+    monkeypatch.setattr(testing, "fold_batchnorm", seen)
+    with pytest.raises(Seen):
+        testing.predict(network, pictures, fold=True)
+    monkeypatch.setattr(testing, "Crops", seen)
+    for scale, squares in (("tiny", 1), ("imagenet", 3)):
+        config = replace(network.config, scale=replace(network.config.scale, name=scale))
+        with pytest.raises(Seen) as told:
+            testing.predict(network._replace(config=config), pictures, crops=True)
+        assert told.value.args == ({"squares": squares},)
+
+
+def test_an_ensemble_sees_the_same_pictures(done, monkeypatch):
+    lengths = iter((3, 4))
+    monkeypatch.setattr(testing, "predict", lambda *_, **__: (torch.eye(16)[:(n := next(lengths))], torch.arange(n)))
+    with pytest.raises(kept.KeptError, match="tested on different pictures; expected --data"):
+        list(testing.test(done))
+
+
 def test_some_pictures_are_evenly_spread():
     pictures = scenes.Scenes("val", 10, size=8)
     some = testing.Some(pictures, 4)
@@ -204,6 +258,9 @@ def test_what_is_no_training_is_refused(done, tmp_path, capsys):
     (tmp_path / kept.ABOUT).write_text(json.dumps(about))
     checkpoint.path_of(tmp_path, 12).write_bytes(checkpoint.path_of(done[0], 12).read_bytes())
     assert "is not of the network that training.json beside it describes" in refused(capsys, "evaluate", tmp_path)
+    about["config"]["activation"] = "tanh"
+    (tmp_path / kept.ABOUT).write_text(json.dumps(about))
+    assert "does not describe a training" in refused(capsys, "evaluate", tmp_path)
     (tmp_path / kept.ABOUT).write_text("{}")
     assert "does not describe a training" in refused(capsys, "evaluate", tmp_path)
 
