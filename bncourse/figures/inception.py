@@ -158,7 +158,7 @@ def against(measured: Mapping[str, Real], printed: Mapping[str, Real], ax: Axes 
                     color=WITH["color"])
         if name in printed:
             ax.plot(printed[name], height, markersize=13, zorder=2, **PAPER)
-            label_end(ax, printed[name], height, f"  printed {printed[name]:g}", "black")
+            label_end(ax, printed[name], height, f"printed {printed[name]:g}", "black", away=14)
     ax.set_yticks(range(len(measured)), list(reversed(measured)))
     ax.set_ylim(-0.6, len(measured) - 0.4)
     ax.set_xlim(0, 1.1 * max(measured.values()))
