@@ -52,8 +52,9 @@ def test_a_variant_differs_from_another_by_its_sentence_of_4_2_2(base, variant, 
     "local-response": {"local_response": (True, False)},
     "shuffling": {"shuffling": ("fixed", "within-shard")},
     "distortion": {"distortion": ("full", "less")},
+    "rate-and-decay": {"rate": (1, 5), "decay": (1, 6)},
 }.items())
-def test_each_of_the_seven_changes_does_what_its_sentence_of_4_2_1_says_alone(change, differs):
+def test_each_of_the_seven_changes_and_the_pair_does_what_its_sentence_of_4_2_1_says_alone(change, differs):
     found = differences(BASELINE, ABLATIONS[f"bn-baseline-{change}"])
     assert found == {name: (before, pytest.approx(after)) for name, (before, after) in differs.items()}
 
