@@ -8,7 +8,7 @@ import pytest
 from bncourse import paper
 from bncourse.experiments.analogue import PLAN, RATES
 from bncourse.experiments.recording import recorded
-from bncourse.experiments.variants import SEVEN, SMALL, VARIANTS, restored
+from bncourse.experiments.variants import PAIR, SEVEN, SMALL, VARIANTS, restored
 from bncourse.figures.classification import best, steps_to
 
 WHERE = f"Tiny ImageNet, {SMALL.steps:,} steps, 3 seeds"
@@ -92,7 +92,8 @@ def test_c50_inception_with_sigmoids(measured):
 
 def test_c45_c46_the_changes_alone(measured):
     baseline = mean_best("bn-baseline")
-    points = {name: [100 * (best(run) - baseline) for run in ABLATION[f"bn-baseline-{name}"]] for name in SEVEN}
+    points = {name: [100 * (best(run) - baseline) for run in ABLATION[f"bn-baseline-{name}"]]
+              for name in SEVEN | PAIR}
     told = ", ".join(f"{name} {' '.join(f'{value:+.1f}' for value in values)}" for name, values in points.items())
     assert f"points of best accuracy over BN-Baseline alone, 2 seeds: {told}" in measured["C45"]
     spread = 100 * (max(map(best, RUNS["bn-baseline"])) - min(map(best, RUNS["bn-baseline"])))
