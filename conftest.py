@@ -9,8 +9,9 @@ from threadpoolctl import threadpool_limits
 
 jaxtyping.install_import_hook("bncourse", "beartype.beartype")  # before anything imports bncourse
 
-if "OMP_NUM_THREADS" not in os.environ:
-    threadpool_limits(1)  # matrix products are small here; a second thread that waits for a busy core costs far more
+# Matrix products are small here; a second thread that waits for a busy core costs far more.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of what is loaded from here on, in the kernels of notebooks too
+threadpool_limits(int(os.environ["OMP_NUM_THREADS"]))  # of what is loaded already
 
 pytest_plugins = ["tests.plugins.beside", "tests.plugins.notebooks", "tests.plugins.tables"]
 
