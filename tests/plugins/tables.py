@@ -36,7 +36,7 @@ class Tables:
     def pytest_terminal_summary(self, terminalreporter):
         for package, caught in self.mistakes.items():
             table(terminalreporter, f"bncourse.{package}: mistake, caught by", caught)
-        table(terminalreporter, "milliseconds from slider to picture, in JupyterLab, beside other tests",
+        table(terminalreporter, "milliseconds from slider to picture, in JupyterLab",
               {name: f"median {statistics.median(took):4.0f}, longest {max(took):4.0f}, {len(took)} moves"
                for name, took in sorted(self.latencies.items()) if took})
         seconds = dict(sorted(self.seconds.items())) | {"total": sum(self.seconds.values())}
