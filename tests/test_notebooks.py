@@ -176,12 +176,12 @@ def test_a_solution_may_be_long(stored, tmp_path):
 
 
 MNIST = Path(os.environ.get("BNCOURSE_DATA", ROOT / "data" / "cache")) / "mnist"
-MNIST_IS_THERE = any(MNIST.glob("train-images*"))
 WITH_DIGITS = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
                if "from bncourse import datasets" in path.read_text(encoding="utf-8")]
 
 
-@pytest.mark.skipif(not MNIST_IS_THERE, reason=f"no MNIST in {MNIST}; BNCOURSE_DATA names its place")
+@pytest.mark.skipif(not any(MNIST.glob("train-images*")), reason=f"no MNIST in {MNIST}; BNCOURSE_DATA names its place")
 @pytest.mark.parametrize("name", WITH_DIGITS)
-def test_every_notebook_with_digits_runs_on_real_mnist(name):
+def test_every_notebook_with_digits_runs_on_real_mnist(name, record_property):
+    record_property("notebook", f"{name}.ipynb, on MNIST")
     run(ROOT / "notebooks" / f"{name}.ipynb", {"BNCOURSE_DATASET": "mnist"})

@@ -79,8 +79,6 @@ def density(ax: Axes, values: np.ndarray, grid: np.ndarray, style: dict, label: 
 
 def write_under(fig: Figure, caption: str) -> None:
     """The provenance, small, under a figure, in lines of 105 characters, or of as many as the width has room for."""
-    if not caption:
-        return
     text = fig.supxlabel("", fontsize=8.5, color=QUIET, x=0.01, ha="left")
     for characters in range(105, 0, -5):
         text.set_text(textwrap.fill(caption, characters))

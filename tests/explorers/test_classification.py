@@ -37,3 +37,15 @@ def test_a_network_with_a_seed_that_never_gets_there_has_no_steps(variants):
 
 def test_each_control_changes_the_picture(variants):
     assert target_explorer(variants).dead_controls() == []
+
+
+def test_networks_that_arrive_together_have_one_ring_around_the_other(variants):
+    explorer = target_explorer(variants)
+    ax, = explorer._plot.figure.axes
+
+    def rings(target):
+        explorer.controls["target"].value = target
+        return [(*line.get_xdata(), line.get_markersize()) for line in ax.lines if line.get_marker() == "o"]
+
+    assert rings(10) == [(500, 7), (500, 13)]
+    assert rings(25) == [(1000, 7), (750, 7)]

@@ -39,6 +39,7 @@ def test_the_line_is_the_mean_of_the_seeds_and_the_band_holds_them_all(trained):
     assert np.allclose(normalized.get_ydata(), [40, 60])
     band = ax.collections[0].get_paths()[0].vertices
     assert (band[:, 1].min(), band[:, 1].max()) == (10, 50)
+    assert [text.xyann for text in ax.texts if text.get_text()] == [(36, 0)] * 2  # behind a sample of the dashes
 
 
 def test_names_at_the_ends_of_lines_do_not_lie_on_each_other():
