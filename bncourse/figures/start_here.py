@@ -1,4 +1,4 @@
-"""The pictures of notebook 00: Figure 3 as epochs, steps against noise, the first look at batch norm."""
+"""The pictures of notebook 00: Figure 3 as epochs, steps against noise and time, the first look at batch norm."""
 
 from collections.abc import Sequence
 
@@ -38,6 +38,17 @@ def noise_against_size(sizes: np.ndarray, noise: np.ndarray, ax: Axes | None = N
     middle = np.exp(np.log(sizes * noise).mean())
     ax.loglog(sizes, middle / sizes, color=QUIET, linewidth=1.5)
     label_end(ax, sizes[-1], middle / sizes[-1], "slope −1", QUIET)
+    ax.set_xticks(sizes, [str(m) for m in sizes])
+    ax.minorticks_off()
+    return ax
+
+
+def time_an_example(sizes: Sequence[int], seconds: Sequence[float], ax: Axes | None = None) -> Axes:
+    """Microseconds that one of m examples takes, when all m go through a layer in one matrix product."""
+    ax = blank(ax, title="What one example of a mini-batch takes", xlabel="examples in the mini-batch, m (log scale)",
+               ylabel="microseconds\nan example")
+    ax.semilogx(sizes, 1e6 * np.divide(seconds, sizes), "o-", color=WITH["color"], markersize=8)
+    ax.set_ylim(bottom=0)
     ax.set_xticks(sizes, [str(m) for m in sizes])
     ax.minorticks_off()
     return ax

@@ -89,7 +89,7 @@ def write_under(fig: Figure, caption: str) -> None:
 @dataclass(frozen=True)
 class Picture:
     """What a notebook shows and stores: a PNG, the text that replaces it, its width on the page, and whether it is
-    live: of a training whose course depends on the processor."""
+    live: of what depends on the machine."""
 
     png: bytes
     alt: str
@@ -109,8 +109,8 @@ def picture(ax: Axes, *, alt: str, caption: str = "", live: bool = False) -> Pic
     """The figure of these axes as a `Picture`, with its caption written under it.
 
     alt tells the finding and the numbers that matter; the caption says which data, how many seeds and which
-    configuration made the figure. `live` is for a training in float32 at a rate where rounding grows: its lines differ
-    between processors, so that the notebook's asserts hold the finding, and not the pixels.
+    configuration made the figure. `live` is for what differs between machines: a training in float32 at a rate where
+    rounding grows, of which the notebook's asserts hold the finding; and time that was measured, of which nothing does.
     """
     fig = ax.figure
     write_under(fig, caption)

@@ -22,6 +22,11 @@ def test_the_line_beside_the_measured_noise_has_slope_minus_one():
     assert np.allclose(np.diff(np.log(line.get_ydata())) / np.diff(np.log(sizes)), -1)
 
 
+def test_twice_the_examples_in_the_same_time_take_half_of_it_each():
+    ax = start_here.time_an_example([1, 2, 4], [3e-6, 3e-6, 6e-6])
+    assert np.allclose(ax.lines[0].get_xydata(), [(1, 3), (2, 1.5), (4, 1.5)])
+
+
 def test_the_limits_stay_when_the_batch_grows(rng):
     loose, tight = (start_here.estimates(np.ones(2), s * rng.normal(size=(9, 2))) for s in (1, 0.1))
     assert loose.get_xlim() == tight.get_xlim() and loose.get_ylim() == tight.get_ylim()
