@@ -1,7 +1,7 @@
 """A JupyterLab of our own and a browser on it: throw-away folders, a free port on the loopback, a token.
 
-The notebooks are copied first, since JupyterLab saves what it opens. Needs a Chromium: `BNCOURSE_CHROMIUM`, or one of
-the usual names on the path. Where none is found, the tests are skipped and say so.
+It is given the student edition, in a folder of its own, since JupyterLab saves what it opens. Needs a Chromium:
+`BNCOURSE_CHROMIUM`, or one of the usual names on the path. Where none is found, the tests are skipped and say so.
 """
 
 import json
@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-from bncourse.paths import ROOT
+from bncourse.lectures import editions, lessons
 
 START_TIMEOUT = 60  # seconds
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -55,9 +55,10 @@ def screenshots(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lab(chromium, tmp_path_factory):
-    """A running JupyterLab on a copy of the notebooks, as url(name of a notebook)."""
+    """A running JupyterLab on the student edition, as url(name of a notebook)."""
     home = tmp_path_factory.mktemp("lab")
-    shutil.copytree(ROOT / "notebooks", home / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    (home / "notebooks").mkdir()
+    editions.write(editions.edited(lessons.find(), "student"), home / "notebooks")
     for name, values in SETTINGS.items():
         file = home / "settings" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)

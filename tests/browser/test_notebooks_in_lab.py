@@ -1,4 +1,4 @@
-"""Every notebook as a learner meets it: opened in JupyterLab, run from the top, its explorers moved by hand and key.
+"""Every notebook as a student gets it: opened in JupyterLab, run from the top, its explorers moved by hand and key.
 
 The pictures in the folder `screenshots` are for people to look at.
 """
@@ -25,7 +25,9 @@ WIDGET = "xpath=ancestor-or-self::*[contains(@class, 'jupyter-widgets')][1]"
 TRACK = "xpath=ancestor::*[contains(@class, 'noUi-target')]"
 PRESS = """async handle => {
     const picture = handle.closest('.bncourse-explorer').querySelector('img.widget-image'), took = [];
-    for (const key of ['ArrowRight', 'ArrowLeft', 'ArrowRight', 'ArrowLeft', 'ArrowRight', 'ArrowLeft']) {
+    const there = handle.ariaValueNow === handle.ariaValueMax ? 'ArrowLeft' : 'ArrowRight';
+    const back = there === 'ArrowLeft' ? 'ArrowRight' : 'ArrowLeft';
+    for (const key of [there, back, there, back, there, back]) {
         const drawn = new Promise(seen => {
             picture.addEventListener('load', () => seen(performance.now()), {once: true});
             setTimeout(() => seen(null), 2000);
@@ -37,6 +39,7 @@ PRESS = """async handle => {
     }
     return took;
 }"""
+HAS_ROOM = "control => !(control.ariaValueMax && control.ariaValueNow === control.ariaValueMax)"
 DIGEST = """async image => {
     const bytes = await (await fetch(image.src)).arrayBuffer();
     return String.fromCharCode(...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
@@ -51,9 +54,12 @@ def test_a_learner_runs_it_and_moves_every_control(notebook, lab, page, screensh
     page.on("console", lambda message: errors.append(message.text) if "Could not create" in message.text else None)
     page.goto(lab(notebook.name))
     page.wait_for_function(IDLE, timeout=OPEN_TIMEOUT)
+    stored = answers(page.evaluate(OUTPUTS))
     page.evaluate(RUN_ALL)
     page.wait_for_function("() => window.ranAll", timeout=RUN_TIMEOUT)
-    assert list(complaints(page.evaluate(OUTPUTS))) == []
+    outputs = page.evaluate(OUTPUTS)
+    assert list(complaints(outputs)) == []
+    assert answers(outputs) == stored
     assert page.evaluate(NOT_RUN) == []
     page.locator(".jp-Notebook-cell").first.scroll_into_view_if_needed()
     page.screenshot(path=screenshots / f"{notebook.stem}_top.png")
@@ -74,6 +80,12 @@ def complaints(outputs):
                 yield id, output
 
 
+def answers(outputs):
+    """What each cell gives, in words; for an exercise left alone these are "not attempted yet"."""
+    return [(id, [output["data"]["text/plain"] for output in shown if "text/plain" in output.get("data", {})])
+            for id, shown in outputs]
+
+
 def play(explorer):
     """Moves every control by itself, sees another picture, presses Reset, and sees the first one again."""
     picture = explorer.locator("img.widget-image")
@@ -90,9 +102,9 @@ def play(explorer):
 
 
 def moved(explorer, control, gesture, first):
-    """Whether a gesture changes the picture; it is tried backwards too, since a slider may stand at its end."""
+    """Whether a gesture changes the picture, forwards or backwards; first away from where a slider ends."""
     picture = explorer.locator("img.widget-image")
-    for forwards in (True, False):
+    for forwards in (True, False) if control.evaluate(HAS_ROOM) else (False, True):
         gesture(control, forwards)
         if wait_until(lambda: picture.evaluate(DIGEST) != first):
             return True
