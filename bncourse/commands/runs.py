@@ -9,7 +9,7 @@ def add(commands):
     listed = what.add_parser("list", help="the recorded runs (what is done unless something is named)")
     listed.add_argument("experiment", nargs="?", help="only the runs of this experiment")
     record = what.add_parser("record", help="measure what an experiment plans and has not recorded yet")
-    record.add_argument("experiment", help="a file of bncourse/experiments that has a PLAN: activations")
+    record.add_argument("experiment", help="a file of bncourse/experiments that has a PLAN: whitening")
     record.add_argument("--part", help="only this part of the plan")
     record.set_defaults(do=record_missing)
     replay = what.add_parser("replay", help="measure the first steps of recorded runs again, and compare")

@@ -48,6 +48,13 @@ class Config:
         if self.rounds < 1:
             raise ValueError(f"rounds is {self.rounds}; expected 1 or more")
 
+    def variant(self) -> str:
+        """A name for the run's file."""
+        return f"normal-batch{self.batch}-seed{self.seed}"
+
+
+PLAN = {"cost": (Config(),)}
+
 
 def run(config: Config, progress: Callable[[int, int], object] | None = None) -> runs.Run:
     """Measure, and return a row for each round and number of features; nothing is written.
@@ -67,7 +74,7 @@ def run(config: Config, progress: Callable[[int, int], object] | None = None) ->
                     progress(len(rows), total)
     return runs.Run(
         experiment="whitening",
-        variant=f"normal-batch{config.batch}-seed{config.seed}",
+        variant=config.variant(),
         config=asdict(config) | {"features": list(config.features)},
         provenance=runs.provenance(
             command=f'python -c "from bncourse.experiments.whitening import Config, run; run({config}).save()"',

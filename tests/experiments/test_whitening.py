@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bncourse import runs
-from bncourse.experiments import whitening
+from bncourse.experiments import recording, whitening
 from bncourse.experiments.whitening import METHODS, Config, exponent, run, totals
 
 SMALL = Config(batch=20, features=(3, 8), rounds=2)
@@ -57,6 +57,12 @@ def test_progress_is_told_after_each_row(short_turns):
     told = []
     run(SMALL, lambda done, total: told.append((done, total)))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_what_is_recorded_is_refused_before_anything_is_measured(monkeypatch):
+    monkeypatch.setattr(whitening, "seconds", lambda *_: pytest.fail("it was measured"))
+    with pytest.raises(runs.RunExists, match="normal-batch2048-seed0"):
+        recording.record("whitening", *whitening.PLAN["cost"])
 
 
 def test_totals_add_the_passes_and_keep_the_rounds_apart():
