@@ -8,7 +8,8 @@ from bncourse.kernels.normalize import batchnorm_backward_steps
 
 
 def _batches(rng):
-    """(dy, x, gamma, beta, eps): no two sizes equal, means away from zero, gammas negative and zero among them."""
+    """(dy, x, gamma, beta, eps): no two sizes equal, means away from zero, gammas negative and zero among them; at
+    last a mean of 1e5."""
     cases = []
     for (m, c), eps in zip([(5, 3), (7, 2), (4, 6)], (1e-5, 0.1, 1e-2), strict=True):
         gamma = rng.normal(size=c)
@@ -16,7 +17,8 @@ def _batches(rng):
         x = rng.normal(2, np.arange(1, c + 1), (m, c))
         cases.append((rng.normal(1, 1, (m, c)), x, gamma, rng.normal(size=c), eps))
     cases[-1][2][1] = 0.0
-    return cases
+    far = 1e5 + rng.normal(size=(9, 4))
+    return [*cases, (rng.normal(1, 1, (9, 4)), far, rng.normal(size=4), rng.normal(size=4), 1e-3)]
 
 
 def _without_beta(rng):
@@ -29,9 +31,14 @@ def _steps(dy, x, gamma, eps):
 
 def _changed(**changes):
     """The six gradients, with some of them replaced and what follows from them computed anew."""
+    return _from_variance(lambda x: x.var(0), changes)
+
+
+def _from_variance(variance, changes=()):
+    """The same from a variance of our own."""
 
     def answer(dy, x, gamma, eps):
-        m, c, inv_std = len(x), x - x.mean(0), 1 / np.sqrt(x.var(0) + eps)
+        m, c, inv_std = len(x), x - x.mean(0), 1 / np.sqrt(variance(x) + eps)
         given = {"dy": dy, "x": x, "gamma": gamma, "m": m, "c": c, "inv_std": inv_std}
         steps = {
             "dx_hat": lambda g: dy * gamma,
@@ -41,7 +48,7 @@ def _changed(**changes):
             "dgamma": lambda g: (dy * c * inv_std).sum(0),
             "dbeta": lambda g: dy.sum(0),
         }
-        for name, equation in (steps | changes).items():
+        for name, equation in (steps | dict(changes)).items():
             given[name] = equation(given)
         return tuple(given[name] for name in steps)
 
@@ -72,6 +79,8 @@ six_equations = Check(
                 _changed(dx=lambda g: g["dx_hat"] * g["inv_std"] + g["dvar"] * 2 * g["c"] / g["m"])),
         Mistake("the 2 forgotten in dx", "The derivative of a square brings a 2.", "the fourth equation, second term",
                 _changed(dx=lambda g: g["dx_hat"] * g["inv_std"] + (g["dvar"] * g["c"] + g["dmean"]) / g["m"])),
+        Mistake("mean and variance held constant in dx", "They are functions of x; two of the three terms are missing.",
+                "the fourth equation", _changed(dx=lambda g: g["dx_hat"] * g["inv_std"])),
         Mistake("1 / m forgotten in dx", "Each x is one of the m that the mean and the variance average.",
                 "the fourth equation",
                 _changed(dx=lambda g: g["dx_hat"] * g["inv_std"] + g["dvar"] * 2 * g["c"] + g["dmean"])),
@@ -86,6 +95,13 @@ six_equations = Check(
         Mistake("dgamma and dbeta averaged", "Each example adds its share: these are sums.",
                 "the fifth and sixth equations",
                 _changed(dgamma=lambda g: (g["dy"] * g["c"] * g["inv_std"]).mean(0), dbeta=lambda g: g["dy"].mean(0))),
+        Mistake("gamma in dgamma and dbeta", "gamma and beta meet dy, not dx_hat.", "the fifth and sixth equations",
+                _changed(dgamma=lambda g: (g["dx_hat"] * g["c"] * g["inv_std"]).sum(0),
+                         dbeta=lambda g: g["dx_hat"].sum(0))),
+        Mistake("unbiased variance", "The forward pass divides by m, so the backward pass must.",
+                "Algorithm 1, line 2", _from_variance(lambda x: x.var(0, ddof=1))),
+        Mistake("one-pass variance", "mean(x^2) - mean^2 cancels where the mean is large: subtract the mean first.",
+                "Algorithm 1, line 2", _from_variance(lambda x: (x * x).mean(0) - x.mean(0) ** 2), rounding=True),
     ),
 )
 
@@ -131,14 +147,16 @@ diagnosis = Check(
     outputs=("mean path missing", "variance path missing"),
     mistakes=(
         Mistake("the two answers exchanged", "A missing mean path shows in the sum of dx; a missing variance path in "
-                "its product with x_hat.", "the two laws above the exercise", lambda b: _missing(b)[::-1]),
-        Mistake("x instead of x_hat", "Where the mean path is missing too, dx has a component along ones, and so has "
-                "x: take x less its mean.", "section 5 of the lesson", lambda b: _missing(b, by_x=True)),
-        Mistake("eps too large", "Of the component along x_hat a share eps / (var + eps) is left even in the right "
-                "gradient: take a tiny eps, 1e-9.", "section 5 of the lesson", lambda b: _missing(b, eps=1e-5)),
+                "its product with x_hat.", "section 5 of the lesson", lambda b: _missing(b)[::-1]),
+        Mistake("the second test also sees the missing mean path", "It must see the component along x_hat alone. The "
+                "product with x also sees the component along ones: take x less its mean. So does a comparison with "
+                "the whole right gradient.", "section 5 of the lesson", lambda b: _missing(b, by_x=True)),
+        Mistake("eps too large for the threshold", "Of the component along x_hat a share eps / (var + eps) is left "
+                "even in the right gradient: take a tiny eps, 1e-9, and compare with more than that leaves, 1e-6.",
+                "section 5 of the lesson", lambda b: _missing(b, eps=1e-5)),
         Mistake("present taken for missing", "The question is what is missing.", "the stub",
                 lambda b: tuple(not path for path in _missing(b))),
-        Mistake("always nothing missing", "Try a dy that is neither constant nor symmetric, and compare with zero.",
-                "the two laws above the exercise", lambda b: (False, False)),
+        Mistake("always nothing missing", "Try a dy that is neither constant nor symmetric, and compare with 1e-6.",
+                "section 5 of the lesson", lambda b: (False, False)),
     ),
 )

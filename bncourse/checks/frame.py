@@ -149,7 +149,8 @@ class Check(Judge):
         if len(self.outputs) == 1 and not isinstance(returned, tuple):
             parts = [returned]
         if len(parts) != len(self.outputs):
-            found = "one value" if len(parts) == 1 else f"{len(parts)} values"
+            found = (f"one array of shape {tuple(returned.shape)}" if hasattr(returned, "shape")
+                     else "one value" if len(parts) == 1 else f"{len(parts)} values")
             raise Rejection(f"It returns {found}; expected {len(self.outputs)}: {', '.join(self.outputs)}.")
         return [numbers(name, part) for name, part in zip(self.outputs, parts, strict=True)]
 
@@ -200,11 +201,13 @@ def left_alone(attempt: Callable) -> bool:
 
 
 def numbers(name: str, part) -> np.ndarray:
-    """What was returned under this name, as an array. Raises Rejection where it is not made of numbers."""
+    """What was returned under this name, as an array. Raises Rejection where it is not made of real numbers."""
     try:
-        array = np.asarray(part)
-    except ValueError:
-        array = np.asarray(None)
+        array = np.asarray(part.detach() if hasattr(part, "detach") else part)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise Rejection(f"{name} cannot be read as an array; expected numbers. {error}") from None
+    if array.dtype.kind == "c":
+        raise Rejection(f"{name} is complex ({array.dtype}); expected real numbers.")
     if array.dtype.kind not in "fiub":
         raise Rejection(f"{name} is of type {type(part).__name__}; expected numbers.")
     return array

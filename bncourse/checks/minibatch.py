@@ -43,7 +43,7 @@ identity = Check(
     outputs=("gamma", "beta"),
     mistakes=(
         Mistake("gamma equal to the variance", "The division was by a standard deviation, so gamma must be one.",
-                "section 3, below the second simplification", lambda x, eps: (x.var(0), x.mean(0))),
+                "section 3, between the two simplifications", lambda x, eps: (x.var(0), x.mean(0))),
         Mistake("root forgotten in gamma", "The division was by sqrt(var + eps): a standard deviation, not a variance.",
                 "Algorithm 1, line 3", lambda x, eps: (x.var(0) + eps, x.mean(0))),
         Mistake("the sign of beta", "beta puts back the mean that was subtracted.", "Algorithm 1, line 4",
@@ -70,8 +70,9 @@ def _pair(a, b, eps):
 
 
 def _pairs(rng):
-    near = rng.normal(size=4)
-    return [(rng.normal(2, 3, 5), rng.normal(-1, 2, 5), 0.1), (near, near + 1e-2 * rng.normal(size=4), 1e-3),
+    near, other = rng.normal(size=(2, 4)) * [[1], [1e-2]]
+    other[1] = 0
+    return [(rng.normal(2, 3, 5), rng.normal(-1, 2, 5), 0.1), (near, near + other, 1e-3),
             (rng.normal(size=3), rng.normal(size=3), 1e-5)]
 
 
@@ -111,7 +112,8 @@ parameters = Check(
     cases=lambda rng: [((784, 100, 100, 100, 10),), ((20, 7, 3),), ((5, 11, 13, 17, 19, 2),)],
     outputs=("number of parameters",),
     mistakes=(
-        Mistake("only gamma", "beta is a second parameter for each activation.", "Algorithm 1",
+        Mistake("only gamma", "beta is a second parameter for each activation; the bias that it replaces is not "
+                "subtracted here.", "Algorithm 1",
                 lambda sizes: sum(sizes[1:-1])),
         Mistake("the output layer counted", "Section 4.1 normalizes the hidden layers; the output feeds the softmax.",
                 "section 4.1", lambda sizes: sum(2 * width for width in sizes[1:])),

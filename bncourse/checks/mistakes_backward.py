@@ -16,7 +16,12 @@ def normalized(x, eps, ddof=0):
 
 
 def right(dy, x, gamma, beta, eps):
-    x_hat, inv_std = normalized(x, eps)
+    return with_root(dy, x, gamma, 1 / np.sqrt(x.var(0) + eps))
+
+
+def with_root(dy, x, gamma, inv_std):
+    """The right gradients for a standard deviation that somebody has computed."""
+    x_hat = (x - x.mean(0)) * inv_std
     dx = gamma * inv_std * (dy - dy.mean(0) - x_hat * (dy * x_hat).mean(0))
     return dx, (dy * x_hat).sum(0), dy.sum(0)
 
@@ -45,9 +50,21 @@ def sums_for_means(dy, x, gamma, beta, eps):
 
 
 def unbiased_variance(dy, x, gamma, beta, eps):
+    return with_root(dy, x, gamma, 1 / np.sqrt(x.var(0, ddof=1) + eps))
+
+
+def unbiased_variance_also_in_its_derivative(dy, x, gamma, beta, eps):
     x_hat, inv_std = normalized(x, eps, ddof=1)
-    dx = gamma * inv_std * (dy - dy.mean(0) - x_hat * (dy * x_hat).mean(0))
+    dx = gamma * inv_std * (dy - dy.mean(0) - x_hat * (dy * x_hat).sum(0) / (len(x) - 1))
     return dx, (dy * x_hat).sum(0), dy.sum(0)
+
+
+def eps_outside_the_root(dy, x, gamma, beta, eps):
+    return with_root(dy, x, gamma, 1 / (x.std(0) + eps))
+
+
+def one_pass_variance(dy, x, gamma, beta, eps):
+    return with_root(dy, x, gamma, 1 / np.sqrt((x * x).mean(0) - x.mean(0) ** 2 + eps))
 
 
 def eps_ignored(dy, x, gamma, beta, eps):
@@ -67,6 +84,21 @@ def dgamma_from_x(dy, x, gamma, beta, eps):
 def parameters_averaged(dy, x, gamma, beta, eps):
     dx, dgamma, dbeta = right(dy, x, gamma, beta, eps)
     return dx, dgamma / len(x), dbeta / len(x)
+
+
+def dgamma_averaged(dy, x, gamma, beta, eps):
+    dx, dgamma, dbeta = right(dy, x, gamma, beta, eps)
+    return dx, dgamma / len(x), dbeta
+
+
+def dbeta_averaged(dy, x, gamma, beta, eps):
+    dx, dgamma, dbeta = right(dy, x, gamma, beta, eps)
+    return dx, dgamma, dbeta / len(x)
+
+
+def parameters_exchanged(dy, x, gamma, beta, eps):
+    dx, dgamma, dbeta = right(dy, x, gamma, beta, eps)
+    return dx, dbeta, dgamma
 
 
 def gamma_in_dbeta(dy, x, gamma, beta, eps):
@@ -104,14 +136,20 @@ BACKWARD = (
             "y is gamma x_hat + beta, so dy is multiplied by gamma on its way to x_hat.",
             "section 3, the first of the six equations", gamma_forgotten),
     Mistake("x - mean instead of x_hat",
-            "The correction is along x_hat, which is divided by the standard deviation twice: once in each factor.",
-            "section 4 of the lesson, the line in the box", centred_x_for_x_hat),
+            "The correction is x_hat mean(dy x_hat): the standard deviation divides it twice, once in each factor.",
+            "lesson 04, section 4, the line in the box", centred_x_for_x_hat),
     Mistake("sums where means belong",
             "Both corrections are means over the m examples: the 1 / m of the fourth equation.",
             "section 3, the equation for dx", sums_for_means),
     Mistake("unbiased variance",
             "The forward pass divides by m, so the backward pass must.",
             "Algorithm 1, line 2", unbiased_variance),
+    Mistake("unbiased variance, also in its derivative",
+            "The forward pass divides by m, not by m - 1.",
+            "Algorithm 1, line 2", unbiased_variance_also_in_its_derivative),
+    Mistake("eps outside the root",
+            "The paper adds eps to the variance and then takes the root.",
+            "Algorithm 1, line 3", eps_outside_the_root),
     Mistake("eps ignored",
             "The forward pass divides by sqrt(var + eps), so eps stays in the gradient.",
             "section 3, the equation for the variance", eps_ignored),
@@ -125,10 +163,19 @@ BACKWARD = (
             "gamma and beta act on every example, and each adds its share: these are sums. If the loss is a mean, dy "
             "has the 1 / m already.",
             "section 3, the fifth and sixth equations", parameters_averaged),
+    Mistake("dgamma averaged", "Each example adds its share: it is a sum.", "section 3, the fifth equation",
+            dgamma_averaged),
+    Mistake("dbeta averaged", "Each example adds its share: it is a sum.", "section 3, the sixth equation",
+            dbeta_averaged),
+    Mistake("dgamma and dbeta exchanged", "gamma multiplies x_hat and beta is added: dgamma is sum(dy x_hat).",
+            "section 3, the fifth and sixth equations", parameters_exchanged),
     Mistake("gamma in dbeta",
             "beta is added after gamma has multiplied, so dy reaches it unchanged.",
             "section 3, the sixth equation", gamma_in_dbeta),
     Mistake("x_hat rebuilt from y",
             "(y - beta) / gamma divides zero by zero where gamma is zero; keep x_hat from the forward pass.",
             "Algorithm 1, line 4", x_hat_rebuilt_from_y),
+    Mistake("one-pass variance",
+            "mean(x^2) - mean^2 cancels where the mean is large: subtract the mean first.",
+            "Algorithm 1, line 2", one_pass_variance, rounding=True),
 )

@@ -156,7 +156,7 @@ def _shared() -> type:
 FORWARD = tuple(Mistake(m.name, m.why, m.see, transforming(mistakes_axes.on_rows(m.wrong)), m.rounding)
                 for m in mistakes.FORWARD)
 AXES = tuple(Mistake(m.name, m.why, m.see, transforming(m.wrong)) for m in mistakes_axes.AXES)
-BACKWARD = tuple(Mistake(m.name, m.why, m.see, going_back(m.wrong)) for m in mistakes_backward.BACKWARD)
+BACKWARD = tuple(Mistake(m.name, m.why, m.see, going_back(m.wrong), m.rounding) for m in mistakes_backward.BACKWARD)
 
 MEMORY = (
     Mistake("the axes (0, 2, 3) for every shape", "A volume has one more axis: average over all axes but the second.",

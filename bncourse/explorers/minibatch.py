@@ -15,12 +15,12 @@ def batch(fig, m: int, gamma: float, beta: float, eps: float) -> None:
     x = FEATURE[:m]
     y = batchnorm_forward(x[:, None], np.array([gamma]), np.array([beta]), 10.0**eps)[0][:, 0]
     ax = before_and_after(x, y, fig.add_subplot())
-    ax.set_title(f"x: mean {x.mean():.2f}, std {x.std():.2f}     y: mean {y.mean():.2f}, std {y.std():.2f}",
-                 fontsize=12, loc="left")
+    told = [f"{name}: mean {round(v.mean(), 2) + 0.0:.2f}, std {v.std():.2f}" for name, v in (("x", x), ("y", y))]
+    ax.set_title("     ".join(told), fontsize=12, loc="left")
 
 
 def batch_explorer() -> Explorer:
-    """Move m, gamma, beta and the exponent of eps; watch the histogram under the sigmoid."""
+    """Move m, gamma, beta and the exponent of eps; watch the density over the sigmoid."""
     return Explorer(
         batch,
         alt="Density of one feature before batch normalization (mean 3) and after it (mean beta, standard deviation "

@@ -9,7 +9,7 @@ from bncourse.figures.style import QUIET, WITH, WITHOUT, blank
 
 
 class Node(NamedTuple):
-    """A node of the graph: its letter, its place, its formula forward and the paper's formula backward."""
+    """A node of the graph: its letter, its place, its formula forward and the formula of its gradient."""
 
     name: str
     place: tuple[float, float]
@@ -19,7 +19,7 @@ class Node(NamedTuple):
 
 NODES = (
     Node("x", (0, 1), "the mini-batch", r"$\ell_{\hat x_i}/s + \ell_{\sigma^2}\,2(x_i-\mu)/m + \ell_\mu/m$"),
-    Node("mu", (1, 0), r"$\mu=\frac{1}{m}\sum x_i$", r"$-\sum \ell_{\hat x_i}/s$"),
+    Node("mu", (1, 0), r"$\mu=\frac{1}{m}\sum x_i$", r"$-\sum \ell_{x_i-\mu}$"),
     Node("centred", (2, 1), r"$x_i-\mu$", r"$\ell_{\hat x_i}/s + \ell_{\sigma^2}\,2(x_i-\mu)/m$"),
     Node("var", (3, 0), r"$\sigma^2=\frac{1}{m}\sum (x_i-\mu)^2$",
          r"$\sum \ell_{\hat x_i}(x_i-\mu)\cdot(-\frac{1}{2})(\sigma^2+\epsilon)^{-3/2}$"),
@@ -37,11 +37,12 @@ STEPS = len(NODES) + len(BACKWARD)
 def graph(values: dict, gradients: dict, step: int, ax: Axes | None = None) -> Axes:
     """The graph after `step` of `STEPS` steps: first values, above the nodes, then gradients, below them.
 
-    values and gradients map a node's name to its number or vector. The title is the formula of the last step.
+    values and gradients map a node's name to its number or vector. Above stands the formula of the last step.
     """
     known = [node.name for node in NODES[:step]]
     backed = BACKWARD[:max(step - len(NODES), 0)]
-    ax = blank(ax, title=formula(step))
+    ax = blank(ax)
+    ax.text(-0.55, 2.22, formula(step), fontsize=12, va="top")
     place = {node.name: node.place for node in NODES}
     for start, end in EDGES:
         lit = end in known
@@ -51,15 +52,15 @@ def graph(values: dict, gradients: dict, step: int, ax: Axes | None = None) -> A
         lit = node.name in known
         ax.plot(*node.place, "o", markersize=34, markerfacecolor="white", markeredgewidth=2,
                 color=WITH["color"] if lit else "#CCCCCC")
-        ax.text(*node.place, f"${LETTERS[node.name]}$", ha="center", va="center", fontsize=12,
-                color="black" if lit else QUIET)
+        ax.text(*node.place, f"${LETTERS[node.name]}$", ha="center", va="center",
+                fontsize=10 if node.name == "centred" else 12, color="black" if lit else QUIET)
         if lit:
             ax.text(node.place[0], node.place[1] + 0.36, numbers(values[node.name]), ha="center", color=WITH["color"])
         if node.name in backed:
             ax.text(node.place[0], node.place[1] - 0.36, numbers(gradients[node.name]), ha="center", va="top",
                     color=WITHOUT["color"])
     ax.set_xlim(-0.6, 6.6)
-    ax.set_ylim(-0.95, 1.85)
+    ax.set_ylim(-0.95, 2.3)
     ax.axis("off")
     return ax
 

@@ -59,13 +59,23 @@ def company(logits: dict[int, np.ndarray], ax: Axes | None = None) -> Axes:
 
 
 def before_and_after(x: np.ndarray, y: np.ndarray, ax: Axes | None = None) -> Axes:
-    """One feature of a mini-batch before (x) and after (y) batch normalization, over the sigmoid they feed."""
-    grid = np.linspace(-8, 8, 241)
+    """One feature of a mini-batch before (x) and after (y) batch normalization, over the sigmoid they feed.
+
+    Fewer than eight examples, too few for a density, are drawn as lines.
+    """
+    grid = np.linspace(-12, 12, 361)
     ax = blank(ax, xlabel="input of the sigmoid", ylabel="density")
-    ax.set_xlim(-8, 8)
+    ax.set_xlim(-12, 12)
     ax.set_ylim(0, 1.05)
     ax.plot(grid, 1 / (1 + np.exp(-grid)), color=QUIET, linewidth=1)
-    label_end(ax, 8, 1, "sigmoid", QUIET)
-    density(ax, x, grid, WITHOUT, "x")
-    density(ax, y, grid, WITH, "y")
+    label_end(ax, 12, 1, "sigmoid", QUIET)
+    for values, style, label in ((x, WITHOUT, "x"), (y, WITH, "y")):
+        if len(values) < 8:
+            ax.vlines(values, 0, 0.5, linewidth=2, colors=style["color"], linestyles=style["linestyle"])
+            place, top = values.max(), 0.5
+        else:
+            density(ax, values, grid, style)
+            place, top = np.median(values), min(ax.lines[-4].get_ydata().max(), 0.95)
+        ax.annotate(label, (place, top), (12 * (top == 0.95), 4), textcoords="offset points", ha="center",
+                    color=style["color"], fontsize=11)
     return ax

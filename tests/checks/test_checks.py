@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from bncourse import checks
 from bncourse.checks.frame import Check, as_arrays
@@ -147,6 +148,18 @@ def test_a_tuple_for_a_single_output_and_a_hole_in_several_are_rejected_in_words
     assert "It returns 2 values; expected 1: y" in check(lambda *a: (check.solution(*a), {})).text
     assert "beta is of type NoneType; expected numbers" in EXERCISES["03.2"](lambda x, eps: (x.std(0), None)).text
     assert "expected numbers" in check(lambda *a: [[1, 2], [3]]).text
+
+
+def test_a_tensor_with_its_graph_is_an_answer_and_what_is_no_real_number_is_said():
+    check = EXERCISES["03.1"]
+    assert check(lambda *a: torch.tensor(check.solution(*a), requires_grad=True) * 1).passed
+    assert "y cannot be read" in check(lambda *a: torch.ones(2, dtype=torch.bfloat16)).text
+    assert "y is complex (complex128); expected real numbers" in check(lambda *a: check.solution(*a) + 0j).text
+
+
+def test_an_array_for_several_outputs_is_named_as_what_it_is():
+    text = EXERCISES["03.2"](lambda x, eps: x.std(0)).text
+    assert "It returns one array of shape (3,); expected 2: gamma, beta" in text
 
 
 def test_a_small_difference_is_shown_with_digits_enough_to_see_it():
