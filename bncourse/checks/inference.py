@@ -34,7 +34,11 @@ population = Check(
         Mistake("all examples pooled", "The variance around the common mean is another estimate: it counts how the "
                 "mini-batches' means differ as well.", "Algorithm 2, line 10",
                 lambda b: (b.mean((0, 1)), b.reshape(-1, b.shape[2]).var(0, ddof=1))),
-        Mistake("only the last mini-batch", "The expectation is over many mini-batches.", "Algorithm 2, line 9",
+        Mistake("variance along the wrong axis", "Each mini-batch is measured over its m examples, axis 1.",
+                "Algorithm 2, line 10", lambda b: (b.mean((0, 1)), b.var(0).mean(0))),
+        Mistake("mean and variance exchanged", "The stub asks for the mean first.", "the stub",
+                lambda b: _population(b)[::-1]),
+        Mistake("only the last mini-batch", "The expectation is over many mini-batches.", "Algorithm 2, line 10",
                 lambda b: (b[-1].mean(0), b[-1].var(0, ddof=1))),
     ),
 )
@@ -76,6 +80,8 @@ buffers = Check(
                 _changed_buffers(new_var=lambda x: x.var(0), weight=lambda p: 1 - p)),
         Mistake("running standard deviation stored as variance", "What is averaged is the variance.",
                 "Algorithm 2, line 10", _changed_buffers(new_var=lambda x: x.std(0, ddof=1))),
+        Mistake("corrected twice", "ddof=1 divides by m - 1 already.", "the table of conventions",
+                _changed_buffers(new_var=lambda x: len(x) / (len(x) - 1) * x.var(0, ddof=1))),
         Mistake("running variance never updated", "Both statistics move with every mini-batch.", "section 3.1",
                 _changed_buffers(new_var=lambda x: 1.0)),
         Mistake("started from variance 0", "PyTorch starts from mean 0 and variance 1.", "the table of conventions",
@@ -96,6 +102,7 @@ fold = Check(
     law="With s = gamma / sqrt(var + eps), the columns of w are multiplied by s and the bias is beta - s mean, so that "
         "u w' + b' is batch norm of u w.",
     solution=_fold,
+    # w is square, so that rows scaled for columns give numbers and not an error
     cases=lambda rng: [(rng.normal(size=(c, c)), rng.normal(size=c), rng.normal(size=c), rng.normal(size=c),
                         rng.uniform(0.5, 4, c), eps) for c, eps in [(3, 1e-2), (6, 0.1), (4, 1e-3)]],
     outputs=("w", "b"),
@@ -113,6 +120,13 @@ fold = Check(
                 lambda w, g, b, mu, v, e: _fold(w, np.ones_like(g), b, mu, v, e)),
         Mistake("the mean not scaled", "The mean goes through the same slope as x.", "Algorithm 2, line 11",
                 lambda w, g, b, mu, v, e: (_fold(w, g, b, mu, v, e)[0], b - mu)),
+        Mistake("the mean not multiplied by gamma", "The mean goes through the same slope as x.",
+                "Algorithm 2, line 11",
+                lambda w, g, b, mu, v, e: (_fold(w, g, b, mu, v, e)[0], b - mu / np.sqrt(v + e))),
+        Mistake("beta forgotten", "The shift is beta less the scaled mean.", "Algorithm 2, line 11",
+                lambda w, g, b, mu, v, e: _fold(w, g, 0 * b, mu, v, e)),
+        Mistake("w transposed", "An example is a row, so w (D, C) keeps its shape.", "the stub",
+                lambda w, g, b, mu, v, e: _fold(w.T, g, b, mu, v, e)),
         Mistake("the mean forgotten", "The shift is beta less the scaled mean.", "Algorithm 2, line 11",
                 lambda w, g, b, mu, v, e: (_fold(w, g, b, mu, v, e)[0], b)),
         Mistake("the sign of the mean", "The mean is subtracted.", "Algorithm 2, line 11",

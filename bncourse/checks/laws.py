@@ -109,16 +109,21 @@ def _new(layer, rng) -> Seen:
     yield from _state(fresh, "its first mini-batch")
 
 
+def _refuses(layer, x) -> np.ndarray:
+    try:
+        layer.forward(x)
+    except Refused:
+        return np.array(True)
+    return np.array(False)
+
+
 def _single_value(layer, rng) -> Seen:
     made, x = _made(layer, rng, 4), rng.normal(size=(1, 4))
-    try:
-        made.forward(x)
-        refused = False
-    except Refused:
-        refused = True
-    yield "a ValueError for a single value per channel in training", np.array(refused)
+    yield "a ValueError for a single value per channel in training", _refuses(made, x)
     made.set(training=False)
     yield "y of a single example (1, 4) at inference", made.forward(x)
+    image = _made(layer, rng, 4)
+    yield "a ValueError for a single image (1, 4, 3, 2) in training", _refuses(image, _input(rng, (1, 4, 3, 2)))
 
 
 LAWS = (
@@ -136,5 +141,6 @@ LAWS = (
     Law("the mode may change between calls, and each backward belongs to the last forward.", _modes),
     Law("a layer's state is its own.", _alone),
     Law("a new layer trains, with gamma 1, beta 0, mean 0, variance 1, eps 1e-5 and momentum 0.1.", _new),
-    Law("in training a single value per channel is refused with a ValueError: less its mean it is 0.", _single_value),
+    Law("in training a single value per channel is refused with a ValueError: less its mean it is 0. A single image "
+        "with several locations is not.", _single_value),
 )

@@ -55,6 +55,11 @@ def axis_not_moved(x, gamma, beta, eps):
     return (gamma * x_hat + beta).reshape(x.shape)
 
 
+def axis_not_moved_back(x, gamma, beta, eps):
+    rows = to_rows(x)
+    return (gamma * (rows - rows.mean(0)) / np.sqrt(rows.var(0) + eps) + beta).reshape(x.shape)
+
+
 MEANING = {
     (0,): "That is one mean for each activation, as if each location were a feature of its own; the filter is the "
           "same at all of them.",
@@ -79,4 +84,7 @@ AXES = (
     Mistake("reshaped without moving the channels to the end", "reshape keeps the order of the numbers in memory: "
             "move axis 1 to the end first, or the rows mix channels and locations.",
             "section 3.2, one pair of gamma and beta for each feature map", axis_not_moved),
+    Mistake("reshaped back without moving the channels", "The rows are ordered (N, H, W): reshape to (N, H, W, C), "
+            "then move the last axis to place 1.", "section 3.2, one pair of gamma and beta for each feature map",
+            axis_not_moved_back),
 )

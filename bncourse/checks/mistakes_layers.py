@@ -92,6 +92,36 @@ def _present_mode(self, dy):
     return Layer.backward(self, dy)
 
 
+def _kept(self):
+    """x_hat and 1 / sqrt(var + eps) as the last forward pass had them."""
+    rows = to_rows(self.x)
+    if self.by_batch:
+        return mistakes_backward.normalized(rows, self.eps)
+    inv_std = 1 / np.sqrt(self.running_var + self.eps)
+    return (rows - self.running_mean) * inv_std, inv_std
+
+
+def _from_kept(self, dy, corrected):
+    (x_hat, inv_std), drows = _kept(self), to_rows(dy)
+    dgamma, dbeta = (drows * x_hat).sum(0), drows.sum(0)
+    if corrected:
+        drows = drows - dbeta / len(drows) - x_hat * dgamma / len(drows)
+    return from_rows(self.gamma * inv_std * drows, dy.shape), dgamma, dbeta
+
+
+def _mode_ignored(self, x):
+    self.x, self.by_batch = x, True
+    self.refuse_single(x)
+    y = self.transformed(x, self.gamma, self.beta, self.eps)
+    self.remember(x)
+    return y
+
+
+def _refuse_one_image(self, x):
+    if len(x) == 1:
+        raise ValueError("a single example")
+
+
 def _batch_size_in_dx(self, dy):
     rows, drows = to_rows(self.x), to_rows(dy)
     x_hat, inv_std = mistakes_backward.normalized(rows, self.eps)
@@ -101,8 +131,7 @@ def _batch_size_in_dx(self, dy):
 
 
 def _gradients_of_training(self, dy):
-    found = mistakes_backward.right(to_rows(dy), to_rows(self.x), self.gamma, self.beta, self.eps)
-    return from_rows(found[0], dy.shape), *found[1:]
+    return _from_kept(self, dy, True)
 
 
 def _remembering(mean, var, momentum=lambda p: p):
@@ -165,6 +194,12 @@ MEMORY = (
             "section 3.1", variant(backward=_present_mode)),
     Mistake("dx with the batch size instead of m'", "The means run over m' = m p q values.",
             "section 3.2, m' = m p q", variant(backward=_batch_size_in_dx)),
+    Mistake("the mode read in backward", "The gradient is that of the forward pass that was made: remember its mode.",
+            "section 3.1", variant(backward=lambda self, dy: _from_kept(self, dy, self.training))),
+    Mistake("the mode ignored", "With training = False the running statistics are used, and they stay as they are.",
+            "section 3.1, Algorithm 2", variant(forward=_mode_ignored)),
+    Mistake("a single image refused", "It has p q values in each feature map; only one value has no spread.",
+            "section 3.2, m' = m p q", variant(refuse_single=_refuse_one_image)),
     Mistake("biased running variance", "The mini-batch is normalized with the biased variance; what is remembered has "
             "the factor m' / (m' - 1).", "Algorithm 2, line 10", _remembering(_mean, lambda x, rows: rows.var(0))),
     Mistake("running variance corrected by the batch size", "m' = m p q values were averaged, so the factor is "

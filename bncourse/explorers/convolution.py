@@ -6,8 +6,8 @@ from bncourse.explorers.base import Explorer
 from bncourse.figures.convolution import SIZE, corner, cube
 
 NAMES = {
-    (True, 1, True): "batch norm (section 3.2)",
-    (True, 1, False): "batch norm per activation (section 3)",
+    (True, 1, True): "batch norm (paper, section 3.2)",
+    (True, 1, False): "batch norm per activation (paper, section 3)",
     (False, 1, True): "instance norm",
     (False, SIZE["C"], True): "layer norm",
     (False, SIZE["C"], False): "layer norm at each location",
@@ -27,8 +27,8 @@ def facts(examples: bool, channels: int, locations: bool) -> list[str]:
     total = SIZE["N"] * SIZE["C"] * SIZE["HW"]
     m = (SIZE["N"] if examples else 1) * channels * (SIZE["HW"] if locations else 1)
     return [
-        f"{m} values in a set",
-        f"{total // m} such sets in the block of {total}",
+        f"{m} value{'s' * (m > 1)} in a set",
+        f"{total // m} such set{'s' * (m < total)} in the block of {total}",
         "other examples take part:" if examples else "other examples take no part:",
         "running statistics are needed" if examples else "training and inference agree",
     ]

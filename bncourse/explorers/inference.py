@@ -24,8 +24,8 @@ def alpha_explorer(batch_means: np.ndarray, true: np.ndarray) -> Explorer:
         average = averaged(batch_means, alpha)
         ax = moving_average(batch_means, true, average, fig.add_subplot())
         late = np.abs(average - true)[len(true) // 2:].mean()
-        ax.set_title(f"alpha {alpha:g}, {1 / (1 - alpha):.0f} steps: mean distance {late:.3f} in the second half",
-                     fontsize=12, loc="left")
+        steps = f"{1 / (1 - alpha):.0f} steps" if alpha else "1 step"
+        ax.set_title(f"alpha {alpha:g}, {steps}: mean distance {late:.3f} in the second half", fontsize=12, loc="left")
 
     return Explorer(
         draw,

@@ -15,9 +15,9 @@ ACROSS, UP, DEEP = np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([0.55, 0
 
 
 def moved(pixels: Sequence[int], per_map: np.ndarray, per_activation: np.ndarray, ax: Axes | None = None) -> Axes:
-    """Test accuracy (seeds, moves) against how far the pictures were moved, for the two ways to normalize."""
+    """Test accuracy (seeds, moves) against how far the pictures were rolled, for the two ways to normalize."""
     ax = blank(ax, title="One mean for each location ties the network to the locations",
-               xlabel="test digits moved to the right, in pixels", ylabel="test accuracy")
+               xlabel="test digits rolled to the right, in pixels", ylabel="test accuracy")
     spread(ax, np.asarray(pixels), per_map, WITH, "per feature map")
     spread(ax, np.asarray(pixels), per_activation, PER_ACTIVATION, "per activation")
     ax.set_ylim(0, 1)
@@ -48,7 +48,7 @@ def correlation(rho: Sequence[float | int], simulated: Sequence[float], m: int, 
                                       (plain, WITHOUT, "as it is", -0.015)):
         ax.plot(grid, values, linewidth=2, **style)
         label_end(ax, 1, values[-1] + lift, name, style["color"])
-    ax.plot(rho, simulated, "s", color=WITHOUT["color"], markersize=6)
+    ax.plot(rho, simulated, "s", color=WITHOUT["color"], markersize=6, clip_on=False)
     for name, place in seen.items():
         ax.axvline(place, color=QUIET, linewidth=1, linestyle=":")
         ax.annotate(f"{name} {place:.2f}", (place, 0.72), (4, 0), textcoords="offset points", fontsize=10, color=QUIET)

@@ -19,7 +19,7 @@ class Population:
     """Mean and variance of each channel over mini-batches of any sizes, in float64.
 
     A mini-batch has m values in each channel: N of them when x is `(N, C)`, N times the locations when x is
-    `(N, C, *spatial)`. With equal m, `mean` and `var` are Algorithm 2's, lines 10 and 11, to the letter. With
+    `(N, C, *spatial)`. With equal m, `mean` and `var` are Algorithm 2's, line 10, to the letter. With
     ragged mini-batches each counts for the mean by its m and for the variance by its m - 1, which
     keeps both unbiased and lets a last mini-batch of one example pass.
     """
@@ -92,7 +92,7 @@ class MovingAverage:
     """Moving averages of the mini-batches' mean and variance, from 0 and 1 as in the frameworks (section 3.1).
 
     alpha is the weight of the *old* value, between 0 and 1; None gives all updates one weight (the
-    cumulative mean). Until about 1/(1 - alpha) updates have passed, the start still counts.
+    cumulative mean). After 1/(1 - alpha) updates a third of the start is left, after three times as many 5 %.
     """
 
     def __init__(self, alpha: float | int | None = 0.9):

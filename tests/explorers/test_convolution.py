@@ -15,14 +15,14 @@ def title(explorer):
 
 
 def test_it_starts_at_batch_norm(explorer):
-    assert title(explorer) == "batch norm (section 3.2)"
+    assert title(explorer) == "batch norm (paper, section 3.2)"
 
 
 @pytest.mark.parametrize(("choice", "name"), [
     ((False, 6, True), "layer norm"), ((False, 1, True), "instance norm"), ((False, 2, True), "group norm"),
     ((False, 3, True), "group norm"), ((True, 3, True), "no name in use"),
     ((False, 2, False), "no name in use"),
-    ((True, 1, False), "batch norm per activation (section 3)")])
+    ((True, 1, False), "batch norm per activation (paper, section 3)")])
 def test_every_choice_has_its_name(explorer, choice, name):
     for control, value in zip(explorer.controls.values(), choice, strict=True):
         control.value = value
