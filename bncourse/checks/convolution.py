@@ -64,7 +64,8 @@ axes = Check(
         Mistake("instance and layer norm exchanged", "Layer norm takes all channels of an example together, instance "
                 "norm each by itself.", "section 7 of the lesson",
                 lambda x, g, eps: tuple(_norms(x, g, eps)[i] for i in (0, 2, 1, 3))),
-        Mistake("batch norm per activation", "All locations of a feature map belong together.", "section 3.2",
+        Mistake("batch norm per activation", "All locations of a feature map belong together.",
+                "the paper's section 3.2",
                 lambda x, g, eps: _norms(x, g, eps, batch=(0,))),
         Mistake("axes of channels-last arrays", "Here the channels are axis 1.", "the stub",
                 lambda x, g, eps: _norms(x, g, eps, (0, 1, 2), (1, 2, 3), (1, 2))),
@@ -95,19 +96,20 @@ bias = Check(
     outputs=("running_mean", "running_var", "beta"),
     mistakes=(
         Mistake("nothing changed", "In training the mini-batch's mean takes b out by itself; at inference the running "
-                "mean still holds it.", "section 3.2, the bias",
+                "mean still holds it.", "the paper's section 3.2, the bias",
                 lambda b, gamma, beta, mean, var, eps: (mean, var, beta)),
-        Mistake("the sign of the bias", "The mean of Wu + b is that of Wu, plus b.", "section 3.2, the bias",
+        Mistake("the sign of the bias", "The mean of Wu + b is that of Wu, plus b.",
+                "the paper's section 3.2, the bias",
                 lambda b, gamma, beta, mean, var, eps: (mean + b, var, beta)),
         Mistake("b added to beta", "b passed through the division and gamma before it met beta; and in training, where "
-                "the mini-batch's mean had taken b out, y would change.", "section 3.2, the bias",
+                "the mini-batch's mean had taken b out, y would change.", "the paper's section 3.2, the bias",
                 lambda b, gamma, beta, mean, var, eps: (mean, var, beta + b)),
         Mistake("the bias folded into beta", "At inference that gives the same y. In training it does not: there the "
-                "mini-batch's mean had taken b out, and now beta brings it back.", "section 3.2, the bias",
+                "mini-batch's mean had taken b out, and now beta brings it back.", "the paper's section 3.2, the bias",
                 lambda b, gamma, beta, mean, var, eps: (mean, var, beta + gamma * b / np.sqrt(var + eps))),
-        Mistake("the bias taken out twice", "It went into the mean alone.", "section 3.2, the bias",
+        Mistake("the bias taken out twice", "It went into the mean alone.", "the paper's section 3.2, the bias",
                 lambda b, gamma, beta, mean, var, eps: (mean - b, var, beta - gamma * b / np.sqrt(var + eps))),
-        Mistake("the variance moved", "Adding a constant changes no variance.", "section 3.2, the bias",
+        Mistake("the variance moved", "Adding a constant changes no variance.", "the paper's section 3.2, the bias",
                 lambda b, gamma, beta, mean, var, eps: (mean - b, var - b * b, beta)),
     ),
 )

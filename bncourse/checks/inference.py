@@ -82,11 +82,12 @@ buffers = Check(
                 "Algorithm 2, line 10", _changed_buffers(new_var=lambda x: x.std(0, ddof=1))),
         Mistake("corrected twice", "ddof=1 divides by m - 1 already.", "the table of conventions",
                 _changed_buffers(new_var=lambda x: len(x) / (len(x) - 1) * x.var(0, ddof=1))),
-        Mistake("running variance never updated", "Both statistics move with every mini-batch.", "section 3.1",
+        Mistake("running variance never updated", "Both statistics move with every mini-batch.",
+                "the paper's section 3.1",
                 _changed_buffers(new_var=lambda x: 1.0)),
         Mistake("started from variance 0", "PyTorch starts from mean 0 and variance 1.", "the table of conventions",
                 _changed_buffers(start=(0.0, 0.0))),
-        Mistake("only the last mini-batch", "An average remembers the mini-batches before.", "section 3.1",
+        Mistake("only the last mini-batch", "An average remembers the mini-batches before.", "the paper's section 3.1",
                 lambda b, p: (b[-1].mean(0), b[-1].var(0, ddof=1))),
     ),
 )
@@ -108,7 +109,7 @@ fold = Check(
     outputs=("w", "b"),
     mistakes=(
         Mistake("rows scaled instead of columns", "Feature k is computed by column k of w.",
-                "section 3.1, the affine map",
+                "the paper's section 3.1, the affine map",
                 lambda w, g, b, mu, v, e: (w * (g / np.sqrt(v + e))[:, None], _fold(w, g, b, mu, v, e)[1])),
         Mistake("w left as it is", "The slope of batch norm multiplies what u w gives.", "Algorithm 2, line 11",
                 lambda w, g, b, mu, v, e: (w, _fold(w, g, b, mu, v, e)[1])),

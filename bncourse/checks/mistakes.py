@@ -120,10 +120,10 @@ FORWARD = (
     Mistake("statistics over the wrong axis",
             "Mean and variance are taken over the examples, one pair for each feature. Taken over the features "
             "of each example it is layer normalization.",
-            "section 3, the first simplification", per_example),
+            "the paper's section 3, the first simplification", per_example),
     Mistake("one mean and one variance for the whole batch",
             "Each feature is normalized on its own.",
-            "section 3, the first simplification", whole_batch_at_once),
+            "the paper's section 3, the first simplification", whole_batch_at_once),
     Mistake("min-max scaling",
             "The spread is the standard deviation, not the range; one outlier sets the range.",
             "Algorithm 1, lines 1 to 3", min_max),

@@ -77,14 +77,16 @@ MEANING = {
 }
 
 AXES = (
-    *(Mistake(f"statistics over the axes {axes}", f"Expected (0, 2, 3). {meaning}", "section 3.2, m' = m p q",
+    *(Mistake(f"statistics over the axes {axes}", f"Expected (0, 2, 3). {meaning}",
+            "the paper's section 3.2, m' = m p q",
               by_axes(axes)) for axes, meaning in MEANING.items()),
     Mistake("batch size instead of m'", "The sums run over m' = m p q values, so m' divides them.",
-            "section 3.2, m' = m p q", batch_size_for_m),
+            "the paper's section 3.2, m' = m p q", batch_size_for_m),
     Mistake("reshaped without moving the channels to the end", "reshape keeps the order of the numbers in memory: "
             "move axis 1 to the end first, or the rows mix channels and locations.",
-            "section 3.2, one pair of gamma and beta for each feature map", axis_not_moved),
+            "the paper's section 3.2, one pair of gamma and beta for each feature map", axis_not_moved),
     Mistake("reshaped back without moving the channels", "The rows are ordered (N, H, W): reshape to (N, H, W, C), "
-            "then move the last axis to place 1.", "section 3.2, one pair of gamma and beta for each feature map",
+            "then move the last axis to place 1.",
+            "the paper's section 3.2, one pair of gamma and beta for each feature map",
             axis_not_moved_back),
 )

@@ -127,6 +127,8 @@ saturated = Check(
                 lambda x, limit: (x * (1 - x) < limit).mean(0)),
         Mistake("one side only", "The sigmoid is flat at both ends: below zero the output is near 0, and the "
                 "derivative too.", "section 7", lambda x, limit: ((_derivative(x) < limit) & (x > 0)).mean(0)),
+        Mistake("the other side only", "The sigmoid is flat at both ends: above zero the output is near 1, and the "
+                "derivative small.", "section 7", lambda x, limit: ((_derivative(x) < limit) & (x < 0)).mean(0)),
         Mistake("the output compared with the limit", "A small output is one end; what vanishes is the derivative.",
                 "section 7", lambda x, limit: (sigmoid_forward(x)[0] < limit).mean(0)),
         Mistake("the fraction that is not saturated", "Saturated is where the derivative is below the limit.",
@@ -179,6 +181,8 @@ repair = Check(
         Mistake("unbiased variance", "Here the sum of squares is divided by the number of examples.",
                 "section 1, standardize", lambda x_new, mean, var, eps:
                 mean + np.sqrt(var + eps) * _scaled(x_new, x_new.mean(0), x_new.var(0, ddof=1), eps)),
+        Mistake("eps ignored", "A feature that is constant in the new light divides by zero.", "section 1, standardize",
+                lambda x_new, mean, var, eps: mean + np.sqrt(var) * _scaled(x_new, x_new.mean(0), x_new.var(0), 0)),
         Mistake("eps on one side only", "Whatever is added to the variance that divides must be added to the one that "
                 "multiplies, or a batch that has not changed would change.", "section 1, standardize",
                 lambda x_new, mean, var, eps: mean + np.sqrt(var) * _scaled(x_new, x_new.mean(0), x_new.var(0), eps)),

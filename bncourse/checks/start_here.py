@@ -29,6 +29,8 @@ steps = Check(
         Mistake("rounded down once for all epochs", "Each epoch ends with its own smaller batch: round up, then "
                 "multiply.", "the paper's section 1, mini-batches",
                 lambda examples, batch, epochs: epochs * examples // batch),
+        Mistake("not rounded", "An epoch ends with a smaller batch, which is a whole step: round up, epoch by epoch.",
+                "the paper's section 1, mini-batches", lambda examples, batch, epochs: epochs * examples / batch),
         Mistake("one epoch only", "The count must be multiplied by the number of epochs.", "the paper's section 1",
                 lambda examples, batch, epochs: math.ceil(examples / batch)),
         Mistake("examples counted for steps", "One step looks at a whole mini-batch of examples.",
@@ -57,6 +59,8 @@ gradient = Check(
         Mistake("the misprint taken literally", "As printed the sum over i is missing, so one example is left, "
                 "divided by m. The sum must be there.", "the paper's section 1, the second equation",
                 lambda w, x, t: x[-1] * (x[-1] @ w - t[-1]) / len(t)),
+        Mistake("only the first example", "The sum over i is missing in the paper, a misprint; it must be there.",
+                "the paper's section 1, the second equation", lambda w, x, t: x[0] * (x[0] @ w - t[0]) / len(t)),
         Mistake("the sum of the errors times the sum of the inputs", "Each error belongs to its own example: multiply "
                 "first, then take the mean.", "the paper's section 1, the second equation",
                 lambda w, x, t: x.mean(0) * (x @ w - t).mean()),

@@ -47,10 +47,11 @@ def mean_steps(variants: Mapping[str, Sequence[Run]], target: int) -> dict[str, 
 
 
 def first(variants: Mapping[str, Sequence[Run]], target: int) -> str:
-    """Which network reaches an accuracy of `target` per cent first, or which ones do together, as a sentence."""
+    """Which network reaches an accuracy of `target` per cent first, or which two, or how many, as a sentence."""
     means = mean_steps(variants, target)
     least = min(means.values())
     if np.isinf(least):
         return f"{target} %: no network gets there with every seed"
     names = [classification.NAMES[name] for name, steps in means.items() if steps == least]
-    return f"{target} %: {' and '.join(names)} first, after {least:,.0f} steps"
+    who = " and ".join(names) if len(names) < 3 else f"{len(names)} networks"
+    return f"{target} %: {who} first, after {least:,.0f} steps"

@@ -6,15 +6,14 @@ import numpy as np
 from bncourse.explorers.base import Explorer
 from bncourse.figures.start_here import estimates
 
-TRUE = np.array([1.5, 0.8])
-EXAMPLES = TRUE + np.random.default_rng(0).normal(size=(60_000, 2)) * [2.0, 1.2]
+EXAMPLES = [1.5, 0.8] + np.random.default_rng(0).normal(size=(60_000, 2)) * [2.0, 1.2]
 
 
 def batch(fig, m: int, examples: int, epochs: int) -> None:
     """Sixty mini-batch gradients of size 2^m around the true one, and the steps that the epochs take."""
     size = 2**m
     picked = np.random.default_rng(1).integers(len(EXAMPLES), size=(60, size))
-    ax = estimates(TRUE, EXAMPLES[picked].mean(axis=1), fig.add_subplot())
+    ax = estimates(EXAMPLES.mean(axis=0), EXAMPLES[picked].mean(axis=1), fig.add_subplot())
     steps = epochs * -(-examples // size)
     ax.set_title(f"m = {size}: {epochs} epochs of {examples:,} examples are {steps:,} steps", fontsize=12, loc="left")
 

@@ -39,7 +39,7 @@ def path(hessian: Float[Array, "2 2"], share: float, steps: int) -> Float[Array,
 
 
 def steps_needed(hessian: Float[Array, "2 2"], share: float) -> str:
-    """How many steps bring the loss within a millionth of its best, in words where it never does."""
+    """How many steps bring the loss's distance from its best to a millionth, in words where it never does."""
     lam, u = np.linalg.eigh(hessian)
     energies, factors = (u.T @ START) ** 2, np.abs(1 - 2 * share * lam / lam[-1])
     if factors.max() >= 1:
@@ -71,7 +71,9 @@ def descents(fig, ratio: float, correlation: float, share: float, steps: int):
             size = np.sqrt(lam[0])  # the longest axis of the first level line is drawn with length 1
             for line, level in zip(levels, LEVELS, strict=True):
                 line.set_data(*(level * size * root(hessian, -0.5) @ ROUND))
-            way.set_data(*np.clip(size * path(hessian, share, steps), -9, 9).T)
+            errors = size * path(hessian, share, steps)
+            gone = np.abs(errors).max(axis=1) > 9  # of a descent that has left the panel no more than the way out
+            way.set_data(*errors[np.cumsum(gone) <= 1].T)
             says.set_text(f"$\\kappa$ = {lam[-1] / lam[0]:,.1f}\nsteps: {steps_needed(hessian, share)}")
 
     update(ratio, correlation, share, steps)

@@ -25,7 +25,7 @@ def room(counts: Sequence[int], min_max: np.ndarray, standard: np.ndarray, ax: A
 def elsewhere(curve: tuple, line: tuple, here: tuple, there: tuple, moved: np.ndarray, ax: Axes | None = None) -> Axes:
     """One rule y = f(x), a line learned from the points here, its answers there, and those to moved inputs.
 
-    curve and line are the slope's and the rule's (x, y); here and there are examples (x, y); moved is the line's
+    curve is the rule's and line the learner's (x, y); here and there are examples (x, y); moved is the line's
     answer to each input from there after it was given the training inputs' mean and spread.
     """
     ax = blank(ax, title="The rule is the same; the learner has seen one part of it", xlabel="x", ylabel="y")

@@ -69,6 +69,6 @@ def estimates(true: np.ndarray, guesses: np.ndarray, ax: Axes | None = None) -> 
     ax = blank(ax, xlabel="gradient in the first weight", ylabel="in the second")
     ax.plot(*guesses.T, ".", color=WITH["color"], alpha=0.5, markersize=6)
     ax.annotate("", true, (0, 0), arrowprops={"color": "black", "width": 1.5, "headwidth": 8})
-    ax.set_xlim(-2.5, 4.5)
-    ax.set_ylim(-2.5, 3.5)
+    ax.set_xlim(-3, 7)
+    ax.set_ylim(-3, 4)
     return ax

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from bncourse.experiments.recording import recorded
 from bncourse.explorers.classification import first, mean_steps, target_explorer
 from bncourse.runs import Run, provenance
 
@@ -28,6 +29,20 @@ def variants():
 ])
 def test_who_is_first_is_said(variants, target, names, sentence):
     assert first({name: variants[name] for name in names}, target) == sentence
+
+
+def test_of_three_that_arrive_together_the_number_is_said(variants):
+    three = variants | {"bn-x30": variants["inception"]}
+    assert first(three, 2) == "2 %: 3 networks first, after 500 steps"
+
+
+def test_what_it_says_of_the_recorded_networks_fits_into_a_line():
+    variants = {}
+    for run in recorded("classification", "variants"):
+        variants.setdefault(run.config["name"], []).append(run)
+    targets = target_explorer(variants).controls["target"]
+    said = [first(variants, target) for target in range(targets.min, targets.max + 1)]
+    assert max(map(len, said)) < 60
 
 
 def test_a_network_with_a_seed_that_never_gets_there_has_no_steps(variants):

@@ -37,6 +37,16 @@ def test_whitened_inputs_take_one_step_at_the_right_rate_and_none_converges_beyo
     assert {steps_needed(hessian, 1.05) for hessian in hessians(8.0, 0.9).values()} == {"never"}
 
 
+def test_a_descent_that_leaves_its_panel_keeps_its_direction():
+    explorer = descent_explorer()
+    for share in (1.1, 0.3):
+        explorer.controls["share"].value = share
+        whitened = explorer._plot.figure.axes[FORMS.index("whitened")]
+        way, = (line for line in whitened.lines if line.get_marker() == ".")
+        x, y = way.get_data()
+        assert x * START[1] == pytest.approx(y * START[0]) and len(x) > 10
+
+
 def test_every_control_changes_the_picture():
     assert descent_explorer().dead_controls() == []
 
