@@ -35,8 +35,9 @@ def batchnorm_backward_steps(
     check_input(x, eps)
     check_per_channel(x, gamma=gamma)
     check_gradient(dy, x.shape)
+    x, dy, gamma = widen(x), widen(dy), widen(gamma)
     axes, m = batch_axes(x), max(x.size // max(x.shape[1], 1), 1)
-    x_mu = _centred(widen(x), axes, m)
+    x_mu = _centred(x, axes, m)
     var = np.square(x_mu).sum(axes) / m
     inv_std = 1 / np.sqrt(var + float(eps))
 

@@ -134,6 +134,7 @@ def batchnorm_inference(
     """
     check_input(x, eps)
     check_per_channel(x, gamma=gamma, beta=beta, mean=mean, var=var)
+    gamma, beta, mean, var = map(widen, (gamma, beta, mean, var))
     check_variance(var, eps)
     columns = by_channel(x)
     rounded = mean.astype(columns.dtype)

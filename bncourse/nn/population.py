@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Population:
-    """Mean and variance of each channel over mini-batches of any sizes m, in at least float32.
+    """Mean and variance of each channel over mini-batches of any sizes m, in float64.
 
     With equal m these are Algorithm 2's, `E_B[mu_B]` and `m/(m-1) E_B[sigma_B²]`. With ragged mini-batches
     each counts by m for the mean and by m - 1, its degrees of freedom, for the variance: both stay unbiased.
@@ -36,7 +36,7 @@ class Population:
         m = values_per_channel(x)
         if m == 0:
             return
-        mean, var = batch_statistics(x)
+        mean, var = (measured.double() for measured in batch_statistics(x))
         self.batches += 1
         self.values += m
         self.mean = self.mean + (mean - self.mean) * (m / self.values)

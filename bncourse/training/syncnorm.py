@@ -4,7 +4,8 @@ Each process measures m_r, mu_r and var_r of each channel, and all combine them 
 
     mu = sum m_r mu_r / m        var = sum m_r (var_r + (mu_r - mu)²) / m        with m = sum m_r
 
-which, unlike E[x²] - E[x]², loses no digits where the mean is large. On the way back the two sums in the gradient
+which, unlike E[x²] - E[x]², loses no digits where the mean is large; mu is kept in two parts, as `centre` finds
+them, since one float32 number is too coarse for it. On the way back the two sums in the gradient
 of Algorithm 1, of dy and of dy x_hat, are taken over all processes too. `torch.nn.SyncBatchNorm` does the same on
 GPUs alone; this runs wherever torch.distributed does.
 """
@@ -17,47 +18,63 @@ import torch
 import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
-from bncourse.nn.batchnorm import BATCHNORMS, batch_statistics, per_channel, values_per_channel
+from bncourse.nn.batchnorm import BATCHNORMS, BatchNorm, centre, channel_means, per_channel, values_per_channel
 
 
 @contextmanager
 def synchronized(model: nn.Module, wanted: bool = True) -> Iterator[None]:
     """Within, if wanted: every batch norm of the model, in training mode, normalizes over all processes.
 
-    The modules stay the same, with their parameters and running statistics, and are as before afterwards.
+    The modules stay the same, with their parameters and running statistics, and are as before afterwards. The
+    gradient cannot be differentiated again. In a forward pass, raises as the layers do, and ValueError where all
+    processes together have a single value per channel.
     """
     layers = [module for module in model.modules() if wanted and isinstance(module, BATCHNORMS)]
+    before = [vars(layer).get("forward") for layer in layers]
     for layer in layers:
         layer.forward = partial(forward, layer)
     try:
         yield
     finally:
-        for layer in layers:
+        for layer, own in zip(layers, before, strict=True):
             del layer.forward
+            if own is not None:
+                layer.forward = own
 
 
-def forward(layer: nn.Module, x: Float[Tensor, "N C *spatial"]) -> Tensor:
+def forward(layer: nn.Module, input: Float[Tensor, "N C *spatial"]) -> Tensor:
     """y of a batch norm whose mini-batch is spread over all processes; in eval mode, as the layer itself does."""
     if not layer.training:
-        return type(layer).forward(layer, x)
-    m, mean, var = joint_statistics(x.detach())
+        return type(layer).forward(layer, input)
+    (layer._check_shape_and_type if isinstance(layer, BatchNorm) else layer._check_input_dim)(input)
+    m, mean, rest, var = joint_statistics(input.detach())
+    if (m <= 1).any():
+        raise ValueError(f"all processes together have {m[0]:.0f} value per channel; expected more than one in training")
     if layer.running_mean is not None:
-        track(layer, m, mean, var)
-    return JointNormalize.apply(x, layer.weight, layer.bias, m, mean, var, layer.eps)
+        track(layer, m, mean + rest, var)
+    return JointNormalize.apply(input, layer.weight, layer.bias, m, mean, rest, var, layer.eps)
 
 
-def joint_statistics(x: Float[Tensor, "N C *spatial"]) -> tuple[Tensor, Tensor, Tensor]:
-    """How many values of each channel all processes have, and their mean and biased variance, `(C,)`."""
-    mean, var = batch_statistics(x)
-    own = torch.stack([torch.full_like(mean, values_per_channel(x)), mean, var])  # (3, C)
+def joint_statistics(x: Float[Tensor, "N C *spatial"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """How many values of each channel all processes have, their mean in two parts, and their biased variance, `(C,)`."""
+    x_c, mean, rest = centre(x)
+    own = torch.stack([torch.full_like(mean, values_per_channel(x)), mean, rest, channel_means(x_c.square())])  # (4, C)
     all_of_them = [torch.empty_like(own) for _ in range(dist.get_world_size())]
     dist.all_gather(all_of_them, own)
-    ms, means, variances = torch.stack(all_of_them, 1)  # each (processes, C)
+    ms, means, rests, variances = torch.stack(all_of_them, 1)  # each (processes, C)
     m = ms.sum(0)
     mean = (ms * means).sum(0) / m
-    var = (ms * (variances + (means - mean).square())).sum(0) / m
-    return m, mean, var
+    away = (means - mean) + rests
+    rest = (ms * away).sum(0) / m
+    var = (ms * (variances + (away - rest).square())).sum(0) / m
+    return m, mean, rest, var
+
+
+def centred(x: Tensor, mean: Tensor, rest: Tensor) -> Tensor:
+    """x less a mean in two parts, in the type of the mean."""
+    return (x - per_channel(mean, x)).sub_(per_channel(rest, x))
 
 
 @torch.no_grad()
@@ -73,19 +90,20 @@ class JointNormalize(torch.autograd.Function):
     """Algorithm 1 by statistics of all processes, through which the gradient passes in all of them."""
 
     @staticmethod
-    def forward(ctx, x, gamma, beta, m, mean, var, eps):
+    def forward(ctx, x, gamma, beta, m, mean, rest, var, eps):
         inv_std = (var + eps).rsqrt()
-        ctx.save_for_backward(x, gamma, beta, m, mean, inv_std)
-        y = (x - per_channel(mean, x)) * per_channel(inv_std if gamma is None else gamma * inv_std, x)
+        ctx.save_for_backward(x, gamma, beta, m, mean, rest, inv_std)
+        y = centred(x, mean, rest) * per_channel(inv_std if gamma is None else gamma * inv_std, x)
         y = y if beta is None else y + per_channel(beta, x)
         return y.to(x.dtype)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, dy):
         """`dx = gamma inv_std (dy - mean(dy) - x_hat mean(dy x_hat))`, the means over all processes."""
-        x, gamma, beta, m, mean, inv_std = ctx.saved_tensors
+        x, gamma, beta, m, mean, rest, inv_std = ctx.saved_tensors
         axes = [0, *range(2, x.dim())]
-        x_hat = (x - per_channel(mean, x)) * per_channel(inv_std, x)
+        x_hat = centred(x, mean, rest) * per_channel(inv_std, x)
         dy = dy.to(x_hat.dtype)
         sums = torch.stack([dy.sum(axes), (dy * x_hat).sum(axes)])  # (2, C)
         dbeta, dgamma = sums.clone()
@@ -94,4 +112,4 @@ class JointNormalize(torch.autograd.Function):
         scale = inv_std if gamma is None else gamma * inv_std
         dx = dy - per_channel(mean_dy, x) - x_hat * per_channel(mean_dy_x_hat, x)
         return (dx.mul_(per_channel(scale, x)).to(x.dtype), None if gamma is None else dgamma.to(gamma.dtype),
-                None if beta is None else dbeta.to(beta.dtype), None, None, None, None)
+                None if beta is None else dbeta.to(beta.dtype), *[None] * 5)
