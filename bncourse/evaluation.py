@@ -52,9 +52,11 @@ def score(probabilities: Float[Tensor, "N K"], labels: Int[Tensor, "N"]) -> Scor
 def hits(probabilities: Tensor, labels: Tensor) -> tuple[int, int]:
     """How many labels are the most probable class, and among the five most probable."""
     examples, classes = probabilities.shape
+    if labels.shape != (examples,):
+        raise ValueError(f"labels have shape {tuple(labels.shape)}; expected ({examples},), one for each example")
     low, high = labels.min().item(), labels.max().item()
-    if len(labels) != examples or low < 0 or high >= classes:
-        raise ValueError(f"labels are {len(labels)} from {low} to {high}; expected {examples} from 0 to {classes - 1}")
+    if low < 0 or high >= classes:
+        raise ValueError(f"labels are {examples} from {low} to {high}; expected {examples} from 0 to {classes - 1}")
     own = probabilities.gather(1, labels[:, None])
     earlier = torch.arange(classes, device=labels.device) < labels[:, None]
     before = ((probabilities > own) | ((probabilities == own) & earlier)).sum(1)
@@ -96,13 +98,16 @@ def predictions(model: nn.Module, batches: Iterable, device: str | torch.device 
     """
     device = torch.device(device)
     for images, labels in batches:
+        if not len(images):
+            continue
         with at_inference(model), torch.inference_mode(), torch.autocast(device.type, torch.bfloat16,
                                                                         enabled=precision == "bf16"):
             single = images.flatten(0, -4)  # (n * crops, 3, H, W)
             parts = single.split(per_pass(single, device))
             logits = [model(to_input(part, device, channels_last=True)).float() for part in parts]
             p = torch.cat(logits).softmax(1)
-            yield p.view(len(images), -1, p.shape[1]).mean(1).cpu(), labels.cpu()
+            p = p.view(len(images), -1, p.shape[1]).mean(1).cpu()
+        yield p, labels.cpu()
 
 
 def per_pass(images: Tensor, device: torch.device) -> int:

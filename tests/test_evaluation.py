@@ -43,7 +43,8 @@ def test_what_is_not_a_number_is_wrong():
 
 
 @pytest.mark.parametrize("labels, told", [([0, 3], "labels are 2 from 0 to 3; expected 2 from 0 to 2"),
-                                          ([-1, 0], "from -1 to 0"), ([0, 1, 2], "labels are 3 .* expected 2")])
+                                          ([-1, 0], "from -1 to 0"),
+                                          ([0, 1, 2], r"labels have shape \(3,\); expected \(2,\)")])
 def test_labels_that_are_no_classes_are_refused(labels, told):
     with pytest.raises(ValueError, match=told):
         evaluation.hits(torch.zeros(2, 3), torch.tensor(labels))
@@ -76,6 +77,18 @@ def test_every_example_counts_once_whatever_the_batches(rng, randn):
         model = Counting()
         assert evaluate(model, zip(images.split(size), labels.split(size), strict=True)) == pytest.approx(whole)
         assert sum(model.seen) == 23
+
+
+def test_an_empty_mini_batch_among_others_changes_nothing(rng, randn):
+    model, full = Counting(), (randn(5, 3, 4, 4), labels_of(rng, 5, 3))
+    empty = (torch.zeros(0, 3, 4, 4), torch.zeros(0, dtype=torch.long))
+    assert evaluate(model, [empty, full, empty]) == evaluate(model, [full])
+
+
+def test_between_predictions_the_model_is_the_callers(rng, randn):
+    model = Counting().train()
+    for _ in evaluation.predictions(model, [(randn(5, 3, 4, 4), labels_of(rng, 5, 3))], precision="bf16"):
+        assert model.training and not torch.is_inference_mode_enabled() and not torch.is_autocast_enabled("cpu")
 
 
 def test_predictions_come_in_the_order_of_the_examples(rng, randn):

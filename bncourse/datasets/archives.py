@@ -96,7 +96,7 @@ def index(archive: Bytes) -> tuple[list[str], np.ndarray, np.ndarray]:
     changed = os.fstat(archive.file.fileno()).st_mtime_ns
     key = f"1 {archive.path.resolve()} {archive.size} {changed}"
     path = INDEXES / f"{hashlib.sha256(key.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.npz"
-    with contextlib.suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+    with contextlib.suppress(OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile):
         return recalled(path, archive.size)
     found = walked(archive)
     with contextlib.suppress(OSError):

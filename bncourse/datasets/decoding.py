@@ -44,7 +44,8 @@ def decode(data: bytes, title: str, least: int | None = None) -> Image.Image:
         raise CorruptPicture(f"{title} has more than {MOST_PIXELS:,} pixels") from None
     except Image.UnidentifiedImageError:
         raise CorruptPicture(f"{title} is neither a JPEG nor a PNG picture") from None
-    except (OSError, ValueError, SyntaxError, struct.error, EOFError, IndexError, TypeError) as error:
+    except (OSError, ValueError, SyntaxError, struct.error, EOFError, IndexError, TypeError, AssertionError,
+            AttributeError) as error:
         raise CorruptPicture(f"{title} cannot be decoded: {error}") from None
 
 

@@ -169,7 +169,12 @@ def to_tensor(image: Image.Image) -> UInt8[torch.Tensor, "3 height width"]:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
-def normalize(images: UInt8[torch.Tensor, "*N 3 height width"]) -> Float[torch.Tensor, "*N 3 height width"]:
-    """Bytes to float32: (x / 255 - MEAN) / STD, per channel, on the device where they are."""
+def normalize(images: torch.Tensor) -> Float[torch.Tensor, "*N 3 height width"]:
+    """Bytes `(*N, 3, H, W)` to float32: (x / 255 - MEAN) / STD, per channel, on the device where they are.
+
+    Raises TypeError for images that are not bytes.
+    """
+    if images.dtype != torch.uint8:
+        raise TypeError(f"images have dtype {images.dtype}; expected torch.uint8, bytes from 0 to 255")
     mean, std = (255 * torch.tensor(values, device=images.device)[:, None, None] for values in (MEAN, STD))
     return images.to(torch.float32).sub_(mean).div_(std)

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Integer, Shaped
 
+from bncourse.kernels.arguments import Checked
+
 Array = np.ndarray
 Given = Shaped[Array, "..."]  # its shape is looked at here, so that the message can say what to do
 
@@ -66,8 +68,10 @@ def affine_parameters_backward(
     return cache.x.T.dot(dy), dy.sum(axis=0) if cache.has_bias else None
 
 
-def sigmoid_forward(x: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
-    """`y = 1 / (1 + exp(-x))`, as `tanh(x / 2) / 2 + 1 / 2`, which does not overflow."""
+def sigmoid_forward(x: Checked) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
+    """`y = 1 / (1 + exp(-x))`, as `tanh(x / 2) / 2 + 1 / 2`, which does not overflow. Raises TypeError for integers."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"x has dtype {x.dtype}; expected floating point, as x.astype(float) makes it")
     half = np.asarray(0.5, x.dtype)
     y = np.tanh(half * x)
     y *= half
@@ -130,6 +134,10 @@ def softmax_cross_entropy_backward(cache: SoftmaxCache) -> Float[Array, "N K"]:
 
 
 def _check_labels(z: Array, t: Array) -> None:
+    if t.dtype.kind not in "iu":
+        raise TypeError(f"t has dtype {t.dtype}; expected integers, the numbers of the classes")
+    if t.shape != z.shape[:1]:
+        raise ValueError(f"t has shape {t.shape}, but z has {len(z)} rows; expected ({len(z)},)")
     if len(t) == 0:
         raise ValueError("z has no rows; expected at least one example")
     K = z.shape[1]

@@ -163,7 +163,11 @@ def standardize(
 
 
 def standardize_backward(dx_hat: Checked, cache: Standardized) -> Float[Array, "..."]:
-    """`dx = (dx_hat - mean(dx_hat) - x_hat * mean(dx_hat * x_hat)) / sqrt(var + eps)`, typed like x."""
+    """`dx = (dx_hat - mean(dx_hat) - x_hat * mean(dx_hat * x_hat)) / sqrt(var + eps)`, typed like x.
+
+    Raises ValueError where dx_hat has another shape than x.
+    """
+    check_gradient(dx_hat, cache.layout.shape)
     columns = cache.layout.gather(dx_hat.astype(cache.sets.centred.dtype, copy=False))
     with rows_in_place(dx_hat):
         dx, _, _ = sets.backward(columns, cache.sets)

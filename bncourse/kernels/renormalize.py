@@ -24,7 +24,7 @@ from bncourse.kernels.arguments import (
     check_variance,
 )
 from bncourse.kernels.sets import rows_in_place
-from bncourse.kernels.views import against, by_channel
+from bncourse.kernels.views import against, by_channel, widen
 
 
 class BatchrenormCache(NamedTuple):
@@ -56,7 +56,7 @@ def batchrenorm_forward(
     """
     check_input(x, eps)
     check_per_channel(x, gamma=gamma, beta=beta, mean=mean, var=var)
-    check_variance(var, eps)
+    check_variance(widen(var), eps)
     check_bounds(r_max, d_max)
     columns = by_channel(x)
     gamma, beta, mean, var = against(columns, gamma, beta, mean, var)

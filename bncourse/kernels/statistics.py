@@ -61,7 +61,7 @@ class Population:
     def mean(self) -> Float[Array, "C"]:
         """`E[x] = E_B[mu_B]`: the mean of all values."""
         self._check(self.batches, "no mini-batch was seen; call update(x) first")
-        return self._mean
+        return self._mean.copy()
 
     @property
     def var(self) -> Float[Array, "C"]:

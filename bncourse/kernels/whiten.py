@@ -21,6 +21,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from bncourse.kernels.arguments import Checked, check_floating
+
 Array = np.ndarray
 
 
@@ -42,7 +44,7 @@ class Whitened(NamedTuple):
 
 
 def whiten_forward(
-    x: Float[Array, "N D"], method: str = "zca", eps: float | int = 0.0
+    x: Checked, method: str = "zca", eps: float | int = 0.0
 ) -> tuple[Float[Array, "N D"], Whitened]:
     """Whiten a mini-batch: `(x - mean) Aᵀ`, with `Cov = E[(x - mean)ᵀ (x - mean)] + eps I` (section 2).
 
@@ -160,7 +162,8 @@ def _singular(m: int, d: int) -> SingularCovariance:
 def _check(x: Array, method: str, eps: float | int) -> None:
     if method not in _SHARED:
         raise ValueError(f"method is {method!r}; expected one of {', '.join(map(repr, _SHARED))}")
-    if not eps >= 0:
-        raise ValueError(f"eps is {eps}; expected zero or a positive number")
+    check_floating(x, eps)
+    if x.ndim != 2 or not x.shape[1]:
+        raise ValueError(f"x has shape {x.shape}; expected (N, D) with D of 1 or more")
     if len(x) == 0:
         raise _singular(*x.shape)

@@ -7,7 +7,7 @@ on an example and looks on; what it finds holds for inputs that take the same pa
 
 import inspect
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 
 import torch
 from torch import Tensor, fx, nn
@@ -175,5 +175,11 @@ class Watcher(TorchDispatchMode):
 
 
 def tensors(tree) -> list[Tensor]:
-    """All tensors in nested tuples, lists and dicts."""
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+    """All tensors in nested tuples, lists, dicts and dataclasses."""
+    found = []
+    for leaf in tree_leaves(tree):
+        if isinstance(leaf, Tensor):
+            found.append(leaf)
+        elif is_dataclass(leaf) and not isinstance(leaf, type):
+            found += tensors([getattr(leaf, field.name) for field in fields(leaf)])
+    return found

@@ -127,6 +127,8 @@ def objections(name: str, modules: dict[str, nn.Module], flow: Flow) -> Iterator
         yield f"{type(norm).__name__} has a forward of its own"
     if norm.running_mean is None:
         yield "it has no running statistics"
+    if norm.training:
+        yield "it stays in training mode after eval()"
     if flow.calls[name] != 1:
         yield f"a forward pass calls it {flow.calls[name]} times"
     source = flow.source[name]

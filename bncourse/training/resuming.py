@@ -38,7 +38,7 @@ def keep(progression: Progression, folder: str | os.PathLike, epoch_length: int,
 
 
 def resume(progression: Progression, folder: str | os.PathLike, epoch_length: int, world: World,
-           fall_back: bool) -> None:
+           fall_back: bool, evaluates: bool) -> None:
     """Takes up the newest checkpoint of the folder; where there is none, changes nothing.
 
     Only the machine of rank 0 needs to see the folder. Raises CheckpointError where the checkpoint is
@@ -54,6 +54,7 @@ def resume(progression: Progression, folder: str | os.PathLike, epoch_length: in
         return
     facts, state = checkpoint.from_bytes(content, name)
     refuse_another(progression, facts, state["model"], epoch_length, name)
+    refuse_other_columns(state["columns"], evaluates, name)
     progression.model.load_state_dict(state["model"])
     progression.optimizer.load_state_dict(state["optimizer"])
     progression.losses.copy_(state["processes"][world.rank]["losses"])
@@ -78,6 +79,14 @@ def refuse_another(progression: Progression, facts: dict, weights: dict, epoch_l
         more = f", and {len(differences) - NAMED} more" if len(differences) > NAMED else ""
         raise CheckpointError(f"{name} is of another network: {', '.join(differences[:NAMED])}{more}; "
                               "expected the same names and shapes, or an empty folder")
+
+
+def refuse_other_columns(columns: dict, evaluates: bool, name: str) -> None:
+    """Raises CheckpointError where rows with an evaluation would follow rows without, or the other way round."""
+    if columns and ("top1" in columns) != evaluates:
+        there, here = ("without evaluate", "with it") if evaluates else ("with evaluate", "without it")
+        raise CheckpointError(f"{name} is of a training {there}, and this one is {here}; expected the same, or an "
+                              "empty folder")
 
 
 def unlike(weights: dict, model: nn.Module) -> list[str]:

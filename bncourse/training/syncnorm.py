@@ -51,14 +51,14 @@ def forward(layer: nn.Module, input: Float[Tensor, "N C *spatial"]) -> Tensor:
     (layer._check_shape_and_type if isinstance(layer, BatchNorm) else layer._check_input_dim)(input)
     m, mean, rest, var = joint_statistics(input.detach())
     if (m <= 1).any():
-        raise ValueError(f"all processes together have {m[0]:.0f} value per channel; expected more than one in training")
+        raise ValueError(f"all processes together have {m[0]:.0f} value per channel; expected several in training")
     if layer.running_mean is not None:
         track(layer, m, mean + rest, var)
     return JointNormalize.apply(input, layer.weight, layer.bias, m, mean, rest, var, layer.eps)
 
 
 def joint_statistics(x: Float[Tensor, "N C *spatial"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """How many values of each channel all processes have, their mean in two parts, and their biased variance, `(C,)`."""
+    """How many values of each channel all processes have, their mean in two parts, their biased variance, `(C,)`."""
     x_c, mean, rest = centre(x)
     own = torch.stack([torch.full_like(mean, values_per_channel(x)), mean, rest, channel_means(x_c.square())])  # (4, C)
     all_of_them = [torch.empty_like(own) for _ in range(dist.get_world_size())]

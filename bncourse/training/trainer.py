@@ -83,10 +83,11 @@ def train(
     device = torch.device(device)
     with computing(recipe, device), random_states.unchanged(), on_signals(world, folder is not None) as stop, \
             synchronized(model, recipe.sync_batchnorm and world.size > 1):
+        check_alike(batches, world)
         progression = begin(model, recipe, device)
         random_states.seed(recipe.seed, world.rank)
         if folder is not None:
-            resume(progression, folder, len(batches), world, fall_back)
+            resume(progression, folder, len(batches), world, fall_back, evaluate is not None)
         network = assembled(model, recipe, world)
         model.train()
         if progress and world.rank == 0:
@@ -98,6 +99,7 @@ def train(
                 progress(progression.step, recipe.steps)
             if folder is not None:
                 preserve(progression, folder, len(batches), world, stop)
+    world.share_buffers(model)
     model.eval()
     return progression.columns
 
@@ -112,6 +114,14 @@ def check_fit(batches: MiniBatches, recipe: Recipe, world: World) -> None:
                          f"{recipe.batch} shared by {recipe.devices}")
     if not len(batches):
         raise ValueError(f"batches has no mini-batch in an epoch; expected {recipe.share} examples or more")
+
+
+def check_alike(batches: MiniBatches, world: World) -> None:
+    """Raises ValueError, in every process, where the processes have epochs of different lengths."""
+    lengths = [int(length) for length in world.gather(str(len(batches)).encode())]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"the processes have {', '.join(map(str, lengths))} mini-batches in an epoch; expected as "
+                         "many in each, since they take their steps together")
 
 
 @contextmanager

@@ -137,3 +137,13 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(width, hei
     monkeypatch.setattr(Image.Image, "load", lambda image: pytest.fail("decoded"))
     with pytest.raises(CorruptPicture, match=r"x\.JPEG .*64,000,000 pixels"):
         decode(data, "x.JPEG")
+
+
+def test_a_palette_picture_without_a_palette_is_corrupt():
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    png = (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 3, 0, 0, 0))
+           + chunk(b"IDAT", zlib.compress(b"\0\0\1\0\1\0")) + chunk(b"IEND", b""))
+    with pytest.raises(CorruptPicture, match=r"x\.png cannot be decoded"):
+        decode(png, "x.png")

@@ -157,3 +157,8 @@ def test_normalized_colours_have_mean_0_and_std_1_where_the_bytes_have_the_const
 def test_what_cannot_be_is_refused(call, told):
     with pytest.raises(ValueError, match=told):
         call()
+
+
+def test_normalize_takes_bytes_alone():
+    with pytest.raises(TypeError, match=r"images have dtype torch\.float32; expected torch\.uint8"):
+        transforms.normalize(torch.rand(2, 3, 4, 4))

@@ -66,3 +66,11 @@ def test_steps_name_a_gradient_of_another_shape(rng):
     x, gamma, _, dy = batch(rng, (6, 3))
     with pytest.raises(ValueError, match=r"dy has shape \(5, 3\), but y had \(6, 3\)"):
         batchnorm_backward_steps(dy[1:], x, gamma)
+
+
+def test_half_precision_is_widened_before_anything_is_summed(rng):
+    x, dy = rng.normal(size=(4096, 2)).astype(np.float16), np.full((4096, 2), 20, np.float16)
+    steps = batchnorm_backward_steps(dy, x, np.full(2, 300, np.float16))
+    assert {value.dtype for value in steps} == {np.dtype(np.float32)}
+    assert steps.dbeta == pytest.approx([81_920, 81_920])
+    assert all(np.isfinite(value).all() for value in steps)

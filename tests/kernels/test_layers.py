@@ -158,3 +158,17 @@ def test_cross_entropy_names_a_label_out_of_range(label, logits):
 def test_cross_entropy_refuses_an_empty_batch():
     with pytest.raises(ValueError, match="expected at least one example"):
         layers.softmax_cross_entropy_forward(np.ones((0, 3)), np.ones(0, int))
+
+
+@pytest.mark.parametrize(("t", "kind", "told"), [
+    (np.array([[1], [0]]), ValueError, r"t has shape \(2, 1\), but z has 2 rows"),
+    (np.array([1]), ValueError, r"expected \(2,\)"),
+    (np.array([1.0, 0.0]), TypeError, "t has dtype float64; expected integers")])
+def test_labels_in_another_form_are_refused(t, kind, told):
+    with pytest.raises(kind, match=told):
+        layers._check_labels(np.zeros((2, 3)), t)
+
+
+def test_the_sigmoid_of_integers_is_refused():
+    with pytest.raises(TypeError, match="x has dtype int64; expected floating point"):
+        layers.sigmoid_forward(np.array([-5, 0, 5], np.int64))

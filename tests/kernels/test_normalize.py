@@ -229,3 +229,16 @@ def test_per_example_norms_see_no_other_example(name, rng):
     assert_close(
         forward(7 * x, gamma, beta, *groups, 1e-12)[0], forward(x, gamma, beta, *groups, 1e-12)[0], 1e-9
     )
+
+
+def test_inference_with_everything_in_half_precision_is_computed_in_single():
+    x, zero = np.array([[1e-4], [0]], np.float16), np.zeros(1, np.float16)
+    y = normalize.batchnorm_inference(x, np.full(1, 300, np.float16), zero, zero, zero)
+    assert y[:, 0] == pytest.approx([300 * float(x[0, 0]) / np.sqrt(1e-5), 0], rel=1e-3)
+    assert np.isfinite(normalize.batchnorm_inference(np.ones_like(x), zero, zero, zero, zero, eps=1e-8)).all()
+
+
+def test_a_gradient_of_another_shape_is_refused(rng):
+    _, cache = normalize.standardize(rng.normal(size=(4, 6)), (0,))
+    with pytest.raises(ValueError, match="shape"):
+        normalize.standardize_backward(rng.normal(size=(2, 12)), cache)

@@ -285,8 +285,15 @@ def test_wrong_arguments_are_refused_by_name(x):
         whiten_forward(x, "svd")
     with pytest.raises(SingularCovariance, match="m = 0 examples of d = 5 features"):
         whiten_forward(x[:0], eps=0.1)
-    with pytest.raises(ValueError, match="eps is -1; expected zero or a positive number"):
+    with pytest.raises(ValueError, match="eps is -1; expected a positive number, or 0"):
         whiten_forward(x, eps=-1)
     _, cache = whiten_forward(x)
     with pytest.raises(ValueError, match=rf"dy has shape \(3, {D}\), but the output has \({M}, {D}\)"):
         whiten_backward(np.ones((3, D)), cache)
+
+
+def test_integers_and_what_is_no_table_are_refused(rng):
+    with pytest.raises(TypeError, match="x has dtype int64"):
+        whiten_forward(rng.integers(9, size=(20, 3)))
+    with pytest.raises(ValueError, match=r"x has shape \(20, 0\)"):
+        whiten_forward(np.ones((20, 0)))

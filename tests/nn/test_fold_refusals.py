@@ -1,6 +1,7 @@
 """Where a batch norm has to stay: the outputs are untouched, and the report says why."""
 
 import re
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -54,6 +55,19 @@ class Shifted(nn.BatchNorm2d):
 
     def forward(self, x):
         return super().forward(x) + 1
+
+
+class Untiring(nn.BatchNorm2d):
+    """A batch norm that normalizes by the mini-batch in eval mode too."""
+
+    def train(self, mode=True):
+        return super().train(True)
+
+
+@dataclass
+class Both:
+    before: torch.Tensor
+    after: torch.Tensor
 
 
 def tie(net):
@@ -137,6 +151,7 @@ STAY = {
         r"its input comes from conv( \(Standardized\)|olution\(\)), not",
     ),
     "batch norm of another kind": (Net(plain, bn=Shifted(4)), "Shifted has a forward of its own"),
+    "training mode after eval": (Net(plain, bn=Untiring(4)), "it stays in training mode after eval"),
     "patched forward": (with_(lambda n: vars(n.bn).update(forward=lambda x: x)), "has a forward of its own"),
 }
 
@@ -202,3 +217,11 @@ def test_a_hook_on_a_container_that_sees_the_convolutions_output_keeps_it(shown,
     stem._forward_hooks.clear()
     model[0].register_forward_hook(look)
     assert fold(model, x, shown).fold_report.left == {}
+
+
+def test_an_output_that_is_returned_in_a_dataclass_is_seen(randn):
+    net = Net(lambda n, x: Both(h := n.conv(x), n.bn(h))).double().eval()
+    x = randn(2, 4, 5, 5)
+    folded = fold_batchnorm(net, x)
+    assert "the output of conv is used by" in str(folded.fold_report)
+    torch.testing.assert_close(folded(x).before, net(x).before)

@@ -158,3 +158,10 @@ def test_sync_batchnorm_of_a_single_process_is_measured_like_any_other(randn):
     population_statistics(model, batches)
     population_statistics(synchronized, batches)
     assert_close(synchronized.state_dict(), model.state_dict(), 1e-12)
+
+
+def test_thousands_of_mini_batches_far_from_zero_keep_their_digits(randn):
+    seen, batches = Population(), [1e4 + randn(32, 4, dtype=torch.float32) for _ in range(500)]
+    for x in batches:
+        seen.update(x)
+    assert seen.mean.sub(torch.cat(batches).double().mean(0)).abs().max() < 5e-4

@@ -16,7 +16,7 @@ from bncourse.paths import ROOT
 from bncourse.training import train
 from bncourse.training.distributed import ALONE, VARIABLES, DistributedError, device_of, join
 from tests.training.small import evaluate_on, network
-from tests.training.worker_distributed import PER_PROCESS, SYNCHRONIZED, deep, examples, gradients
+from tests.training.worker_distributed import PER_PROCESS, SYNCHRONIZED, deep, examples, far_from_zero, gradients
 
 needs_torchrun = pytest.mark.skipif(sys.platform == "win32", reason="torchrun's rendezvous needs libuv, and SIGKILL")
 
@@ -77,6 +77,25 @@ def test_with_synchronized_batch_norm_gradients_are_those_of_the_joint_mini_batc
 
 
 @needs_torchrun
+def test_synchronized_batch_norm_keeps_six_digits_far_from_zero(found, common_seed):
+    x = far_from_zero(common_seed).double()
+    y = (x - x.mean(0)) / (x.var(0, correction=0) + 1e-5).sqrt()
+    assert torch.cat([own["far"] for own in found]).double().sub(y).abs().max() < 1e-5
+
+
+@needs_torchrun
+def test_what_synchronized_batch_norm_cannot_do_it_refuses(found):
+    for own in found:
+        assert "several in training" in own["refused"][0] and "4D" in own["refused"][1]
+        assert "once_differentiable" in own["refused"][2]
+
+
+@needs_torchrun
+def test_epochs_of_different_lengths_are_refused_in_every_process(found):
+    assert all(own["lengths"].startswith("the processes have 3, 4 mini-batches in an epoch; expected") for own in found)
+
+
+@needs_torchrun
 def test_with_synchronized_batch_norm_a_training_is_that_of_one_process(found, common_seed):
     model, joint = network(common_seed, dropout=0.0).double(), examples(common_seed, dtype=torch.float64)
     recipe = replace(SYNCHRONIZED, devices=1, sync_batchnorm=False)
@@ -91,9 +110,8 @@ def test_with_synchronized_batch_norm_a_training_is_that_of_one_process(found, c
 @needs_torchrun
 def test_processes_end_with_the_same_network_and_rank_0_alone_speaks(found):
     first, second = found
-    for name, value in first["per process weights"].items():
-        if "running" not in name:
-            assert value.equal(second["per process weights"][name]), name
+    for name, value in first["per process weights"].items():  # running statistics among them
+        assert value.equal(second["per process weights"][name]), name
     assert first["per process"]["loss"] == second["per process"]["loss"]
     assert first["told"] > 0 == second["told"]
 

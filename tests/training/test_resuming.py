@@ -73,6 +73,19 @@ def test_checkpoints_are_written_when_due_and_at_the_end(tmp_path, seed):
     assert [path.stem for path in checkpoint.found(tmp_path)] == ["step-000000012", "step-000000014"]
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_rows_with_an_evaluation_do_not_follow_rows_without(tmp_path, seed, first):
+    for evaluates in (first, not first):
+        examples, model = Examples(seed), network(seed)
+        recipe = replace(RECIPE, steps=4 if evaluates == first else 8)
+        settings = {"evaluate": evaluate_on(examples)} if evaluates else {}
+        if evaluates == first:
+            train(model, examples, recipe, folder=tmp_path, **settings)
+            continue
+        with pytest.raises(CheckpointError, match=r"is of a training with.* evaluate, and this one is with"):
+            train(model, examples, recipe, folder=tmp_path, **settings)
+
+
 def test_a_training_that_is_done_is_not_done_again(tmp_path, seed):
     _, columns = trained(seed, folder=tmp_path)
     steps = []

@@ -60,6 +60,31 @@ def gradients(model, network, mini_batch):
     return {name: w.grad for name, w in model.named_parameters()}
 
 
+def far_from_zero(seed):
+    """Eight examples of three channels, in float32."""
+    return 1e4 + torch.randn(8, 3, generator=torch.Generator().manual_seed(seed))
+
+
+def said(call):
+    """What a call raises, in words."""
+    try:
+        call()
+    except (ValueError, RuntimeError) as error:
+        return str(error)
+    return "nothing"
+
+
+def refused_of(world: World):
+    layer, x = nn.BatchNorm1d(3), torch.randn(4, 3, requires_grad=True)
+    with synchronized(layer):
+        single = said(lambda: layer(x[: 1 - world.rank]))
+        gradient, = torch.autograd.grad(layer(x).pow(3).sum(), x, create_graph=True)
+        twice = said(lambda: gradient.sum().backward())
+    maps = nn.BatchNorm2d(3)
+    with synchronized(maps):
+        return [single, said(lambda: maps(x)), twice]
+
+
 def interrupted(world: World, seed, folder):
     """A training in which the process of rank 1 alone is asked to stop; then the same command again."""
     own = examples(seed, world)
@@ -91,6 +116,13 @@ def laws(folder, seed):
             mini_batch = next(examples(seed, world, dtype=torch.float64).epoch(0))
             found["gradients"] = gradients(model, world.parallel(model), mini_batch)
             found["after"] = model.state_dict()
+
+        layer, own = nn.BatchNorm1d(3), slice(0, 5) if world.rank == 0 else slice(5, 8)
+        with synchronized(layer):
+            found["far"] = layer(far_from_zero(seed)[own]).detach()
+        found["refused"] = refused_of(world)
+        uneven = Examples(seed, count=4 * (3 + world.rank), batch=4)
+        found["lengths"] = said(lambda: train(network(seed), uneven, PER_PROCESS, world=world))
 
         model, own = network(seed, dropout=0.0).double(), examples(seed, world, dtype=torch.float64)
         found["columns"] = train(model, own, SYNCHRONIZED, evaluate=evaluate_on(own), world=world)
