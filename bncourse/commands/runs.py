@@ -28,8 +28,9 @@ def show(options) -> int:
         print(f"{run.experiment + '/' + run.variant:<40} {told['data']:<8} seed {told['seed']:<4} "
               f"{told['seconds']:>9.1f} s  {told['date'][:10]}")
     if not found:
-        print(f"No runs are recorded in {runs.RUNS / (options.experiment or '')}")
-    return 0
+        others = f"; there are runs of {', '.join(experiments(None))}" if options.experiment else ""
+        print(f"No runs are recorded in {runs.RUNS / (options.experiment or '')}{others}")
+    return 1 if options.experiment and not found else 0
 
 
 def experiments(name: str | None) -> list[str]:
@@ -52,7 +53,9 @@ def record_missing(options) -> int:
 
 
 def replay_recorded(options) -> int:
-    """A line for each run, and under it what differs (then status 1); one for each experiment that is left out."""
+    """A line for each run, and under it what differs; one for each experiment that is left out. Status 1 where one
+    differs, or has no data to be repeated with."""
+    from bncourse.datasets.files import DataError
     from bncourse.experiments import recording
 
     differ, left_out = 0, set()
@@ -60,7 +63,12 @@ def replay_recorded(options) -> int:
         if not recording.can_replay(run.experiment):
             left_out.add(run.experiment)
             continue
-        told = recording.replay(run, options.steps)
+        try:
+            told = recording.replay(run, options.steps)
+        except DataError as absent:
+            print(f"no data      {run.experiment}/{run.variant}: {absent}", flush=True)
+            differ += 1
+            continue
         print(f"{'differs' if told else 'as recorded':<11}  {run.experiment}/{run.variant}", flush=True)
         print("".join(f"             {sentence}\n" for sentence in told), end="")
         differ += bool(told)

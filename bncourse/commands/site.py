@@ -10,8 +10,8 @@ def add(commands):
     site = commands.add_parser("site", help="make the course page: lessons, slides, downloads")
     site.add_argument("--edition", choices=["student", "instructor"], default="student",
                       help="without answers (student, the default), or with everything")
-    site.add_argument("--to", type=Path, default=ROOT / "build" / "site", metavar="FOLDER",
-                      help="where to write it (default: build/site)")
+    site.add_argument("--to", type=Path, metavar="FOLDER",
+                      help="where to write it (default: build/site, or build/site-instructor)")
     site.set_defaults(do=make, complete=True)
 
 
@@ -19,7 +19,10 @@ def make(options) -> int:
     """Writes the pages, and says where they are."""
     from bncourse.lectures import folders, lessons, site
 
-    with folders.written_whole(options.to, "site") as draft:
+    made, says = {"student": ("site", "without answers"), "instructor": ("site-instructor", "with all answers")}[
+        options.edition]
+    place = options.to or ROOT / "build" / made
+    with folders.written_whole(place, made) as draft:
         site.write(lessons.find(), options.edition, draft)
-    print(f"open index.html, or give the folder to a web server: {options.to}")
+    print(f"the course page, {says}: open index.html, or give the folder to a web server: {place}")
     return 0

@@ -8,7 +8,7 @@ from bncourse.paths import ROOT
 def add(commands):
     """Describes the command."""
     slides = commands.add_parser("slides", help="make the slides, to be shown without a network")
-    slides.add_argument("lessons", nargs="*", metavar="NN", help="numbers of lessons (default: all)")
+    slides.add_argument("lessons", nargs="*", metavar="NN", help="lessons to make (default: all)")
     slides.add_argument("--pdf", action="store_true", help="print each deck as a PDF too; needs a Chromium")
     slides.add_argument("--to", type=Path, default=ROOT / "build" / "slides", metavar="FOLDER",
                         help="where to write them (default: build/slides)")
@@ -21,9 +21,9 @@ def make(options) -> int:
 
     browser = pdf.chromium() if options.pdf else ""
     chosen = lessons.find(options.lessons)
-    with folders.written_whole(options.to, "slides") as draft:
+    with folders.written_whole(options.to, "slides", keep=bool(options.lessons)) as draft:
         deck.write(chosen, draft)
-        for page in sorted(draft.glob("*.html")) if options.pdf else []:
-            print(pdf.write(page, browser).name, flush=True)
+        for lesson in chosen if options.pdf else []:
+            print(pdf.write(draft / f"{lesson.name}.html", browser).name, flush=True)
     print(f"{len(chosen)} deck(s); open one in a browser, S shows the speaker's notes: {options.to}")
     return 0

@@ -98,7 +98,8 @@ def where(config: Config, folder: Path, record: bool) -> Path:
     """The file of the run. Raises RunExists where it is recorded already."""
     path = Path(runs.RUNS if record else folder) / "classification" / f"{config.variant()}.json"
     if path.exists():
-        raise runs.RunExists(f"{shown(path)} is recorded already; remove it to train anew, or choose another --seed")
+        raise runs.RunExists(f"{shown(path)} is recorded already; choose another --seed, or remove it and "
+                             "its folder of checkpoints to train anew")
     return path
 
 

@@ -57,7 +57,7 @@ def copy(source: Path, target: Path) -> None:
     """Copies a file or a whole folder; the folders above the target are made."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target)
+        shutil.copytree(source, target, dirs_exist_ok=True)
     else:
         shutil.copyfile(source, target)
 

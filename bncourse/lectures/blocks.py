@@ -144,7 +144,8 @@ def of_list(element: dict, link: markup.Link) -> Block:
              for item in element["children"]]
     heights = [text_height(item) + 8 for item in element["children"]]
     if tag == "ol":
-        items = [item.replace("<li>", f'<li value="{number}">', 1) for number, item in enumerate(items, 1)]
+        first = element["attrs"].get("start", 1)
+        items = [item.replace("<li>", f'<li value="{number}">', 1) for number, item in enumerate(items, first)]
     return Block(tuple(items), tuple(heights), f"<{tag}>", f"</{tag}>")
 
 

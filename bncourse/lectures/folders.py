@@ -19,11 +19,11 @@ class Refused(Exception):
 
 
 @contextmanager
-def written_whole(place: Path, what: str) -> Iterator[Path]:
-    """An empty folder to write into, which takes its place when the block ends without an error.
+def written_whole(place: Path, what: str, keep: bool = False) -> Iterator[Path]:
+    """A folder to write into, which takes its place when the block ends without an error.
 
-    what names the command that makes it. Raises Refused where the place holds anything but an earlier result of the
-    same command; nothing is touched then.
+    what names the command that makes it. The folder is empty, or with `keep` holds what is there already. Raises
+    Refused where the place holds anything but an earlier result of the same command; nothing is touched then.
     """
     place = place.absolute()
     refuse_strangers(place, what)
@@ -31,6 +31,8 @@ def written_whole(place: Path, what: str) -> Iterator[Path]:
     draft = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     try:
         draft.chmod(0o755)
+        if keep and place.exists():
+            shutil.copytree(place, draft, dirs_exist_ok=True)
         (draft / MARK).write_text(what + "\n", encoding="utf-8", newline="\n")
         yield draft
         replace(place, draft)

@@ -83,7 +83,7 @@ def newest(folder: str | os.PathLike, fall_back: bool = False) -> Path | None:
             return path
         except DamagedCheckpoint as error:
             if before is None or not fall_back:
-                instead = f"; {before.name} before it is used instead if you ask to fall back" if before else ""
+                instead = f"; remove it, and {before.name} before it is used instead" if before else ""
                 raise DamagedCheckpoint(f"{error}{instead}") from None
     return None
 

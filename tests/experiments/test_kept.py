@@ -111,7 +111,7 @@ def with_other_classes(open_pictures):
 def test_what_cannot_be_kept_is_refused_before_any_work(done, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(classification, "train", None)  # never called
     again = refused(capsys, *TRAIN, "--folder", done[0])
-    assert "is recorded already; remove it to train anew, or choose another --seed" in again
+    assert "is recorded already; choose another --seed, or remove it and its folder of checkpoints" in again
     other = refused(capsys, *TRAIN, "--folder", done[0], "--seed", 5)
     assert "holds another training: it differs in seed; expected the same, or choose another --folder" in other
     monkeypatch.setattr(kept, "where", lambda config, folder, record: folder)

@@ -25,6 +25,14 @@ def test_an_earlier_result_is_replaced_and_not_added_to(tmp_path):
     assert names(tmp_path / "out") == [".bncourse", "new"]
 
 
+def test_an_earlier_result_is_added_to_where_that_is_wanted(tmp_path):
+    for name in ("old", "new", "new"):
+        with written_whole(tmp_path / "out", "slides", keep=True) as draft:
+            (draft / name).write_text(name)
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == [".bncourse", "new", "old"]
+
+
 def test_a_failure_leaves_the_earlier_result_as_it_was(tmp_path):
     with written_whole(tmp_path / "out", "slides") as draft:
         (draft / "old").write_text("old")

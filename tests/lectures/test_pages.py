@@ -105,6 +105,11 @@ def test_a_list_that_is_divided_goes_on_counting():
     assert 'value="3"' not in first.html and 'value="3"' in rest.html
 
 
+def test_a_list_begins_at_its_own_first_number():
+    element, = blocks.markup.elements("48. one\n49. two")
+    assert [piece[:15] for piece in blocks.of_list(element, str).pieces] == ['<li value="48">', '<li value="49">']
+
+
 def test_links_lead_to_decks_that_are_there_and_nowhere_else(small):
     small.cells[2].source += "\n\n[there](03_there.ipynb) [gone](04_gone.ipynb) [far](https://example.org)"
     html = deck(small, {"03_there.ipynb"}, "assets")

@@ -122,7 +122,7 @@ def test_the_one_before_a_damaged_checkpoint_is_used_only_if_asked(tmp_path, sta
     before, last = (checkpoint.save(tmp_path, step, FACTS, state) for step in (5, 10))
     assert checkpoint.newest(tmp_path) == checkpoint.newest(tmp_path, fall_back=True) == last
     last.write_bytes(last.read_bytes()[:-1])
-    with pytest.raises(DamagedCheckpoint, match=rf"{last.name} .*; {before.name} before it is used instead if you ask"):
+    with pytest.raises(DamagedCheckpoint, match=rf"{last.name} .*; remove it, and {before.name} before it is"):
         checkpoint.newest(tmp_path)
     assert checkpoint.newest(tmp_path, fall_back=True) == before
     before.write_bytes(b"")
