@@ -36,7 +36,7 @@ class Population:
         m = values_per_channel(x)
         if m == 0:
             return
-        mean, var = (measured.double() for measured in batch_statistics(x))
+        mean, var = (in_double(measured) for measured in batch_statistics(x))
         self.batches += 1
         self.values += m
         self.mean = self.mean + (mean - self.mean) * (m / self.values)
@@ -46,6 +46,11 @@ class Population:
     def var(self) -> Float[Tensor, " C"]:
         """`Var[x]`: squared deviations from each mini-batch's mean, over their degrees of freedom."""
         return self.squares / (self.values - self.batches)
+
+
+def in_double(x: Tensor) -> Tensor:
+    """x in float64; on the CPU where its device, Apple's MPS, has no such numbers."""
+    return (x.cpu() if x.device.type == "mps" else x).double()
 
 
 @torch.no_grad()
