@@ -72,8 +72,7 @@ def descents(fig, ratio: float, correlation: float, share: float, steps: int):
             for line, level in zip(levels, LEVELS, strict=True):
                 line.set_data(*(level * size * root(hessian, -0.5) @ ROUND))
             errors = size * path(hessian, share, steps)
-            gone = np.abs(errors).max(axis=1) > 9  # of a descent that has left the panel no more than the way out
-            way.set_data(*errors[np.cumsum(gone) <= 1].T)
+            way.set_data(*errors[np.abs(errors).max(axis=1) < 9].T)  # a descent that has left the panel is not followed
             says.set_text(f"$\\kappa$ = {lam[-1] / lam[0]:,.1f}\nsteps: {steps_needed(hessian, share)}")
 
     update(ratio, correlation, share, steps)

@@ -45,6 +45,7 @@ def test_a_descent_that_leaves_its_panel_keeps_its_direction():
         way, = (line for line in whitened.lines if line.get_marker() == ".")
         x, y = way.get_data()
         assert x * START[1] == pytest.approx(y * START[0]) and len(x) > 10
+        assert (max(abs(y)) > whitened.get_ylim()[1]) == (share > 1)  # it is seen to leave
 
 
 def test_every_control_changes_the_picture():

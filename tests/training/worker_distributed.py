@@ -10,6 +10,7 @@ this rank kills itself after this step, the first time that it comes there.
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -134,6 +135,10 @@ def laws(folder, seed):
             model, own, PER_PROCESS, evaluate=evaluate_on(own), world=world, folder=folder / "whole",
             progress=lambda *steps: told.append(steps), record=told.append))
         found["per process weights"], found["told"] = model.state_dict(), len(told)
+
+        model = network(seed)
+        train(model, own, replace(PER_PROCESS, steps=2), world=world)
+        found["never evaluated"] = model.state_dict()
 
         found["stopped"] = interrupted(world, seed, folder / "stopped")
         model = network(seed)
