@@ -59,7 +59,7 @@ def spread(ax: Axes, x: np.ndarray, runs: np.ndarray, style: dict, label: str = 
         label_end(ax, x[-1], middle[-1], label, style["color"])
 
 
-def density(ax: Axes, values: np.ndarray, grid: np.ndarray, style: dict, label: str = "") -> None:
+def density(ax: Axes, values: np.ndarray, grid: np.ndarray, style: dict) -> None:
     """A filled density of the values with their {15, 50, 85} percentiles, the paper's three.
 
     The density is a Gaussian kernel estimate with Scott's width, evaluated on the grid.
@@ -71,10 +71,6 @@ def density(ax: Axes, values: np.ndarray, grid: np.ndarray, style: dict, label: 
     ax.plot(grid, height, linewidth=2, **style)
     for q in np.percentile(values, [15, 50, 85]):
         ax.plot([q, q], [0, np.interp(q, grid, height)], color=style["color"], linewidth=1)
-    if label:
-        peak = height.argmax()
-        ax.annotate(label, (grid[peak], height[peak]), (0, 4), textcoords="offset points", ha="center",
-                    color=style["color"], fontsize=11)
 
 
 def write_under(fig: Figure, caption: str) -> None:
