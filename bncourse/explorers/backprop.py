@@ -4,7 +4,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from bncourse.explorers.base import Explorer
-from bncourse.figures.backprop import STEPS, graph
+from bncourse.figures.backprop import STEPS, light, outline
 from bncourse.kernels.normalize import batchnorm_backward_steps
 
 
@@ -26,7 +26,8 @@ def graph_explorer(x: np.ndarray, dy: np.ndarray, gamma: float, beta: float, eps
     values, gradients = three_numbers(x, dy, gamma, beta, eps)
 
     def draw(fig, step):
-        graph(values, gradients, step, fig.add_subplot())
+        ax = outline(fig.add_subplot())
+        return lambda step: light(values, gradients, step, ax)
 
     return Explorer(
         draw,

@@ -4,8 +4,8 @@ The picture is one image widget fed by one Figure. Nothing here uses pyplot or c
 does not jump while a slider is dragged, and a notebook stores the first picture as a plain PNG.
 
 A redraw has to take well under 100 ms. Laying out the axes costs as much as drawing them, so it is done once:
-later pictures keep the first one's axes where they are, which also holds them still. What is left is mostly
-the making of ticks and labels; `draw` may keep those too by returning a function that changes what it drew.
+later pictures keep the first one's axes where they are, which also holds them still. Most of what is left is the
+drawing of ticks and labels, which seldom change; `draw` may return a function that draws only what does.
 """
 
 import base64
@@ -17,8 +17,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets as widgets
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 from traitlets import Unicode
 
@@ -31,9 +33,10 @@ class Explorer(widgets.VBox):
     """Named controls (ipywidgets), a Reset button, and the picture that `draw` makes of their values.
 
     `draw(fig, **values)` draws on an empty figure of `figsize` inches, with one value for each control. It is
-    called again after every change, on the emptied figure; if it returns a function `update(**values)`, that
-    is called instead and changes what is there, which is about twice as fast. `alt` says in words what the
-    picture shows.
+    called again after every change, on the emptied figure. If it returns a function `update(**values)`, what it
+    drew is the background, which stays, and `update` is called instead, for the first picture too: it adds artists,
+    which are taken away before the next update, and changes titles and what `moving` names. That is about three times
+    as fast. Where nothing is added or named, everything is drawn again. `alt` says in words what the picture shows.
 
     Raises TypeError when a control is not a widget with a value, and whatever the first `draw` raises. A later
     error of `draw` is shown under the picture, which then still shows the last values that could be drawn.
@@ -131,6 +134,12 @@ class _Picture(widgets.Image):
     description = Unicode("").tag(sync=True)
 
 
+def moving(*artists: Artist) -> None:
+    """Name artists that an explorer's `update` changes: they are drawn anew, above the background."""
+    for artist in artists:
+        artist.set_animated(True)
+
+
 class _Plot:
     """One figure: laid out for the first values, then drawn for any, with the axes left where they were."""
 
@@ -139,23 +148,50 @@ class _Plot:
         self.figure = Figure(figsize=figsize, dpi=DPI, layout="constrained")
         self.canvas = FigureCanvasAgg(self.figure)
         self.update = draw(self.figure, **values)
+        self.still, self.moving, self.background = set(self._artists()), [], None
+        if callable(self.update):
+            self._move(values)
         self.figure.draw_without_rendering()
         self.places = [ax.get_position(original=True) for ax in self.figure.axes]
         self.figure.set_layout_engine("none")
+        if self.moving:
+            self.canvas.draw()
+            self.background = self.canvas.copy_from_bbox(self.figure.bbox)
 
     def png(self, values: dict[str, Any]) -> bytes:
         if callable(self.update):
-            self.update(**values)
+            self._move(values)
         else:
             self.figure.clear()
             self.draw(self.figure, **values)
             for ax, place in zip(self.figure.axes, self.places, strict=False):
                 ax.set_position(place)
-        self.canvas.draw()
+        if self.background:
+            self.canvas.restore_region(self.background)
+        else:
+            self.canvas.draw()
+        for artist in self.moving:
+            self.figure.draw_artist(artist)
         file = io.BytesIO()
         size, pixels = self.canvas.get_width_height(), self.canvas.buffer_rgba()
-        Image.frombuffer("RGBA", size, pixels, "raw", "RGBA", 0, 1).convert("RGB").save(file, "PNG")
+        Image.frombuffer("RGBA", size, pixels, "raw", "RGBA", 0, 1).convert("RGB").save(file, "PNG", compress_level=1)
         return file.getvalue()
+
+    def _move(self, values: dict[str, Any]) -> None:
+        """Takes away what the last update added, and updates."""
+        for artist in self.moving:
+            if artist not in self.still:
+                artist.remove()
+        self.update(**values)
+        moving(*(artist for artist in self._artists() if artist not in self.still))
+        if any(map(Artist.get_animated, self._artists())):
+            moving(*(text for ax in self.figure.axes for text in ax.get_children() if isinstance(text, Text)
+                     and text not in ax.texts))  # its titles
+        self.moving = sorted(filter(Artist.get_animated, self._artists()), key=Artist.get_zorder)
+
+    def _artists(self) -> list[Artist]:
+        """What stands on the figure and on its axes."""
+        return [*self.figure.get_children(), *(artist for ax in self.figure.axes for artist in ax.get_children())]
 
 
 def other_settings(control: widgets.Widget) -> list[tuple[str, Any]]:

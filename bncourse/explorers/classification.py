@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import ipywidgets as widgets
 import numpy as np
 
-from bncourse.explorers.base import Explorer
+from bncourse.explorers.base import Explorer, moving
 from bncourse.figures import classification
 from bncourse.figures.style import QUIET
 from bncourse.runs import Run
@@ -30,7 +30,7 @@ def target_explorer(variants: Mapping[str, Sequence[Run]]) -> Explorer:
                 placed.append(steps)
             ax.set_title(first(variants, target), fontsize=12, loc="left")
 
-        update(target)
+        moving(line, *rings.values())
         return update
 
     return Explorer(

@@ -1,9 +1,11 @@
 """The explorer of lesson 06: choose what is averaged together in the block of N, C and H W, and read its name."""
 
+from collections.abc import Callable
+
 import ipywidgets as widgets
 
 from bncourse.explorers.base import Explorer
-from bncourse.figures.convolution import SIZE, corner, cube
+from bncourse.figures.convolution import SIZE, around_a_cube, corner, cube
 
 NAMES = {
     (True, 1, True): "batch norm (paper, section 3.2)",
@@ -34,12 +36,17 @@ def facts(examples: bool, channels: int, locations: bool) -> list[str]:
     ]
 
 
-def lit_cube(fig, examples: bool, channels: int, locations: bool) -> None:
+def lit_cube(fig, **_) -> Callable:
     """The cube with one set lit, its name as the title, its numbers beside it."""
-    ax = cube(corner(examples, channels, locations), fig.add_subplot())
-    ax.set_title(name(examples, channels, locations), fontsize=14, loc="left")
-    for line, text in enumerate(facts(examples, channels, locations)):
-        ax.annotate(text, (10.2, SIZE["HW"] - 0.4 - 1.1 * line), fontsize=11)
+    ax = around_a_cube(fig.add_subplot())
+
+    def update(examples: bool, channels: int, locations: bool) -> None:
+        cube(corner(examples, channels, locations), ax)
+        ax.set_title(name(examples, channels, locations), fontsize=14, loc="left")
+        for line, text in enumerate(facts(examples, channels, locations)):
+            ax.annotate(text, (10.2, SIZE["HW"] - 0.4 - 1.1 * line), fontsize=11)
+
+    return update
 
 
 def axes_explorer() -> Explorer:

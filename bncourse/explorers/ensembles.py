@@ -58,7 +58,6 @@ def drawing(run: Run) -> Callable:
             left.set_title(f"networks {said}: {curve[place]:.2f}" if some else "no network is chosen", fontsize=12,
                            loc="left")
 
-        update(networks, crops, mean, measure)
         return update
 
     return draw

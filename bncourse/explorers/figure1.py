@@ -3,18 +3,25 @@
 import ipywidgets as widgets
 import numpy as np
 
-from bncourse.explorers.base import Explorer
+from bncourse.explorers.base import Explorer, moving
 from bncourse.figures import figure1
+from bncourse.figures.style import write_under
 
 
 def training_explorer(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs: dict[str, np.ndarray],
                       caption: str = "") -> Explorer:
     """Scrub through two trainings: what one sigmoid of the last hidden layer is fed, and how far each network is.
 
-    The arrays are those of `figures.figure1.moment`.
+    steps and accuracy are those of `figures.figure1.moment`; inputs: the same keys -> `(records, images)`.
     """
     def draw(fig, step):
-        figure1.moment(steps, accuracy, inputs, int(np.flatnonzero(steps == step)[0]), fig, caption)
+        show = figure1.moment(steps, accuracy, fig, caption)
+
+        def update(step):
+            place = int(np.flatnonzero(steps == step)[0])
+            show({kind: values[place] for kind, values in inputs.items()}, place)
+
+        return update
 
     return Explorer(
         draw,
@@ -31,9 +38,17 @@ def grid_explorer(steps: list[int], accuracies: dict[str, np.ndarray], rates: li
     accuracies: name -> `(records, scales, rates)`. It starts at the first step from 1,000 on.
     """
     def draw(fig, step):
-        place = steps.index(step)
-        figure1.grid({name: values[place] for name, values in accuracies.items()}, rates, scales, fig,
-                     title=f"after {step:,} steps: test accuracy, %", caption=caption)
+        axes = figure1.grid(tuple(accuracies), rates, scales, fig)
+        title = fig.suptitle("", fontsize=12, x=0.01, ha="left")
+        write_under(fig, caption)
+        moving(title)
+
+        def update(step):
+            for ax, values in zip(axes, accuracies.values(), strict=True):
+                figure1.heat(values[steps.index(step)], ax)
+            title.set_text(f"after {step:,} steps: test accuracy, %")
+
+        return update
 
     return Explorer(
         draw, figsize=(6.4, 3.3),

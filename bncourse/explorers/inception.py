@@ -2,7 +2,7 @@
 
 import ipywidgets as widgets
 
-from bncourse.explorers.base import Explorer
+from bncourse.explorers.base import Explorer, moving
 from bncourse.figures.inception import boxes, columns, modules, name_branches, sides
 from bncourse.figures.style import blank
 from bncourse.nn import BNInception
@@ -42,16 +42,14 @@ def module_explorer() -> Explorer:
         columns(ax, NAMES, sides(ROWS[reading]), max(modules(ROWS["literal"])[1]))
         name_branches(ax, ROWS[reading])
         words = ax.text(0.02, 0.97, "", transform=ax.transAxes, va="top", fontsize=11, linespacing=1.3)
+        moving(words)
 
         def update(module: str, reading: str) -> None:
-            for drawn in list(ax.collections):
-                drawn.remove()
             ax.add_collection(boxes(ROWS[reading], lit=NAMES.index(module)))
             words.set_text(facts(found[reading], module))
             height, width = next(part for part in found[reading] if part.name == module).outputs[1:]
             ax.set_title(f"{module} gives maps of {height}x{width}", fontsize=12, loc="left")
 
-        update(module, reading)
         return update
 
     return Explorer(

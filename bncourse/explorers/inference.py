@@ -4,7 +4,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from bncourse.explorers.base import Explorer
-from bncourse.figures.inference import moving_average
+from bncourse.figures.inference import moving_average, one_unit
 from bncourse.kernels.statistics import MovingAverage
 
 
@@ -21,11 +21,17 @@ def alpha_explorer(batch_means: np.ndarray, true: np.ndarray) -> Explorer:
     """Move alpha: a small one follows every mini-batch, a large one remembers networks that are gone."""
 
     def draw(fig, alpha):
-        average = averaged(batch_means, alpha)
-        ax = moving_average(batch_means, true, average, fig.add_subplot())
-        late = np.abs(average - true)[len(true) // 2:].mean()
-        steps = f"{1 / (1 - alpha):.0f} steps" if alpha else "1 step"
-        ax.set_title(f"alpha {alpha:g}, {steps}: mean distance {late:.3f} in the second half", fontsize=12, loc="left")
+        ax = one_unit(batch_means, true, fig.add_subplot())
+
+        def update(alpha):
+            average = averaged(batch_means, alpha)
+            moving_average(average, ax)
+            late = np.abs(average - true)[len(true) // 2:].mean()
+            steps = f"{1 / (1 - alpha):.0f} steps" if alpha else "1 step"
+            ax.set_title(f"alpha {alpha:g}, {steps}: mean distance {late:.3f} in the second half", fontsize=12,
+                         loc="left")
+
+        return update
 
     return Explorer(
         draw,

@@ -1,22 +1,29 @@
 """The explorer of notebook 03: batch size, gamma, beta and eps on one feature of a mini-batch."""
 
+from collections.abc import Callable
+
 import ipywidgets as widgets
 import numpy as np
 
 from bncourse.explorers.base import Explorer
-from bncourse.figures.minibatch import before_and_after
+from bncourse.figures.minibatch import before_and_after, over_a_sigmoid
 from bncourse.kernels.normalize import batchnorm_forward
 
 FEATURE = 3 + 1.5 * np.random.default_rng(0).normal(size=512)
 
 
-def batch(fig, m: int, gamma: float, beta: float, eps: float) -> None:
+def batch(fig, **_) -> Callable:
     """One feature of the first m examples before and after, with the numbers that change as the title."""
-    x = FEATURE[:m]
-    y = batchnorm_forward(x[:, None], np.array([gamma]), np.array([beta]), 10.0**eps)[0][:, 0]
-    ax = before_and_after(x, y, fig.add_subplot())
-    told = [f"{name}: mean {round(v.mean(), 2) + 0.0:.2f}, std {v.std():.2f}" for name, v in (("x", x), ("y", y))]
-    ax.set_title("     ".join(told), fontsize=12, loc="left")
+    ax = over_a_sigmoid(fig.add_subplot())
+
+    def update(m: int, gamma: float, beta: float, eps: float) -> None:
+        x = FEATURE[:m]
+        y = batchnorm_forward(x[:, None], np.array([gamma]), np.array([beta]), 10.0**eps)[0][:, 0]
+        before_and_after(x, y, ax)
+        told = [f"{name}: mean {round(v.mean(), 2) + 0.0:.2f}, std {v.std():.2f}" for name, v in (("x", x), ("y", y))]
+        ax.set_title("     ".join(told), fontsize=12, loc="left")
+
+    return update
 
 
 def batch_explorer() -> Explorer:

@@ -1,13 +1,13 @@
 """The explorer of notebook 01: the light on the test pictures, and a classifier that fails and is repaired."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
 from bncourse.explorers.base import Explorer
-from bncourse.figures.shift import guesses
+from bncourse.figures.shift import guesses, places_for_guesses
 from bncourse.figures.style import WITH, WITHOUT
 from bncourse.kernels import mlp
 from bncourse.kernels.normalize import batch_statistics, batchnorm_inference
@@ -27,16 +27,20 @@ def shift_explorer(network: mlp.Network, statistics: tuple, pictures: np.ndarray
     def read(x: np.ndarray, mean: np.ndarray, var: np.ndarray) -> np.ndarray:
         return mlp.predict(network, batchnorm_inference(x, np.ones_like(mean), np.zeros_like(mean), mean, var, eps))
 
-    def draw(fig: Figure, contrast: float, light: float, shadow: float, n: int) -> None:
-        changed = (contrast * pictures + light) * (1 - shadow * lamp)
-        x = changed.reshape(len(changed), -1)
-        as_trained, repaired = read(x, *statistics), read(x, *batch_statistics(x[:n]))
-        before, after = np.mean(as_trained == labels), np.mean(repaired == labels)
-        ax = guesses(changed[:SHOWN], labels[:SHOWN],
-                     {"as trained": (as_trained[:SHOWN], WITHOUT), "repaired": (repaired[:SHOWN], WITH)},
-                     fig.add_subplot())
-        ax.set_title(f"right: {before:.0%} with the training statistics, {after:.0%} with those of {n} pictures",
-                     fontsize=12, loc="left")
+    def draw(fig: Figure, **_) -> Callable:
+        ax = places_for_guesses(SHOWN, {"as trained": WITHOUT, "repaired": WITH}, fig.add_subplot())
+
+        def update(contrast: float, light: float, shadow: float, n: int) -> None:
+            changed = (contrast * pictures + light) * (1 - shadow * lamp)
+            x = changed.reshape(len(changed), -1)
+            as_trained, repaired = read(x, *statistics), read(x, *batch_statistics(x[:n]))
+            before, after = np.mean(as_trained == labels), np.mean(repaired == labels)
+            guesses(changed[:SHOWN], labels[:SHOWN],
+                    {"as trained": (as_trained[:SHOWN], WITHOUT), "repaired": (repaired[:SHOWN], WITH)}, ax)
+            ax.set_title(f"right: {before:.0%} with the training statistics, {after:.0%} with those of {n} pictures",
+                         fontsize=12, loc="left")
+
+        return update
 
     return Explorer(
         draw, figsize=(6.4, 2.4),

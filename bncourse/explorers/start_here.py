@@ -1,21 +1,29 @@
 """The explorer of notebook 00: the batch size against steps, epochs and the noise of the gradient."""
 
+from collections.abc import Callable
+
 import ipywidgets as widgets
 import numpy as np
 
 from bncourse.explorers.base import Explorer
-from bncourse.figures.start_here import estimates
+from bncourse.figures.start_here import estimates, full_gradient
 
 EXAMPLES = [1.5, 0.8] + np.random.default_rng(0).normal(size=(60_000, 2)) * [2.0, 1.2]
 
 
-def batch(fig, m: int, examples: int, epochs: int) -> None:
+def batch(fig, **_) -> Callable:
     """Sixty mini-batch gradients of size 2^m around the true one, and the steps that the epochs take."""
-    size = 2**m
-    picked = np.random.default_rng(1).integers(len(EXAMPLES), size=(60, size))
-    ax = estimates(EXAMPLES.mean(axis=0), EXAMPLES[picked].mean(axis=1), fig.add_subplot())
-    steps = epochs * -(-examples // size)
-    ax.set_title(f"m = {size}: {epochs} epochs of {examples:,} examples are {steps:,} steps", fontsize=12, loc="left")
+    ax = full_gradient(EXAMPLES.mean(axis=0), fig.add_subplot())
+
+    def update(m: int, examples: int, epochs: int) -> None:
+        size = 2**m
+        picked = np.random.default_rng(1).integers(len(EXAMPLES), size=(60, size))
+        estimates(EXAMPLES[picked].mean(axis=1), ax)
+        steps = epochs * -(-examples // size)
+        ax.set_title(f"m = {size}: {epochs} epochs of {examples:,} examples are {steps:,} steps", fontsize=12,
+                     loc="left")
+
+    return update
 
 
 def batch_explorer() -> Explorer:

@@ -6,7 +6,7 @@ import ipywidgets as widgets
 import numpy as np
 from jaxtyping import Float
 
-from bncourse.explorers.base import Explorer
+from bncourse.explorers.base import Explorer, moving
 from bncourse.figures.whitening import LOOK, WHITENED, WITHOUT, blank
 
 Array = np.ndarray
@@ -75,7 +75,7 @@ def descents(fig, ratio: float, correlation: float, share: float, steps: int):
             way.set_data(*errors[np.abs(errors).max(axis=1) < 9].T)  # a descent that has left the panel is not followed
             says.set_text(f"$\\kappa$ = {lam[-1] / lam[0]:,.1f}\nsteps: {steps_needed(hessian, share)}")
 
-    update(ratio, correlation, share, steps)
+    moving(*(artist for levels, way, says in lines.values() for artist in (*levels, way, says)))
     return update
 
 

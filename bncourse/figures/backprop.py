@@ -29,40 +29,50 @@ NODES = (
 )
 EDGES = (("x", "mu"), ("x", "centred"), ("mu", "centred"), ("centred", "var"), ("var", "s"), ("s", "x_hat"),
          ("centred", "x_hat"), ("x_hat", "y"))
+PLACE = {node.name: node.place for node in NODES}
 LETTERS = {"x": "x", "mu": r"\mu", "centred": r"x-\mu", "var": r"\sigma^2", "s": "s", "x_hat": r"\hat x", "y": "y"}
 BACKWARD = ("y", "x_hat", "s", "var", "centred", "mu", "x")
 STEPS = len(NODES) + len(BACKWARD)
 
 
-def graph(values: dict, gradients: dict, step: int, ax: Axes | None = None) -> Axes:
-    """The graph after `step` of `STEPS` steps: first values, above the nodes, then gradients, below them.
-
-    values and gradients map a node's name to its number or vector. Above stands the formula of the last step.
-    """
-    known = [node.name for node in NODES[:step]]
-    backed = BACKWARD[:max(step - len(NODES), 0)]
+def outline(ax: Axes | None = None) -> Axes:
+    """The graph before anything is known, for `light` to draw on."""
     ax = blank(ax)
-    ax.text(-0.55, 2.22, formula(step), fontsize=12, va="top")
-    place = {node.name: node.place for node in NODES}
-    for start, end in EDGES:
-        lit = end in known
-        ax.annotate("", place[end], place[start], arrowprops={"arrowstyle": "->", "shrinkA": 19, "shrinkB": 19,
-                    "color": "black" if lit else "#CCCCCC", "linewidth": 1.5})
+    for edge in EDGES:
+        _arrow(ax, *edge, "#CCCCCC")
     for node in NODES:
-        lit = node.name in known
-        ax.plot(*node.place, "o", markersize=34, markerfacecolor="white", markeredgewidth=2,
-                color=WITH["color"] if lit else "#CCCCCC")
-        ax.text(*node.place, f"${LETTERS[node.name]}$", ha="center", va="center",
-                fontsize=10 if node.name == "centred" else 12, color="black" if lit else QUIET)
-        if lit:
-            ax.text(node.place[0], node.place[1] + 0.36, numbers(values[node.name]), ha="center", color=WITH["color"])
-        if node.name in backed:
-            ax.text(node.place[0], node.place[1] - 0.36, numbers(gradients[node.name]), ha="center", va="top",
-                    color=WITHOUT["color"])
+        _circle(ax, node, "#CCCCCC", QUIET)
     ax.set_xlim(-0.6, 6.6)
     ax.set_ylim(-0.95, 2.3)
     ax.axis("off")
     return ax
+
+
+def light(values: dict, gradients: dict, step: int, ax: Axes) -> None:
+    """What is known after `step` steps, on the axes of `outline`."""
+    known = [node.name for node in NODES[:step]]
+    backed = BACKWARD[:max(step - len(NODES), 0)]
+    ax.text(-0.55, 2.22, formula(step), fontsize=12, va="top")
+    for start, end in EDGES:
+        if end in known:
+            _arrow(ax, start, end, "black")
+    for node in NODES[:step]:
+        across, up = node.place
+        _circle(ax, node, WITH["color"], "black")
+        ax.text(across, up + 0.36, numbers(values[node.name]), ha="center", color=WITH["color"])
+        if node.name in backed:
+            ax.text(across, up - 0.36, numbers(gradients[node.name]), ha="center", va="top", color=WITHOUT["color"])
+
+
+def _arrow(ax: Axes, start: str, end: str, color: str) -> None:
+    ax.annotate("", PLACE[end], PLACE[start],
+                arrowprops={"arrowstyle": "->", "shrinkA": 19, "shrinkB": 19, "color": color, "linewidth": 1.5})
+
+
+def _circle(ax: Axes, node: Node, color: str, letter: str) -> None:
+    ax.plot(*node.place, "o", markersize=34, markerfacecolor="white", markeredgewidth=2, color=color)
+    ax.text(*node.place, f"${LETTERS[node.name]}$", ha="center", va="center",
+            fontsize=10 if node.name == "centred" else 12, color=letter)
 
 
 def formula(step: int) -> str:

@@ -84,10 +84,9 @@ def corner(examples: bool, channels: int, locations: bool) -> dict[str, range]:
             "HW": range(hw) if locations else range(hw - 1, hw)}
 
 
-def cube(lit: Mapping[str, range], ax: Axes | None = None) -> Axes:
-    """The block of a mini-batch, N into the page, C to the right, locations upwards; what is lit is one set."""
-    ax = blank(ax)
-    n, c, hw = SIZE.values()
+def cube(lit: Mapping[str, range], ax: Axes) -> None:
+    """The block of a mini-batch, on the axes of `around_a_cube`; what is lit is one set."""
+    c, hw = SIZE["C"], SIZE["HW"]
     cells, colors = [], []
     for axes, fixed, corner_of in (
         (("C", "HW"), ("N", 0), lambda i, j: i * ACROSS + j * UP),
@@ -100,6 +99,12 @@ def cube(lit: Mapping[str, range], ax: Axes | None = None) -> Axes:
                 on = i in lit[axes[0]] and j in lit[axes[1]] and fixed[1] in lit[fixed[0]]
                 colors.append(WITH["color"] if on else "#F2F2F2")
     ax.add_collection(PolyCollection(cells, facecolors=colors, edgecolors=QUIET, linewidths=0.8))
+
+
+def around_a_cube(ax: Axes | None = None) -> Axes:
+    """The names of a block's sides, for `cube`: N into the page, C to the right, locations upwards."""
+    ax = blank(ax)
+    n, c, hw = SIZE.values()
     ax.annotate("C, feature maps", (c / 2, -0.6), ha="center", fontsize=11)
     ax.annotate("H W, locations", (-0.5, hw / 2), ha="center", va="center", rotation=90, fontsize=11)
     ax.annotate("N, examples", (c + 0.5 * n * DEEP[0] + 0.5, 0.5 * n * DEEP[1] - 0.5), fontsize=11)

@@ -1,6 +1,6 @@
 """The pictures of lesson 10: Figure 1 from recorded runs, the grid of rates and scales, the staircase of depths."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -79,23 +79,18 @@ def ribbons(plain: Sequence[Run], normalized: Sequence[Run], *, title: str = "")
     return left
 
 
-def moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs: dict[str, np.ndarray], place: int,
-           figure: Figure, caption: str = "") -> None:
-    """One moment of two trainings: how far each is (left), and the input of one sigmoid over the test images (right).
+def moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], figure: Figure, caption: str = "") -> Callable:
+    """Two trainings, to be seen at one moment: how far each is (left), the input of one sigmoid over images (right).
 
-    accuracy and inputs have the keys "plain" and "normalized", with `(records,)` and `(records, images)`; the limits
-    do not depend on place.
+    accuracy has the keys "plain" and "normalized", with `(records,)`. Returns `show(inputs, place)`, which draws the
+    moment: inputs has the same keys, with `(images,)` each. The limits do not depend on it.
     """
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
     blank(left, xlabel="step (log scale)", ylabel="test accuracy")
     blank(right, xlabel="input to a typical sigmoid")
     grid = np.linspace(-8, 8, 161)
-    for key, style, name, side in (("plain", WITHOUT, "without", "left"),
-                                   ("normalized", WITH, "with batch norm", "right")):
+    for key, style in (("plain", WITHOUT), ("normalized", WITH)):
         left.plot(steps, accuracy[key], linewidth=2, alpha=0.4, **style)
-        left.plot(steps[place], accuracy[key][place], "o", color=style["color"], markersize=8)
-        density(right, inputs[key][place], grid, style)
-        right.set_title(f"{name}: {accuracy[key][place]:.0%}", color=style["color"], fontsize=11, loc=side)
     right.plot(grid, 1 / (1 + np.exp(-grid)), color=QUIET, linewidth=1)
     right.annotate("the sigmoid, 0 to 1", (8, 1), (0, 4), textcoords="offset points", color=QUIET, fontsize=11,
                    ha="right")
@@ -103,35 +98,42 @@ def moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs: dict[str,
     left.set_xticks([0, 10, 1_000], ["0", "10", "1,000"])
     left.minorticks_off()
     left.set_ylim(0, 1)
-    right.set_xlim(-8, 8)
-    right.set_ylim(0, 1.8)
-    right.set_yticks([])
-    left.set_title(f"after {steps[place]:,} steps", fontsize=12, loc="left")
+    right.set(xlim=(-8, 8), ylim=(0, 1.8), yticks=[])
     write_under(figure, caption)
 
+    def show(inputs: dict[str, np.ndarray], place: int) -> None:
+        for key, style, name, side in (("plain", WITHOUT, "without", "left"),
+                                       ("normalized", WITH, "with batch norm", "right")):
+            left.plot(steps[place], accuracy[key][place], "o", color=style["color"], markersize=8)
+            density(right, inputs[key], grid, style)
+            right.set_title(f"{name}: {accuracy[key][place]:.0%}", color=style["color"], fontsize=11, loc=side)
+        left.set_title(f"after {steps[place]:,} steps", fontsize=12, loc="left")
 
-def grid(accuracies: dict[str, np.ndarray], rates: Sequence[float | int], scales: Sequence[float | int],
-         figure: Figure | None = None, *, title: str = "", caption: str = "") -> Axes:
-    """Accuracy for each initial scale (rows) and learning rate (columns) as heat maps with the numbers in per cent.
+    return show
 
-    accuracies: "without" and "with batch norm" -> `(scales, rates)`. Returns the left axes.
-    """
+
+def grid(names: tuple[str, str], rates: Sequence[float | int], scales: Sequence[float | int],
+         figure: Figure | None = None) -> list[Axes]:
+    """Two panels of initial scales (rows) and learning rates (columns), for `heat`; the names are those of the two."""
     figure = figure or Figure(figsize=(SIZE[0], 3.3), dpi=DPI, layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True)
-    for ax, (name, values), style in zip(axes, accuracies.items(), (WITHOUT, WITH), strict=True):
+    axes = list(figure.subplots(1, 2, sharey=True))
+    for ax, name, style in zip(axes, names, (WITHOUT, WITH), strict=True):
         blank(ax, xlabel="learning rate", ylabel="initial standard deviation" if ax is axes[0] else "")
-        ax.imshow(values, cmap=SHADES, vmin=0.1, vmax=1, aspect="auto")
-        for (row, column), value in np.ndenumerate(values):
-            ax.text(column, row, f"{100 * value:.1f}", ha="center", va="center", fontsize=11,
-                    color="white" if value > 0.6 else "black")
+        ax.set(xlim=(-0.5, len(rates) - 0.5), ylim=(len(scales) - 0.5, -0.5))
         ax.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates])
         ax.set_yticks(range(len(scales)), [f"{scale:g}" for scale in scales])
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         ax.set_title(name, fontsize=12, loc="left", color=style["color"])
-    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
-    write_under(figure, caption)
-    return axes[0]
+    return axes
+
+
+def heat(values: np.ndarray, ax: Axes) -> None:
+    """Accuracies `(scales, rates)` as a heat map with the numbers in per cent, on one of the axes of `grid`."""
+    ax.imshow(values, cmap=SHADES, vmin=0.1, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        ax.text(column, row, f"{100 * value:.1f}", ha="center", va="center", fontsize=11,
+                color="white" if value > 0.6 else "black")
 
 
 def staircase(depths: Sequence[int], plain: np.ndarray, normalized: np.ndarray, ax: Axes | None = None, *,

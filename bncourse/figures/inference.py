@@ -64,14 +64,18 @@ def tracking(recorded: Sequence[Run], ax: Axes | None = None) -> Axes:
     return ax
 
 
-def moving_average(batch_means: np.ndarray, true: np.ndarray, average: np.ndarray, ax: Axes | None = None) -> Axes:
-    """One unit through training: the mean of each mini-batch, the mean over many images, the moving average."""
+def one_unit(batch_means: np.ndarray, true: np.ndarray, ax: Axes | None = None) -> Axes:
+    """One unit through training: the mean of each mini-batch and the mean over many images."""
     steps = np.arange(1, len(true) + 1)
     ax = blank(ax, xlabel="training step", ylabel="mean of one unit's input")
     ax.plot(steps, batch_means, ".", color=QUIET, alpha=0.4, markersize=4)
     ax.plot(steps, true, color="black", linewidth=2)
-    ax.plot(steps, average, linewidth=2, **WITH)
     low, high = min(batch_means.min(), 0), max(batch_means.max(), 0)
     ax.set_xlim(0, len(true))
     ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     return ax
+
+
+def moving_average(average: np.ndarray, ax: Axes) -> None:
+    """The moving average after each step, on the axes of `one_unit`."""
+    ax.plot(np.arange(1, len(average) + 1), average, linewidth=2, **WITH)

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, density, label_end
 
 MARKERS = "osD^"
+GRID = np.linspace(-12, 12, 361)  # inputs of a sigmoid
 
 
 def same_numbers(raw: np.ndarray, rows: dict[str, np.ndarray], ax: Axes | None = None) -> Axes:
@@ -58,23 +59,27 @@ def company(logits: dict[int, np.ndarray], ax: Axes | None = None) -> Axes:
     return ax
 
 
-def before_and_after(x: np.ndarray, y: np.ndarray, ax: Axes | None = None) -> Axes:
-    """One feature of a mini-batch before (x) and after (y) batch normalization, over the sigmoid they feed.
-
-    Fewer than eight examples, too few for a density, are drawn as lines.
-    """
-    grid = np.linspace(-12, 12, 361)
+def over_a_sigmoid(ax: Axes | None = None) -> Axes:
+    """The sigmoid that a feature feeds, for `before_and_after` to draw on."""
     ax = blank(ax, xlabel="input of the sigmoid", ylabel="density")
     ax.set_xlim(-12, 12)
     ax.set_ylim(0, 1.05)
-    ax.plot(grid, 1 / (1 + np.exp(-grid)), color=QUIET, linewidth=1)
+    ax.plot(GRID, 1 / (1 + np.exp(-GRID)), color=QUIET, linewidth=1)
     label_end(ax, 12, 1, "sigmoid", QUIET)
+    return ax
+
+
+def before_and_after(x: np.ndarray, y: np.ndarray, ax: Axes) -> Axes:
+    """One feature of a mini-batch before (x) and after (y) batch normalization, on the axes of `over_a_sigmoid`.
+
+    Fewer than eight examples, too few for a density, are drawn as lines.
+    """
     for values, style, label in ((x, WITHOUT, "x"), (y, WITH, "y")):
         if len(values) < 8:
             ax.vlines(values, 0, 0.5, linewidth=2, colors=style["color"], linestyles=style["linestyle"])
             place, top = values.max(), 0.5
         else:
-            density(ax, values, grid, style)
+            density(ax, values, GRID, style)
             place, top = np.median(values), min(ax.lines[-4].get_ydata().max(), 0.95)
         ax.annotate(label, (place, top), (12 * (top == 0.95), 4), textcoords="offset points", ha="center",
                     color=style["color"], fontsize=11)

@@ -73,27 +73,30 @@ def conditions(pictures: dict[str, np.ndarray], training: np.ndarray, own: np.nd
     return ax
 
 
-def guesses(pictures: np.ndarray, labels: np.ndarray, rows: dict[str, tuple[np.ndarray, dict]],
-            ax: Axes | None = None) -> Axes:
-    """Pictures `(N, H, W)` in a row and under each what is read in it; rows: name -> (digits (N,), style).
+def guesses(pictures: np.ndarray, labels: np.ndarray, rows: dict[str, tuple[np.ndarray, dict]], ax: Axes) -> None:
+    """Pictures `(N, H, W)` in a row and under each what is read in it, on the axes of `places_for_guesses`.
 
-    Digits that are wrong are pale and struck through.
+    rows: name -> (digits (N,), style). Digits that are wrong are pale and struck through.
     """
-    ax = blank(ax)
     n, high, wide = pictures.shape
     ax.imshow(pictures.transpose(1, 0, 2).reshape(high, n * wide), cmap="gray", vmin=0, vmax=1,
               extent=(0, n, 0, 1), interpolation="nearest")
-    for depth, (name, (digits, style)) in enumerate(rows.items()):
+    for depth, (digits, style) in enumerate(rows.values()):
         y = -0.45 - 0.7 * depth
-        ax.text(-0.15, y, name, color=style["color"], fontsize=11, ha="right", va="center")
         for place, (digit, label) in enumerate(zip(digits, labels, strict=True)):
             wrong = digit != label
             ax.text(place + 0.5, y, f"{digit}", color=style["color"], fontsize=15, ha="center", va="center",
                     alpha=0.4 if wrong else 1)
             if wrong:
                 ax.plot([place + 0.3, place + 0.7], [y - 0.2, y + 0.2], color=style["color"], linewidth=1.5)
-    ax.set_xlim(-2.6, n)
-    ax.set_ylim(-0.1 - 0.7 * len(rows), 1)
+
+
+def places_for_guesses(n: int, rows: dict[str, dict], ax: Axes | None = None) -> Axes:
+    """The axes for n pictures with the names of the rows below them; rows: name -> style."""
+    ax = blank(ax)
+    for depth, (name, style) in enumerate(rows.items()):
+        ax.text(-0.15, -0.45 - 0.7 * depth, name, color=style["color"], fontsize=11, ha="right", va="center")
+    ax.set(xlim=(-2.6, n), ylim=(-0.1 - 0.7 * len(rows), 1), aspect="equal")
     ax.set_axis_off()
     return ax
 

@@ -64,10 +64,14 @@ def first_look(with_bn: Sequence[Run], without: Sequence[Run], ax: Axes | None =
     return ax
 
 
-def estimates(true: np.ndarray, guesses: np.ndarray, ax: Axes | None = None) -> Axes:
-    """The full gradient as an arrow and mini-batch gradients `(n, 2)` as points around its head."""
-    ax = blank(ax, xlabel="gradient in the first weight", ylabel="in the second")
+def estimates(guesses: np.ndarray, ax: Axes) -> None:
+    """Mini-batch gradients `(n, 2)` as points, on the axes of `full_gradient`."""
     ax.plot(*guesses.T, ".", color=WITH["color"], alpha=0.5, markersize=6)
+
+
+def full_gradient(true: np.ndarray, ax: Axes | None = None) -> Axes:
+    """The full gradient as an arrow, for `estimates` around its head."""
+    ax = blank(ax, xlabel="gradient in the first weight", ylabel="in the second")
     ax.annotate("", true, (0, 0), arrowprops={"color": "black", "width": 1.5, "headwidth": 8})
     ax.set_xlim(-3, 7)
     ax.set_ylim(-3, 4)

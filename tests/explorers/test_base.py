@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bncourse.explorers import Explorer
-from bncourse.explorers.base import other_settings
+from bncourse.explorers.base import moving, other_settings
 from bncourse.figures.style import small
 
 T = np.linspace(0, 1, 50)
@@ -23,13 +23,33 @@ def wave(fig, frequency, style):
 
 
 def steady_wave(fig, frequency, style):
-    """Draws once, and changes what is there."""
+    """Draws once, and changes what is there, axes and all."""
     ax = fig.add_subplot()
     line, = ax.plot(T, T)
-    ax.set(xlim=(0, 1), ylim=(-1, 1), xlabel="t")
+    ax.set(xlim=(0, 1), xlabel="t")
 
     def update(frequency, style):
         line.set(ydata=np.sin(frequency * T), linestyle=style)
+        ax.set(title=f"frequency {frequency}", ylim=(-1, 1))
+
+    return update
+
+
+def named_wave(fig, frequency, style):
+    """Draws once, and names what it changes."""
+    update = steady_wave(fig, frequency, style)
+    fig.axes[0].set_ylim(-1, 1)
+    moving(fig.axes[0].lines[0])
+    return update
+
+
+def added_wave(fig, frequency, style):
+    """Draws the axes once, and adds the wave at every change."""
+    ax = fig.add_subplot()
+    ax.set(xlim=(0, 1), ylim=(-1, 1), xlabel="t")
+
+    def update(frequency, style):
+        ax.plot(T, np.sin(frequency * T), style, color="C0")
         ax.set_title(f"frequency {frequency}")
 
     return update
@@ -40,7 +60,10 @@ def explorer(draw=wave, **more):
                     frequency=ipywidgets.FloatSlider(2.0, min=1, max=9), style=ipywidgets.Dropdown(options=["-", ":"]))
 
 
-@pytest.fixture(params=[wave, steady_wave])
+WAVES = [wave, steady_wave, named_wave, added_wave]
+
+
+@pytest.fixture(params=WAVES)
 def either(request):
     return explorer(request.param)
 
@@ -59,6 +82,37 @@ def test_reset_gives_back_the_first_picture_to_the_byte(either):
     either.reset_button.click()
     assert either.values() == {"frequency": 2.0, "style": "-"}
     assert either.image.value == first
+
+
+def pixels(example):
+    return np.asarray(Image.open(io.BytesIO(example.image.value)), float)
+
+
+@pytest.mark.parametrize("draw", WAVES)
+def test_what_is_drawn_anew_every_time_and_over_a_background_is_the_same_picture(draw):
+    one, other = explorer(draw), explorer(wave)
+    for example in (one, other):
+        for frequency in (9, 3):
+            example.controls["frequency"].value, example.controls["style"].value = frequency, ":"
+    assert np.abs(pixels(one) - pixels(other)).mean() < 0.5
+
+
+def test_what_an_update_added_is_taken_away_by_the_next():
+    example = explorer(added_wave)
+    for frequency in (9, 3, 4):
+        example.controls["frequency"].value = frequency
+    assert len(example._plot.figure.axes[0].lines) == 1
+
+
+def test_an_update_that_adds_nothing_at_first_is_drawn_all_the_same():
+    def late_wave(fig, frequency, style):
+        ax = fig.add_subplot()
+        return lambda frequency, style: frequency > 2 and ax.plot(T, T, style)
+
+    assert explorer(late_wave).dead_controls() == ["style"]
+    example = explorer(late_wave)
+    example.controls["frequency"].value = 3
+    assert example.dead_controls() == []
 
 
 def test_reset_redraws_once_however_many_controls_it_moves():

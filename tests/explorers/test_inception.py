@@ -18,7 +18,7 @@ def said(explorer):
 
     def choose(module, reading):
         explorer.controls["module"].value, explorer.controls["reading"].value = module, reading
-        return axes.get_title(loc="left"), axes.texts[-1].get_text().split("\n")
+        return axes.get_title(loc="left"), max((text.get_text() for text in axes.texts), key=len).split("\n")
 
     return choose
 

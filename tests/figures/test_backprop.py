@@ -5,18 +5,23 @@ import pytest
 
 from bncourse.explorers.backprop import three_numbers
 from bncourse.figures import backprop
+from bncourse.figures.style import WITH, WITHOUT
 
 X, DY = np.array([0.0, 4.0, 5.0]), np.array([1.0, 0.0, 2.0])
 
 
-def texts(step):
+def numbers_at(step):
+    """How many values, above the nodes, and how many gradients, below them, stand there after a step."""
     values, gradients = three_numbers(X, DY, 2.0, 1.0, 13 / 3)
-    return [t.get_text() for t in backprop.graph(values, gradients, step).texts]
+    ax = backprop.outline()
+    backprop.light(values, gradients, step, ax)
+    return tuple(sum(text.get_color() == style["color"] for text in ax.texts) for style in (WITH, WITHOUT))
 
 
 def test_each_step_adds_one_value_and_then_one_gradient():
-    counts = [len(texts(step)) for step in range(backprop.STEPS + 1)]
-    assert np.all(np.diff(counts) == 1)
+    forward, back = len(backprop.NODES), len(backprop.BACKWARD)
+    assert [numbers_at(step) for step in range(backprop.STEPS + 1)] == [
+        *((k, 0) for k in range(forward + 1)), *((forward, k + 1) for k in range(back))]
 
 
 def test_the_gradients_are_those_computed_by_hand():

@@ -39,7 +39,9 @@ def test_gains_are_after_less_before_in_points_and_zero_is_in_the_middle():
     ((False, 1, False), 3),            # the corner alone
 ])
 def test_the_lit_cells_are_those_of_one_set(choice, lit):
-    cells = convolution.cube(convolution.corner(*choice)).collections[0]
+    ax = convolution.around_a_cube()
+    convolution.cube(convolution.corner(*choice), ax)
+    cells, = ax.collections
     blue = [face for face in cells.get_facecolors() if np.allclose(face[:3], [0, 0x72 / 255, 0xB2 / 255])]
     assert WITH["color"] == "#0072B2" and len(blue) == lit
     assert len(cells.get_paths()) == 36 + 24 + 24

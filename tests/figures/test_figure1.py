@@ -61,7 +61,8 @@ def test_a_moment_is_marked_and_the_limits_do_not_move(rng):
     limits = []
     for place in (0, 2):
         figure = Figure()
-        figure1.moment(steps, accuracy, inputs, place, figure, "the data")
+        show = figure1.moment(steps, accuracy, figure, "the data")
+        show({kind: values[place] for kind, values in inputs.items()}, place)
         left, right = figure.axes
         dots = [line.get_xydata()[0].tolist() for line in left.lines if line.get_marker() == "o"]
         assert dots == [[steps[place], accuracy[kind][place]] for kind in accuracy]
@@ -73,10 +74,11 @@ def test_a_moment_is_marked_and_the_limits_do_not_move(rng):
 
 def test_the_grid_writes_each_accuracy_in_its_cell(rng):
     tables = {name: rng.uniform(size=(2, 3)) for name in ("without", "with batch norm")}
-    figure = figure1.grid(tables, [0.1, 0.5, 2], [0.01, 0.1], title="after 5 steps", caption="the data").figure
-    axes = figure.axes
-    assert (figure.get_suptitle(), figure.get_supxlabel()) == ("after 5 steps", "the data")
+    axes = figure1.grid(tuple(tables), [0.1, 0.5, 2], [0.01, 0.1])
     for ax, values in zip(axes, tables.values(), strict=True):
+        limits = ax.get_xlim(), ax.get_ylim()
+        figure1.heat(values, ax)
+        assert (ax.get_xlim(), ax.get_ylim()) == limits
         assert {text.get_position(): text.get_text() for text in ax.texts} == {
             (column, row): f"{100 * value:.1f}" for (row, column), value in np.ndenumerate(values)}
 

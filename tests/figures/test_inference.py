@@ -27,6 +27,9 @@ def test_the_moving_average_starts_from_zero_and_forgets_by_alpha():
 
 
 def test_the_limits_stay_when_alpha_moves(rng):
-    means, true = rng.normal(size=20), np.zeros(20)
-    limits = [inference.moving_average(means, true, averaged(means, a)).get_ylim() for a in (0.0, 0.9)]
+    means = rng.normal(size=20)
+    ax, limits = inference.one_unit(means, np.zeros(20)), []
+    for alpha in (0.0, 0.9):
+        inference.moving_average(averaged(means, alpha), ax)
+        limits.append(ax.get_ylim())
     assert limits[0] == limits[1]

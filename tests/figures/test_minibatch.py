@@ -30,7 +30,7 @@ def test_every_logit_is_drawn_over_its_batch_size():
 
 
 def test_a_pair_is_drawn_as_the_two_numbers_that_it_is():
-    ax = minibatch.before_and_after(np.array([2.8, 3.2]), np.array([-1.0, 1.0]))
+    ax = minibatch.before_and_after(np.array([2.8, 3.2]), np.array([-1.0, 1.0]), minibatch.over_a_sigmoid())
     found = [np.array(lines.get_segments()) for lines in ax.collections]
     assert [lines[:, 0, 0].tolist() for lines in found] == [[2.8, 3.2], [-1.0, 1.0]]
     assert len(ax.lines) == 1
@@ -38,12 +38,13 @@ def test_a_pair_is_drawn_as_the_two_numbers_that_it_is():
 
 def test_every_label_is_inside_however_high_the_density(rng):
     for spread in (0.0, 0.01, 1.0):
-        ax = minibatch.before_and_after(rng.normal(size=64), spread * rng.normal(size=64))
+        ax = minibatch.before_and_after(rng.normal(size=64), spread * rng.normal(size=64), minibatch.over_a_sigmoid())
         places = {text.get_text(): text.xy for text in ax.texts}
         assert all(places[name][1] <= 0.95 for name in "xy")
 
 
 def test_the_limits_stay_when_the_numbers_change(rng):
-    near = minibatch.before_and_after(rng.normal(size=50), rng.normal(size=50))
-    far = minibatch.before_and_after(rng.normal(5, 3, size=50), rng.normal(-3, 0.1, size=50))
+    near, far = minibatch.over_a_sigmoid(), minibatch.over_a_sigmoid()
+    minibatch.before_and_after(rng.normal(size=50), rng.normal(size=50), near)
+    minibatch.before_and_after(rng.normal(5, 3, size=50), rng.normal(-3, 0.1, size=50), far)
     assert near.get_xlim() == far.get_xlim() and near.get_ylim() == far.get_ylim()

@@ -44,8 +44,9 @@ def test_each_condition_has_its_picture_and_the_accuracy_of_each_seed(rng):
 
 
 def test_a_wrong_guess_is_struck_through_and_a_right_one_is_not(rng):
-    ax = shift.guesses(rng.uniform(size=(3, 4, 4)), np.array([7, 1, 2]),
-                       {"as trained": (np.array([7, 9, 2]), WITHOUT), "repaired": (np.array([7, 1, 2]), WITH)})
+    ax = shift.places_for_guesses(3, {"as trained": WITHOUT, "repaired": WITH})
+    shift.guesses(rng.uniform(size=(3, 4, 4)), np.array([7, 1, 2]),
+                  {"as trained": (np.array([7, 9, 2]), WITHOUT), "repaired": (np.array([7, 1, 2]), WITH)}, ax)
     strokes = in_colour(ax, WITHOUT)
     assert len(strokes) == 1 and 1 < strokes[0].get_xdata()[0] < 2
     assert in_colour(ax, WITH) == []
@@ -54,7 +55,8 @@ def test_a_wrong_guess_is_struck_through_and_a_right_one_is_not(rng):
 
 def test_the_pictures_lie_side_by_side_in_their_order():
     pictures = np.arange(3)[:, None, None] / 2 * np.ones((3, 4, 5))
-    ax = shift.guesses(pictures, np.zeros(3, int), {})
+    ax = shift.places_for_guesses(3, {})
+    shift.guesses(pictures, np.zeros(3, int), {}, ax)
     assert np.array_equal(ax.images[0].get_array()[0], np.repeat([0, 0.5, 1], 5))
 
 
