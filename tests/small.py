@@ -7,6 +7,7 @@ NUMBER = """progress = Progress('counting')
 progress(3, 3)
 print('The answer, with NumPy 1.2.3:', flush=True)
 print(40 + 2)"""
+MEASURED = "print(f'{2 / 3 + 0.0001:.2f} and {round(60.4)} %')"
 PICTURE = "fig, ax = plt.subplots(figsize=(2, 2))\n_ = ax.plot([0, 1], [0, 1])\nplt.show()"
 EXPLORER = """def line(fig, a, style):
     fig.add_subplot().plot([0, 1], [0, a], style)
@@ -20,6 +21,7 @@ def notebook():
         new_markdown_cell("# Small", id="title"),
         new_code_cell(IMPORTS, id="imports"),
         new_code_cell(NUMBER, id="number", metadata={"slideshow": {"slide_type": "slide"}, "collapsed": False}),
+        new_code_cell(MEASURED, id="measured", metadata={"tags": ["measured"]}),
         new_code_cell(PICTURE, id="picture", metadata={"alt": "A rising line"}),
         new_code_cell(EXPLORER, id="explorer"),
     ])

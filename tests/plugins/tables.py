@@ -3,6 +3,7 @@
     notebook  the name that a test's seconds are counted under; the cells of a notebook are counted without
     latency   (name, milliseconds from a key on a slider to its new picture)
     mistake   (package, planted mistake, the law that caught it)
+    room      (cell, the tag by which its numbers are compared otherwise than others are)
 """
 
 import statistics
@@ -18,6 +19,7 @@ def pytest_configure(config):
 class Tables:
     def __init__(self):
         self.seconds, self.latencies, self.mistakes = defaultdict(float), {}, defaultdict(dict)
+        self.rooms = {}
 
     def pytest_runtest_logreport(self, report):
         file, _, _ = report.nodeid.partition("::")
@@ -29,6 +31,8 @@ class Tables:
                 self.latencies[value[0]] = value[1]
             elif name == "mistake":
                 self.mistakes[value[0]][value[1]] = value[2]
+            elif name == "room":
+                self.rooms[value[0]] = value[1]
         if counted:
             self.seconds[counted.rpartition("/")[2]] += report.duration
 
@@ -36,6 +40,8 @@ class Tables:
     def pytest_terminal_summary(self, terminalreporter):
         for package, caught in self.mistakes.items():
             table(terminalreporter, f"bncourse.{package}: mistake, caught by", caught)
+        table(terminalreporter, "cells whose numbers have more room (measured integers), or none (exact)",
+              dict(sorted(self.rooms.items())))
         table(terminalreporter, "milliseconds from slider to picture, in JupyterLab",
               {name: f"median {statistics.median(took):4.0f}, longest {max(took):4.0f}, {len(took)} moves"
                for name, took in sorted(self.latencies.items()) if took})

@@ -35,3 +35,9 @@ def test_a_caught_mistake_stands_with_its_law_under_its_package():
 def test_of_latencies_the_median_and_the_longest_are_told():
     took = [("latency", ("00_a", [100.0, 80.0, 260.0])), ("latency", ("01_b", []))]
     assert written(("tests/a.py::test_a", took, 0.0))[1:] == ["00_a  median  100, longest  260, 3 moves"]
+
+
+def test_cells_that_are_compared_otherwise_are_listed():
+    rooms = ("room", ("01_b, scores", "measured")), ("room", ("00_a, count", "exact"))
+    assert written(*[("a.ipynb::Cell 1", [room], 0.0) for room in rooms])[1:3] == [
+        "00_a, count   exact", "01_b, scores  measured"]
