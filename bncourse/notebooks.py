@@ -56,7 +56,7 @@ def run(path: str | Path, environment: Mapping[str, str] | None = None) -> Noteb
     No learner's progress is recorded. Raises NotebookError with the id and the error of the first cell that fails.
     """
     path = Path(path)
-    notebook = _read(path)
+    notebook = read(path)
     config = Config()
     if zmq.has("curve"):
         config.KernelManager.transport_encryption = "auto"  # recent kernels warn when they talk in plain text
@@ -112,7 +112,8 @@ def canonical(notebook: NotebookNode) -> NotebookNode:
     return nbformat.from_dict({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
 
 
-def _read(path: Path) -> NotebookNode:
+def read(path: str | Path) -> NotebookNode:
+    """A stored notebook, in the newest form of version 4."""
     notebook = nbformat.read(path, as_version=4)
     return nbformat.v4.upgrade(notebook, from_version=4, from_minor=notebook.nbformat_minor)
 
