@@ -14,6 +14,8 @@
     checks/         a learner's answer -> a verdict that names the mistake
     lesson.py       what every notebook calls first and last
     notebooks.py    refresh and check the stored notebooks
+    comparison.py   when what a cell shows is what is stored
+    rounding/       what a notebook shows on other processors
     readme.py       the README's map and picture, made from the ledger and a lesson
     lectures/       slides, editions, questions and the course page, made from the notebooks
     cli.py          python3 -m bncourse ..., the command line

@@ -1,24 +1,23 @@
-"""Notebooks as tests: what nbval compares, and what it leaves open.
+"""Notebooks as tests: executed once, in JupyterLab where there is a browser, and compared by nbval.
 
-nbval executes a notebook and compares its text. Added here: the stored form is checked before anything runs
-(`bncourse.notebooks.check`), pictures are compared by their pixels, and every control of every explorer has to change
-its picture.
+nbval executes a notebook in a kernel of its own and compares its text. Added here: the stored form is checked before
+anything runs (`bncourse.notebooks.check`), numbers are compared as numbers and pictures by their pixels
+(`bncourse.comparison`), and every control of every explorer has to change its picture. Where a Chromium is found, the
+kernel is JupyterLab's: the page runs all cells, as a learner would, nbval compares what the page then shows, and the
+controls are moved on the page. `--bare-kernel` leaves the browser out.
 """
 
 import ast
-import base64
-import io
 import os
 import re
 
-import numpy as np
+import nbformat
 import pytest
-from nbval.plugin import IPyNbCell, IPyNbFile
-from PIL import Image
+from nbval.plugin import IPyNbCell, IPyNbFile, coalesce_streams
 
+from bncourse import comparison
 from bncourse.notebooks import check
 
-ROOM = 0.5  # mean absolute difference that two equal pictures may have, of 255
 VERSIONS = re.compile(r"\b(Python|NumPy|PyTorch|bncourse) \d+(\.\w+)+(\+\w+)?")  # printed for the reader
 EXPLORER_TIMEOUT = 60  # seconds
 
@@ -30,9 +29,34 @@ _dead = [f"{name} of {explorer!r}" for explorer in gc.get_objects() if issubclas
 """
 
 
-def pytest_configure():
+def pytest_addoption(parser):
+    parser.addoption("--bare-kernel", action="store_true", help="notebooks: without JupyterLab, even with a browser")
+
+
+def pytest_configure(config):
     os.environ["BNCOURSE_PROGRESS"] = "off"
     os.environ.pop("MPLBACKEND", None)  # kernels draw inline, whatever this process draws with
+    config.pluginmanager.register(Labs(config), "labs")
+
+
+class Labs:
+    """The JupyterLab of this process: started for its first notebook, and ended with the process."""
+
+    def __init__(self, config):
+        self.bare, self.running = config.getoption("bare_kernel"), None
+
+    def lab(self):
+        """JupyterLab on a page of a browser, or None where there is none."""
+        from tests.browser import chromium
+
+        if self.running is None and not self.bare and (path := chromium.find()):
+            from tests.browser.lab import Lab
+            self.running = Lab(path)
+        return self.running
+
+    def pytest_unconfigure(self):
+        if self.running:
+            self.running.stop()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -44,6 +68,21 @@ def pytest_collect_file(file_path, parent):
 
 class Notebook(IPyNbFile):
     """One notebook: its stored form, its cells in one kernel, its explorers in the same kernel."""
+
+    lab = None
+    shown: dict  # by JupyterLab: a code cell's id -> its execution count and its outputs
+
+    def setup(self):
+        self.lab = self.config.pluginmanager.get_plugin("labs").lab()
+        if self.lab:
+            self.shown = self.lab.run(self.path)
+        else:
+            super().setup()
+
+    def teardown(self):
+        if self.lab:
+            self.lab.close()
+        super().teardown()
 
     def collect(self):
         yield StoredForm.from_parent(self, name="stored form")
@@ -79,6 +118,13 @@ class StoredForm(NotebookItem):
 
 class Explorers(NotebookItem):
     def complaints(self):
+        if not self.parent.lab:
+            return self.of_a_kernel()
+        complaints, took = self.parent.lab.play()
+        self.user_properties.append(("latency", (self.path.stem, took)))
+        return complaints
+
+    def of_a_kernel(self):
         client = self.parent.kernel.kc
         reply = client.execute_interactive(FIND_DEAD_CONTROLS, silent=True, timeout=EXPLORER_TIMEOUT,
                                            user_expressions={"dead": "_dead"})["content"]
@@ -89,10 +135,32 @@ class Explorers(NotebookItem):
 
 
 class Cell(IPyNbCell):
-    """A cell whose pictures are compared too, but not the versions that it prints.
+    """A cell whose numbers have their room and whose pictures are compared too, but not the versions that it prints.
 
     Stored outputs come from the synthetic data: with `BNCOURSE_DATASET` set to other data only errors count.
     """
+
+    @property
+    def tags(self):
+        return self.cell.metadata.get("tags", [])
+
+    def runtest(self):
+        for tag in sorted(set(self.tags) & set(comparison.TAGS)):
+            self.user_properties.append(("room", (f"{self.path.name}, {self.cell.id}", tag)))
+        if self.parent.lab:
+            self.compare_with_the_page()
+        else:
+            super().runtest()
+
+    def compare_with_the_page(self):
+        count, outputs = self.parent.shown[self.cell.id]
+        outputs = [nbformat.from_dict(output) for output in outputs]
+        if error := next((output for output in outputs if output.output_type == "error"), None):
+            self.raise_cell_error("Cell execution caused an exception", "\n" + "\n".join(error.traceback))
+        if count is None:
+            self.raise_cell_error("The cell was not run, because an earlier one failed")
+        if not self.compare_outputs(coalesce_streams(outputs), coalesce_streams(self.cell.outputs)):
+            self.raise_cell_error("Cell outputs differ", "\n".join(self.comparison_traceback))
 
     def sanitize(self, s):
         s = super().sanitize(s)
@@ -101,32 +169,8 @@ class Cell(IPyNbCell):
     def compare_outputs(self, test, ref, skip_compare=None):
         if os.environ.get("BNCOURSE_DATASET", "glyphs") != "glyphs":
             return True
-        if not super().compare_outputs(test, ref, skip_compare):
+        if not super().compare_outputs(comparison.settled(test, ref, self.tags), ref, skip_compare):
             return False
-        self.comparison_traceback.extend(different_pictures(pictures(test), pictures(ref)))
+        drawn = comparison.pictures(test), comparison.pictures(ref)
+        self.comparison_traceback.extend(comparison.different_pictures(*drawn))
         return not self.comparison_traceback
-
-
-def pictures(outputs):
-    """The PNGs among a cell's outputs, as arrays (height, width, 4); of a live one nothing but its size."""
-    found = []
-    for output in outputs:
-        if png := output.get("data", {}).get("image/png"):
-            pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA"), float)
-            live = output.get("metadata", {}).get("image/png", {}).get("live", False)
-            found.append(np.zeros_like(pixels) if live else pixels)
-    return found
-
-
-def different_pictures(now, stored):
-    """One sentence for each picture that is not what is stored, or one about their number."""
-    if len(now) != len(stored):
-        yield f"{len(now)} pictures were drawn, but {len(stored)} are stored"
-        return
-    for number, (new, old) in enumerate(zip(now, stored, strict=True), 1):
-        if new.shape != old.shape:
-            yield (f"picture {number} has {new.shape[1]} x {new.shape[0]} pixels, "
-                   f"but the stored one has {old.shape[1]} x {old.shape[0]}")
-        elif (difference := np.abs(new - old).mean()) > ROOM:
-            yield (f"picture {number} differs from the stored one by {difference:.2f} of 255 on the mean; "
-                   f"expected at most {ROOM}")

@@ -1,0 +1,25 @@
+"""The browser of the tests: `BNCOURSE_CHROMIUM`, or a Chromium of one of the usual names on the path."""
+
+import os
+import shutil
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync")
+NONE = f"no Chromium: none of {', '.join(NAMES)} is on the path; BNCOURSE_CHROMIUM may name one"
+
+
+def find():
+    """The path of a Chromium, or None. Raises ValueError where the variable names what is not a file."""
+    named = os.environ.get("BNCOURSE_CHROMIUM")
+    if named and not Path(named).is_file():
+        raise ValueError(f"BNCOURSE_CHROMIUM is {named!r}, which is not a file; expected the path of a Chromium")
+    return named or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def screenshots(otherwise):
+    """The folder for pictures to look at: `BNCOURSE_SCREENSHOTS`, or the one given."""
+    folder = Path(os.environ.get("BNCOURSE_SCREENSHOTS") or otherwise)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
