@@ -13,7 +13,7 @@ jaxtyping.install_import_hook("bncourse", "beartype.beartype")  # before anythin
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of what is loaded from here on, in the kernels of notebooks too
 threadpool_limits(int(os.environ["OMP_NUM_THREADS"]))  # of what is loaded already
 
-pytest_plugins = ["tests.plugins.beside", "tests.plugins.notebooks", "tests.plugins.tables"]
+pytest_plugins = ["tests.plugins.scheduling", "tests.plugins.notebooks", "tests.plugins.tables"]
 
 
 @pytest.fixture

@@ -27,9 +27,9 @@ from interleave import machine, table
 from PIL import Image, features
 
 from bncourse.datasets import files, imagenet
+from bncourse.datasets.batches import Batches
 from bncourse.datasets.decoding import decode
-from bncourse.datasets.loading import Batches
-from bncourse.datasets.order import generator
+from bncourse.datasets.shuffling import generator
 from bncourse.datasets.transforms import Center, Training, inception_box, normalize, to_tensor
 
 WIDTH, HEIGHT, QUALITY = 500, 375, 98

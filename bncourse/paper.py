@@ -6,7 +6,7 @@ by which functions, held by which tests, and with what verdict.
 
     figure3()[0]               Figure3(model='Inception', steps=31000000.0, max_accuracy=72.2)
     claims()["C32"].says       what the paper says of m/(m-1)
-    claims_of("03")            the claims that notebook 03 is to show
+    claims_of("03")            the claims that lesson 03 is to show
     section_map()              section, claims, notebooks, functions, tests, as a table
 """
 

@@ -6,10 +6,10 @@ from statistics import fmean, stdev
 import pytest
 
 from bncourse import paper
-from bncourse.experiments.analogue import PLAN, RATES
 from bncourse.experiments.recording import recorded
+from bncourse.experiments.small_scale import PLAN, RATES
 from bncourse.experiments.variants import PAIR, SEVEN, SMALL, VARIANTS, restored
-from bncourse.figures.classification import best, steps_to
+from bncourse.figures.imagenet_runs import best, steps_to
 
 WHERE = f"Tiny ImageNet, {SMALL.steps:,} steps, 3 seeds"
 

@@ -66,3 +66,18 @@ def test_each_link_within_the_repository_leads_somewhere():
 
 def test_every_picture_has_alternative_text():
     assert all(len(text) > 20 for text in re.findall(r"!\[(.*?)\]", TEXT))
+
+
+# names: a lesson has one stem, and what is not a lesson's is known by name
+
+LESSONS = {path.stem[3:] for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")}
+MACHINERY = {"checks": {"frame", "layer_check", "layer_laws", "mistakes", "progress", "statements"},
+             "explorers": {"base", "progress"}, "figures": {"style"}}
+
+
+@pytest.mark.parametrize("folder", MACHINERY)
+def test_a_file_of_a_lesson_is_named_as_the_lesson_is(folder):
+    for tree in ("bncourse", "tests"):
+        stems = {path.stem.removeprefix("test_") for path in (ROOT / tree / folder).iterdir()
+                 if not path.name.startswith("__") and path.name != "conftest.py"}
+        assert stems - MACHINERY[folder] - {"checks"} <= LESSONS, (tree, folder)

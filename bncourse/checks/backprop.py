@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bncourse.checks import mistakes_backward as wrong
 from bncourse.checks.frame import Check, Mistake
+from bncourse.checks.mistakes import backward as wrong
 from bncourse.kernels.normalize import batchnorm_backward_steps
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from bncourse.checks import mistakes, mistakes_axes, mistakes_layers
-from bncourse.checks.assembled import Assembled
 from bncourse.checks.frame import Check, Mistake
-from bncourse.checks.laws import LAWS
+from bncourse.checks.layer_check import Assembled
+from bncourse.checks.layer_laws import LAWS
+from bncourse.checks.mistakes import axes, forward, layers
 from bncourse.kernels.normalize import batchnorm_forward, standardize
 
 
@@ -29,8 +29,8 @@ reshape = Check(
     cases=_maps,
     outputs=("y",),
     mistakes=(
-        *mistakes_axes.AXES,
-        *(Mistake(m.name, m.why, m.see, mistakes_axes.on_rows(m.wrong), m.rounding) for m in mistakes.FORWARD),
+        *axes.AXES,
+        *(Mistake(m.name, m.why, m.see, axes.on_rows(m.wrong), m.rounding) for m in forward.FORWARD),
     ),
 )
 
@@ -114,4 +114,4 @@ bias = Check(
     ),
 )
 
-assembled = Assembled(exercise="06.4", laws=LAWS, solution=mistakes_layers.Layer, mistakes=mistakes_layers.LAYERS)
+assembled = Assembled(exercise="06.4", laws=LAWS, solution=layers.Layer, mistakes=layers.LAYERS)

@@ -1,4 +1,4 @@
-"""The checks of notebook 00: counting steps, the mini-batch gradient, one product for a batch, eight sentences."""
+"""The checks of lesson 00: counting steps, the mini-batch gradient, one product for a batch, eight sentences."""
 
 import math
 

@@ -25,11 +25,11 @@ def add(commands):
 
 def carry_out(options) -> int:
     """A line for each network, with its errors at 1 and at 5 in per cent, and of several one for their ensemble."""
-    from bncourse.experiments import kept, testing
+    from bncourse.experiments import scoring, trainings
 
-    data, place = kept.pictures_named(options.data) if options.data else (None, None)
+    data, place = trainings.pictures_named(options.data) if options.data else (None, None)
     print(f"{'':<32} top-1 error  top-5 error")
-    for name, score in testing.test(options.networks, data=data, pictures_in=place, first=options.first,
+    for name, score in scoring.test(options.networks, data=data, pictures_in=place, first=options.first,
                                     crops=options.crops, fold=options.fold, precision=options.precision,
                                     device=options.device, workers=options.workers):
         errors = f"{1 - score.top1:>11.2%}  {1 - score.top5:>11.2%}"

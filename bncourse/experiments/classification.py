@@ -20,11 +20,11 @@ from torch import nn
 
 from bncourse import evaluation, runs
 from bncourse.datasets import files
+from bncourse.datasets.batches import Batches
 from bncourse.datasets.imagenet import open_split
-from bncourse.datasets.loading import Batches
 from bncourse.datasets.scenes import Scenes
 from bncourse.datasets.transforms import Center, Training
-from bncourse.experiments.analogue import PLAN
+from bncourse.experiments.small_scale import PLAN
 from bncourse.experiments.variants import SMALL, VARIANTS, Config, Scale, at, command, recorded, restored
 from bncourse.nn import BNInception
 from bncourse.training import Recipe, random_states, train

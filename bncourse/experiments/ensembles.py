@@ -19,12 +19,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bncourse import evaluation, runs
-from bncourse.datasets.loading import Batches
+from bncourse.datasets.batches import Batches
 from bncourse.evaluation import Crops
-from bncourse.experiments import analogue, kept
+from bncourse.experiments import small_scale, trainings
 from bncourse.experiments.classification import open_pictures
-from bncourse.experiments.kept import KeptError, Trained
-from bncourse.experiments.testing import Some
+from bncourse.experiments.scoring import Some
+from bncourse.experiments.trainings import KeptError, Trained
 from bncourse.experiments.variants import Config
 
 CROPS = (1, 2, 12, 24, 36, 48)
@@ -54,7 +54,7 @@ class Ensemble:
         return f"{self.members[0].data}-{len(self.members)}members-{self.members[0].scale.steps}steps{of}"
 
 
-PLAN = {"six": (Ensemble(analogue.PLAN["ensemble"]),)}
+PLAN = {"six": (Ensemble(small_scale.PLAN["ensemble"]),)}
 
 
 class Means(NamedTuple):
@@ -67,7 +67,7 @@ class Means(NamedTuple):
 def run(config: Ensemble, progress: Callable[[int, int], object] | None = None) -> runs.Run:
     """Test every set of the networks, which are those kept in data/cache/training; see `rows` for the columns.
 
-    Raises `kept.KeptError`, naming the network, where one is not there or not trained to its end.
+    Raises `trainings.KeptError`, naming the network, where one is not there or not trained to its end.
     """
     start, networks, found = time.perf_counter(), [opened(member) for member in config.members], []
     pictures = open_pictures(config.members[0])
@@ -87,7 +87,7 @@ def run(config: Ensemble, progress: Callable[[int, int], object] | None = None) 
 
 def opened(member: Config) -> Trained:
     """The trained network where it is kept. Raises KeptError."""
-    network = kept.trained(kept.place(member))
+    network = trainings.trained(trainings.place(member))
     if network.config != member or network.steps != member.scale.steps:
         raise KeptError(f"{member.name} was trained for {network.steps} steps as {network.config.variant()}; expected "
                         f"{member.scale.steps} as {member.variant()}")

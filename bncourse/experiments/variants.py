@@ -86,7 +86,7 @@ class Config:
     dropout         the fraction of the classifier's inputs that is dropped
     l2              the weight of L2 (ours: 0.0002; divided by 5 it is the 0.00004 of public implementations)
     momentum        of SGD (ours)
-    shuffling       the order of the training examples (`bncourse.datasets.order`): "fixed" is mixed once, and the
+    shuffling       the order of the training examples (`bncourse.datasets.shuffling`): "fixed" is mixed once, and the
                     same examples always meet; "within-shard" is the paper's more thorough one
     distortion      of the colours (`bncourse.datasets.transforms`): "full", "less" or "none"
     init_gain, per_activation    of `bncourse.nn.BNInception`, for the ensemble

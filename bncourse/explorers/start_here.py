@@ -1,4 +1,4 @@
-"""The explorer of notebook 00: the batch size against steps, epochs and the noise of the gradient."""
+"""The explorer of lesson 00: the batch size against steps, epochs and the noise of the gradient."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The pictures of notebook 00: Figure 3 as epochs, steps against noise and time, the first look at batch norm."""
+"""The pictures of lesson 00: Figure 3 as epochs, steps against noise and time, the first look at batch norm."""
 
 from collections.abc import Sequence
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bncourse.kernels.arguments import Array, Checked, check_gradient, check_input, check_per_channel
-from bncourse.kernels.views import batch_axes, per_channel, widen
+from bncourse.kernels.layouts import batch_axes, per_channel, widen
 
 
 class GradientSteps(NamedTuple):

@@ -2,7 +2,7 @@
 
 Batch, layer, instance and group norm differ only in the axes over which they average; `standardize`
 takes any. Input is `(N, C)` or `(N, C, *spatial)`: without spatial axes batch norm is that of section
-3, with them that of section 3.2, by the same lines. The arithmetic is in `sets.py`; batch
+3, with them that of section 3.2, by the same lines. The arithmetic is in `fast.py`; batch
 renormalization and the gradient's six equations have files of their own and are importable from here.
 
 Of all of them: y and dx have the dtype of x, but statistics and arithmetic are in at least float32;
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from bncourse.kernels import sets
+from bncourse.kernels import fast
 from bncourse.kernels.arguments import (
     Array,
     Checked,
@@ -26,10 +26,10 @@ from bncourse.kernels.arguments import (
     check_per_value,
     check_variance,
 )
+from bncourse.kernels.fast import rows_in_place
 from bncourse.kernels.gradient_steps import GradientSteps, batchnorm_backward_steps
+from bncourse.kernels.layouts import Layout, against, batch_axes, by_axes, by_channel, per_channel, widen
 from bncourse.kernels.renormalize import batchrenorm_backward, batchrenorm_forward
-from bncourse.kernels.sets import rows_in_place
-from bncourse.kernels.views import Layout, against, batch_axes, by_axes, by_channel, per_channel, widen
 
 __all__ = [
     "GradientSteps",
@@ -56,7 +56,7 @@ __all__ = [
 class BatchnormCache(NamedTuple):
     """What `batchnorm_backward` needs: the sets' cache, and what x looked like."""
 
-    sets: sets.Cache
+    sets: fast.Cache
     shape: tuple[int, ...]
     dtype: np.dtype
 
@@ -64,7 +64,7 @@ class BatchnormCache(NamedTuple):
 class Standardized(NamedTuple):
     """What `standardize_backward` needs: the sets' cache, their place among the axes, and x's dtype."""
 
-    sets: sets.Cache
+    sets: fast.Cache
     layout: Layout
     dtype: np.dtype
 
@@ -84,7 +84,7 @@ def batch_statistics(x: Checked) -> tuple[Float[Array, "C"], Float[Array, "C"]]:
     """
     check_input(x)
     with rows_in_place(x):
-        moments = sets.moments(by_channel(x))
+        moments = fast.moments(by_channel(x))
     return (moments.guess + moments.rest).reshape(-1), moments.var.reshape(-1)
 
 
@@ -103,7 +103,7 @@ def batchnorm_forward(
     columns = by_channel(x)
     gamma, beta = against(columns, gamma, beta)
     with rows_in_place(x):
-        y, cache = sets.forward(sets.moments(columns), gamma, beta, eps)
+        y, cache = fast.forward(fast.moments(columns), gamma, beta, eps)
     return y.reshape(x.shape).astype(x.dtype, copy=False), BatchnormCache(cache, x.shape, x.dtype)
 
 
@@ -119,7 +119,7 @@ def batchnorm_backward(
     """
     check_gradient(dy, cache.shape)
     with rows_in_place(dy):
-        dx, dgamma, dbeta = sets.backward(by_channel(dy, cache.sets.centred.dtype), cache.sets)
+        dx, dgamma, dbeta = fast.backward(by_channel(dy, cache.sets.centred.dtype), cache.sets)
     return dx.reshape(cache.shape).astype(cache.dtype, copy=False), dgamma.reshape(-1), dbeta.reshape(-1)
 
 
@@ -170,7 +170,7 @@ def standardize_backward(dx_hat: Checked, cache: Standardized) -> Float[Array, "
     check_gradient(dx_hat, cache.layout.shape)
     columns = cache.layout.gather(dx_hat.astype(cache.sets.centred.dtype, copy=False))
     with rows_in_place(dx_hat):
-        dx, _, _ = sets.backward(columns, cache.sets)
+        dx, _, _ = fast.backward(columns, cache.sets)
     return cache.layout.scatter(dx).astype(cache.dtype, copy=False)
 
 
@@ -178,7 +178,7 @@ def _standardize(x: Array, axes: tuple[int, ...], eps: float | int) -> tuple[Arr
     """`standardize`, x_hat in at least float32."""
     layout = by_axes(x.shape, axes)
     with rows_in_place(x):
-        x_hat, cache = sets.forward(sets.moments(layout.gather(widen(x))), 1.0, 0.0, eps)
+        x_hat, cache = fast.forward(fast.moments(layout.gather(widen(x))), 1.0, 0.0, eps)
     return layout.scatter(x_hat), Standardized(cache, layout, x.dtype)
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from bncourse.kernels import sets
+from bncourse.kernels import fast
 from bncourse.kernels.arguments import (
     Array,
     Checked,
@@ -23,14 +23,14 @@ from bncourse.kernels.arguments import (
     check_per_channel,
     check_variance,
 )
-from bncourse.kernels.sets import rows_in_place
-from bncourse.kernels.views import against, by_channel, widen
+from bncourse.kernels.fast import rows_in_place
+from bncourse.kernels.layouts import against, by_channel, widen
 
 
 class BatchrenormCache(NamedTuple):
     """What `batchrenorm_backward` needs: the sets' cache, r and d, and what x looked like."""
 
-    sets: sets.Cache
+    sets: fast.Cache
     r: Array
     d: Array
     shape: tuple[int, ...]
@@ -62,10 +62,10 @@ def batchrenorm_forward(
     gamma, beta, mean, var = against(columns, gamma, beta, mean, var)
     sigma = np.sqrt(var + float(eps))
     with rows_in_place(x):
-        moments = sets.moments(columns)
+        moments = fast.moments(columns)
         r = np.clip(np.sqrt(moments.var + float(eps)) / sigma, 1 / r_max, r_max)
         d = np.clip((moments.guess - mean + moments.rest) / sigma, -d_max, d_max)
-        y, cache = sets.forward(moments, gamma * r, gamma * d + beta, eps)
+        y, cache = fast.forward(moments, gamma * r, gamma * d + beta, eps)
     return y.reshape(x.shape).astype(x.dtype, copy=False), BatchrenormCache(cache, r, d, x.shape, x.dtype)
 
 
@@ -79,6 +79,6 @@ def batchrenorm_backward(
     """
     check_gradient(dy, cache.shape)
     with rows_in_place(dy):
-        dx, dy_x_hat, dbeta = sets.backward(by_channel(dy, cache.sets.centred.dtype), cache.sets)
+        dx, dy_x_hat, dbeta = fast.backward(by_channel(dy, cache.sets.centred.dtype), cache.sets)
     dgamma = cache.r * dy_x_hat + cache.d * dbeta
     return dx.reshape(cache.shape).astype(cache.dtype, copy=False), dgamma.reshape(-1), dbeta.reshape(-1)

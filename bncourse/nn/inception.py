@@ -22,7 +22,7 @@ import torch.fx
 from torch import Tensor, nn
 
 from bncourse.nn.anatomy import output_shapes
-from bncourse.nn.response import LocalResponseNorm
+from bncourse.nn.local_response import LocalResponseNorm
 from bncourse.paper import Figure5, GoogLeNetRow, figure5
 
 ACTIVATIONS = {"relu": partial(nn.ReLU, inplace=True), "sigmoid": nn.Sigmoid}  # in place: less memory to cross

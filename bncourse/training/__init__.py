@@ -2,7 +2,7 @@
 
     recipe.py         what to do: steps, learning rate and its decay, L2, precision
     trainer.py        `train`: stochastic gradient descent with momentum, measured as it goes
-    progression.py    where a training is: the network, the optimizer, the columns so far
+    state.py          where a training is: the network, the optimizer, the columns so far
     checkpoint.py     that, in a file that is written whole and checked when read
     resuming.py       going on from it, bit for bit, or refusing to
     stopping.py       Ctrl-C and SIGTERM end a training between two steps

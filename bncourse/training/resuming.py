@@ -16,7 +16,7 @@ from torch import nn
 from bncourse.training import checkpoint, random_states
 from bncourse.training.checkpoint import CheckpointError
 from bncourse.training.distributed import World
-from bncourse.training.progression import Progression
+from bncourse.training.state import Progression
 
 FREE = ("steps", "checkpoint_every")  # of the recipe: may differ from the checkpoint's
 NAMED = 3  # differences that a refusal spells out

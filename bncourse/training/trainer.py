@@ -18,9 +18,9 @@ from torch.nn import functional as F
 from bncourse.datasets.transforms import normalize
 from bncourse.training import random_states
 from bncourse.training.distributed import ALONE, World
-from bncourse.training.progression import Progression
 from bncourse.training.recipe import Recipe
 from bncourse.training.resuming import keep, resume
+from bncourse.training.state import Progression
 from bncourse.training.stopping import Interrupted, Stop, on_signals
 from bncourse.training.syncnorm import synchronized
 

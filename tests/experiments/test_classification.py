@@ -144,7 +144,7 @@ def configuration(options):
         made["config"] = config
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bncourse.experiments.kept.train", keep)
+        patch.setattr("bncourse.experiments.trainings.train", keep)
         parsed, _ = cli.parse(options)
         assert cli.run(parsed) == 0
     return made["config"]

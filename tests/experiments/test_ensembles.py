@@ -11,7 +11,7 @@ from bncourse import runs
 from bncourse.datasets import scenes
 from bncourse.datasets.transforms import Center
 from bncourse.evaluation import Crops, score
-from bncourse.experiments import classification, ensembles, kept, recording
+from bncourse.experiments import classification, ensembles, recording, trainings
 from bncourse.experiments.ensembles import CROPS, ORDER, Ensemble, Means, means, of_each_crop, rows
 from bncourse.experiments.variants import MEMBERS, TINY, at
 
@@ -20,13 +20,13 @@ SHORT = replace(TINY, steps=4, every=4, width=0.0625)
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Two short trainings, kept where `kept.place` finds them, of few scenes."""
+    """Two short trainings, kept where `trainings.place` finds them, of few scenes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scenes, "LENGTH", {"train": 96, "val": 7})
-        patch.setattr(kept, "DATA", tmp_path_factory.mktemp("data"))
+        patch.setattr(trainings, "DATA", tmp_path_factory.mktemp("data"))
         members = tuple(at(MEMBERS[name], SHORT) for name in ("member-1", "member-6"))
         for member in members:
-            kept.train(member)
+            trainings.train(member)
         yield Ensemble(members)
 
 
@@ -56,7 +56,7 @@ def test_the_first_twelve_crops_are_of_one_scale_and_all_are_there_once():
 
 
 def test_the_mean_over_all_crops_is_what_the_command_evaluate_takes(trained):
-    from bncourse.experiments.testing import predict
+    from bncourse.experiments.scoring import predict
 
     network = ensembles.opened(trained.members[0])
     val = classification.open_pictures(network.config).val
@@ -129,11 +129,11 @@ def test_progress_counts_networks(trained):
 
 
 def test_a_network_that_is_missing_or_unfinished_is_refused_by_name(trained, monkeypatch):
-    with pytest.raises(kept.KeptError, match=r"training\.json"):
+    with pytest.raises(trainings.KeptError, match=r"training\.json"):
         ensembles.run(Ensemble((replace(trained.members[0], seed=7),)))
-    other = kept.place(trained.members[0])
-    monkeypatch.setattr(kept, "place", lambda member: other)
-    with pytest.raises(kept.KeptError, match="member-6 was trained for 4 steps as scenes-member-1"):
+    other = trainings.place(trained.members[0])
+    monkeypatch.setattr(trainings, "place", lambda member: other)
+    with pytest.raises(trainings.KeptError, match="member-6 was trained for 4 steps as scenes-member-1"):
         ensembles.run(Ensemble(trained.members[1:]))
 
 

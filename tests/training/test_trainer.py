@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from bncourse import runs
-from bncourse.datasets.loading import Batches
+from bncourse.datasets.batches import Batches
 from bncourse.datasets.scenes import Scenes
 from bncourse.datasets.transforms import Center, normalize
 from bncourse.training import Recipe, random_states, to_input, train

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from bncourse.datasets.loading import Batches
+from bncourse.datasets.batches import Batches
 from bncourse.datasets.scenes import Scenes
 from bncourse.datasets.transforms import Center
 from bncourse.training import Recipe, train

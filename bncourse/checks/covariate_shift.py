@@ -1,0 +1,190 @@
+"""The checks of lesson 01: standardizing with the training statistics, percentiles, saturation, a repair."""
+
+import numpy as np
+
+from bncourse.checks.frame import Check, Mistake
+from bncourse.kernels.layers import sigmoid_forward
+
+
+def _scaled(x, mean, var, eps):
+    return (x - mean) / np.sqrt(var + eps)
+
+
+def _standardize(train, test, eps):
+    return _scaled(test, train.mean(0), train.var(0), eps)
+
+
+def _two_sets(rng):
+    """Unequal sizes and features; test features that lie elsewhere and are spread otherwise; a constant one."""
+    cases = []
+    for n, m, c, eps in ((9, 5, 3, 1e-3), (7, 11, 4, 0.2), (6, 2, 5, 1e-5)):
+        scale = rng.uniform(0.5, 3, c)
+        cases.append((rng.normal(2, scale, (n, c)), rng.normal(-1, 2 * scale, (m, c)), eps))
+    constant = rng.normal(size=(8, 3))
+    constant[:, 1] = 0.7
+    return [*cases, (constant, rng.normal(size=(4, 3)), 1e-2)]
+
+
+def _both(train, test):
+    return np.concatenate([train, test])
+
+
+standardize = Check(
+    exercise="01.1",
+    law="x_hat = (x - mean) / sqrt(var + eps), where mean and var of each feature come from the training examples; "
+        "a test example's x_hat depends on no other test example.",
+    solution=_standardize,
+    cases=_two_sets,
+    outputs=("x_hat",),
+    mistakes=(
+        Mistake("the test examples' own statistics", "They hide that the test inputs lie elsewhere, and make each "
+                "answer depend on the other test examples. As a repair, section 4, it is meant; here it is not.",
+                "section 2, the last paragraph", lambda train, test, eps: _standardize(test, test, eps)),
+        Mistake("the statistics of both sets together", "What was learned must not depend on the test examples; and "
+                "when one example is to be judged, there is no test set.", "section 2, the last paragraph",
+                lambda train, test, eps: _standardize(_both(train, test), test, eps)),
+        Mistake("the statistics of each example", "Mean and variance belong to a feature, over the examples: axis 0. "
+                "Over the features of one example it is another normalization (lesson 06).", "section 1, standardize",
+                lambda train, test, eps: _scaled(test, test.mean(1)[:, None], test.var(1)[:, None], eps)),
+        Mistake("one mean and one variance for all features", "Each feature has its own scale.",
+                "section 1, standardize", lambda train, test, eps: _scaled(test, train.mean(), train.var(), eps)),
+        Mistake("division by the variance", "The unit of x must cancel: divide by the root of the variance.",
+                "section 1, standardize",
+                lambda train, test, eps: (test - train.mean(0)) / (train.var(0) + eps)),
+        Mistake("eps outside the root", "eps is added to the variance, and then the root is taken.",
+                "section 1, standardize",
+                lambda train, test, eps: (test - train.mean(0)) / (train.std(0) + eps)),
+        Mistake("eps ignored", "A feature that is constant in the training set divides by zero.",
+                "section 1, standardize", lambda train, test, eps: _scaled(test, train.mean(0), train.var(0), 0)),
+        Mistake("unbiased variance", "Here the sum of squares is divided by the number of examples.",
+                "section 1, standardize",
+                lambda train, test, eps: _scaled(test, train.mean(0), train.var(0, ddof=1), eps)),
+        Mistake("mean not subtracted", "The mean is moved to zero before scaling.", "section 1, standardize",
+                lambda train, test, eps: _scaled(test, 0, train.var(0), eps)),
+        Mistake("min-max scaling", "The spread is the standard deviation; two examples set the range.", "section 2",
+                lambda train, test, eps: (test - train.min(0)) / (np.ptp(train, 0) + eps)),
+    ),
+)
+
+PAPERS = (15, 50, 85)
+
+
+def _track(history):
+    return np.percentile(history, PAPERS, axis=1).transpose(1, 0, 2)
+
+
+track = Check(
+    exercise="01.2",
+    law="For each record and each unit, the 15th, 50th and 85th percentiles over the examples: (T, m, C) becomes "
+        "(T, 3, C).",
+    solution=_track,
+    cases=lambda rng: [(rng.gamma(2, 1 + t + rng.uniform(size=(t, 1, c)), (t, m, c)),)
+                       for t, m, c in [(4, 7, 5), (2, 9, 6), (5, 6, 4)]],
+    outputs=("percentiles",),
+    mistakes=(
+        Mistake("percentiles over the units", "A unit's distribution is over the examples: axis 1 of (T, m, C).",
+                "section 9", lambda history: np.percentile(history, PAPERS, axis=2).transpose(1, 0, 2)),
+        Mistake("percentiles over the whole of training", "Each record has its own; otherwise nothing is seen to "
+                "move.", "section 9", lambda history: np.repeat(np.percentile(history, PAPERS, axis=(0, 1))[None],
+                                                                len(history), 0)),
+        Mistake("all units in one", "The units differ from each other; the paper follows one of them.", "section 9",
+                lambda history: np.repeat(np.percentile(history, PAPERS, axis=(1, 2)).T[:, :, None],
+                                          history.shape[2], 2)),
+        Mistake("the axes in another order", "np.percentile puts its percentiles first: (3, T, C).",
+                "the shapes in the stub", lambda history: np.percentile(history, PAPERS, axis=1)),
+        Mistake("quartiles", "The paper's three are the 15th, 50th and 85th: about one standard deviation to either "
+                "side, for a Gaussian.", "section 4.1 of the paper, Figure 1",
+                lambda history: np.percentile(history, (25, 50, 75), axis=1).transpose(1, 0, 2)),
+        Mistake("fractions for per cents", "np.percentile counts to 100; np.quantile counts to 1.", "section 9",
+                lambda history: np.percentile(history, (0.15, 0.5, 0.85), axis=1).transpose(1, 0, 2)),
+        Mistake("mean and standard deviation", "For a skewed unit they are not the percentiles.", "section 9",
+                lambda history: np.stack([history.mean(1) + k * history.std(1) for k in (-1, 0, 1)], axis=1)),
+    ),
+)
+
+
+def _derivative(x):
+    y, _ = sigmoid_forward(x)
+    return y * (1 - y)
+
+
+def _saturated(x, limit):
+    return (_derivative(x) < limit).mean(0)
+
+
+saturated = Check(
+    exercise="01.3",
+    law="A unit is saturated on an example where g'(x) = g(x) (1 - g(x)) is below the limit; counted over the m "
+        "examples, for each unit.",
+    solution=_saturated,
+    cases=lambda rng: [(rng.normal(mean, 3, (m, c)), limit)
+                       for m, c, mean, limit in [(13, 4, 1, 0.05), (17, 3, -2, 0.1), (19, 5, 2, 0.2)]],
+    outputs=("fraction",),
+    mistakes=(
+        Mistake("the derivative taken at g(x)", "y (1 - y) already is the derivative at x when y = g(x); the sigmoid "
+                "is applied once.", "section 7", lambda x, limit: _saturated(sigmoid_forward(x)[0], limit)),
+        Mistake("x (1 - x)", "The shortcut y (1 - y) holds for the output y = g(x), not for the input.", "section 7",
+                lambda x, limit: (x * (1 - x) < limit).mean(0)),
+        Mistake("one side only", "The sigmoid is flat at both ends: below zero the output is near 0, and the "
+                "derivative too.", "section 7", lambda x, limit: ((_derivative(x) < limit) & (x > 0)).mean(0)),
+        Mistake("the other side only", "The sigmoid is flat at both ends: above zero the output is near 1, and the "
+                "derivative small.", "section 7", lambda x, limit: ((_derivative(x) < limit) & (x < 0)).mean(0)),
+        Mistake("the output compared with the limit", "A small output is one end; what vanishes is the derivative.",
+                "section 7", lambda x, limit: (sigmoid_forward(x)[0] < limit).mean(0)),
+        Mistake("the fraction that is not saturated", "Saturated is where the derivative is below the limit.",
+                "section 7", lambda x, limit: (_derivative(x) >= limit).mean(0)),
+        Mistake("counted over the units", "One number for each unit: the mean runs over the examples, axis 0.",
+                "section 7", lambda x, limit: (_derivative(x) < limit).mean(1)),
+        Mistake("the number instead of the fraction", "Divide by the number of examples.", "section 7",
+                lambda x, limit: 1.0 * (_derivative(x) < limit).sum(0)),
+    ),
+)
+
+
+def _repair(x_new, mean, var, eps):
+    return mean + np.sqrt(var + eps) * _scaled(x_new, x_new.mean(0), x_new.var(0), eps)
+
+
+def _new_light(rng):
+    cases = []
+    for m, c, eps in ((9, 4, 1e-3), (12, 3, 0.1), (7, 6, 1e-5)):
+        x = rng.normal(1, rng.uniform(0.5, 2, c), (m, c))
+        cases.append((rng.uniform(0.2, 0.6, c) * x + rng.normal(size=c), rng.normal(size=c), rng.uniform(1, 3, c), eps))
+    return cases
+
+
+repair = Check(
+    exercise="01.4",
+    law="x = mean + sqrt(var + eps) (x_new - mean_new) / sqrt(var_new + eps): the new batch gets the old mean and "
+        "standard deviation, feature by feature.",
+    solution=_repair,
+    cases=_new_light,
+    outputs=("x",),
+    mistakes=(
+        Mistake("only the mean moved", "Light that is multiplied changes the spread too.", "section 4",
+                lambda x_new, mean, var, eps: x_new - x_new.mean(0) + mean),
+        Mistake("standardized and left there", "The network was trained on pictures with the old mean and spread; "
+                "give them back.", "the exercise's first sentence",
+                lambda x_new, mean, var, eps: _scaled(x_new, x_new.mean(0), x_new.var(0), eps)),
+        Mistake("multiplied by the variance", "What was divided by is a standard deviation; so is what multiplies.",
+                "section 1, standardize", lambda x_new, mean, var, eps:
+                mean + (var + eps) * _scaled(x_new, x_new.mean(0), x_new.var(0), eps)),
+        Mistake("the old and the new exchanged", "Subtract the new mean and divide by the new spread; then multiply "
+                "by the old spread and add the old mean.", "section 4", lambda x_new, mean, var, eps:
+                x_new.mean(0) + np.sqrt(x_new.var(0) + eps) * _scaled(x_new, mean, var, eps)),
+        Mistake("one mean and one variance for all features", "A shadow falls on some pixels only: each feature has "
+                "its own statistics.", "section 4", lambda x_new, mean, var, eps:
+                mean + np.sqrt(var + eps) * _scaled(x_new, x_new.mean(), x_new.var(), eps)),
+        Mistake("the statistics of each example", "Mean and variance belong to a feature, over the examples: axis 0.",
+                "section 1, standardize", lambda x_new, mean, var, eps:
+                mean + np.sqrt(var + eps) * _scaled(x_new, x_new.mean(1)[:, None], x_new.var(1)[:, None], eps)),
+        Mistake("unbiased variance", "Here the sum of squares is divided by the number of examples.",
+                "section 1, standardize", lambda x_new, mean, var, eps:
+                mean + np.sqrt(var + eps) * _scaled(x_new, x_new.mean(0), x_new.var(0, ddof=1), eps)),
+        Mistake("eps ignored", "A feature that is constant in the new light divides by zero.", "section 1, standardize",
+                lambda x_new, mean, var, eps: mean + np.sqrt(var) * _scaled(x_new, x_new.mean(0), x_new.var(0), 0)),
+        Mistake("eps on one side only", "Whatever is added to the variance that divides must be added to the one that "
+                "multiplies, or a batch that has not changed would change.", "section 1, standardize",
+                lambda x_new, mean, var, eps: mean + np.sqrt(var) * _scaled(x_new, x_new.mean(0), x_new.var(0), eps)),
+    ),
+)

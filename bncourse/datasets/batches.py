@@ -1,0 +1,88 @@
+"""Mini-batches of pictures for a network: decoded, transformed, shuffled, shared out to processes.
+
+    batches = Batches(open_split(folder, "train"), Training(224), batch=32, workers=2)
+    for images, labels in batches.epoch(0):
+        ...
+
+What an epoch yields depends on the seed and the epoch alone: each example draws its crop, mirror and distortion from
+random numbers of its own, made of the seed, the epoch and its index. It does not matter how many workers there are,
+or whether the epoch is entered in its middle.
+
+Workers are threads: Pillow decodes, resizes and multiplies colours outside Python's lock.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import torch
+
+from bncourse.datasets.files import WrongData
+from bncourse.datasets.shuffling import batches_of, epoch_order, generator
+from bncourse.datasets.transforms import normalize
+
+AHEAD = 2  # batches that each worker prepares ahead of the network
+
+
+class Batches:
+    """The mini-batches of one process: images (N, 3, H, W) float32, normalized, and labels (N,) int64.
+
+    `pictures` has a length, `labels`, `image(i, least)` and `name(i)`; `transform(image, rng)` makes bytes (3, H, W)
+    and may have `least`. `order` is one of `order.ORDERS`. `rank` of `world` processes takes its share of every
+    epoch (see `order.batches_of`). A corrupted picture ends the epoch with WrongData, which names it; with
+    corrupted="skip" it is left out of its batch and `skipped` maps its name to what is wrong with it.
+    """
+
+    def __init__(self, pictures, transform: Callable, *, batch: int, seed: int = 0, order: str = "full",
+                 rank: int = 0, world: int = 1, workers: int = 0, corrupted: str = "raise", keep_last: bool = False):
+        if corrupted not in ("raise", "skip"):
+            raise ValueError(f"corrupted is {corrupted!r}; expected 'raise' or 'skip'")
+        if workers < 0:
+            raise ValueError(f"workers is {workers}; expected 0 (in the caller's own thread) or more")
+        epoch_order(0, order)
+        self.pictures, self.transform, self.seed, self.order = pictures, transform, seed, order
+        self.places = batches_of(len(pictures), batch, rank, world, keep_last)
+        self.batch, self.workers, self.corrupted = batch, workers, corrupted
+        self.skipped: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        """Batches in an epoch of this process."""
+        return len(self.places)
+
+    def epoch(self, epoch: int = 0, start: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """The batches of an epoch from batch `start` on; those before it are not decoded."""
+        order = epoch_order(len(self.pictures), self.order, seed=self.seed, epoch=epoch)
+        wanted = iter([order[place] for place in self.places[start:]])
+        if not self.workers:
+            yield from (self.load(indices, epoch) for indices in wanted)
+            return
+        pool = ThreadPoolExecutor(self.workers, "pictures")
+        try:
+            ahead: deque[Future] = deque()
+            for indices in wanted:
+                ahead.append(pool.submit(self.load, indices, epoch))
+                if len(ahead) > AHEAD * self.workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def load(self, indices: np.ndarray, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """One batch. Raises WrongData for a corrupted picture, or where all are corrupted and skipped."""
+        images, labels = [], []
+        for i in indices.tolist():
+            try:
+                image = self.pictures.image(i, getattr(self.transform, "least", None))
+            except WrongData as error:
+                if self.corrupted == "raise":
+                    raise
+                self.skipped[self.pictures.name(i)] = str(error)
+                continue
+            images.append(self.transform(image, generator(self.seed, epoch, i)))
+            labels.append(int(self.pictures.labels[i]))
+        if not images:
+            raise WrongData(f"all {len(indices)} pictures of a batch are corrupted; the last is "
+                            f"{self.pictures.name(int(indices[-1]))}")
+        return normalize(torch.stack(images)), torch.tensor(labels)

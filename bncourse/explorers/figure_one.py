@@ -1,0 +1,58 @@
+"""The explorers of lesson 10: scrub through a training, and through the grid of learning rates and scales."""
+
+import ipywidgets as widgets
+import numpy as np
+
+from bncourse.explorers.base import Explorer, moving
+from bncourse.figures import figure_one
+from bncourse.figures.style import write_under
+
+
+def training_explorer(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs: dict[str, np.ndarray],
+                      caption: str = "") -> Explorer:
+    """Scrub through two trainings: what one sigmoid of the last hidden layer is fed, and how far each network is.
+
+    steps and accuracy are those of `figures.figure_one.moment`; inputs: the same keys -> `(records, images)`.
+    """
+    def draw(fig, step):
+        show = figure_one.moment(steps, accuracy, fig, caption)
+
+        def update(step):
+            place = int(np.flatnonzero(steps == step)[0])
+            show({kind: values[place] for kind, values in inputs.items()}, place)
+
+        return update
+
+    return Explorer(
+        draw,
+        alt="Left, test accuracy against steps for both networks, the present step marked. Right, densities of what "
+            "one sigmoid of the last hidden layer is fed at this step, and their 15th, 50th and 85th percentiles.",
+        step=widgets.SelectionSlider(options=[(f"{step:,}", int(step)) for step in steps],
+                                     value=int(steps[len(steps) // 2]), description="step"))
+
+
+def grid_explorer(steps: list[int], accuracies: dict[str, np.ndarray], rates: list[float | int],
+                  scales: list[float | int], caption: str = "") -> Explorer:
+    """Choose a step; see the accuracy of every learning rate and initial scale, without batch norm and with it.
+
+    accuracies: name -> `(records, scales, rates)`. It starts at the first step from 1,000 on.
+    """
+    def draw(fig, step):
+        axes = figure_one.grid(tuple(accuracies), rates, scales, fig)
+        title = fig.suptitle("", fontsize=12, x=0.01, ha="left")
+        write_under(fig, caption)
+        moving(title)
+
+        def update(step):
+            for ax, values in zip(axes, accuracies.values(), strict=True):
+                figure_one.heat(values[steps.index(step)], ax)
+            title.set_text(f"after {step:,} steps: test accuracy, %")
+
+        return update
+
+    return Explorer(
+        draw, figsize=(6.4, 3.3),
+        alt="Two heat maps of test accuracy over learning rate and initial standard deviation at the chosen step, "
+            "without batch norm and with it.",
+        step=widgets.SelectionSlider(options=[(f"{step:,}", step) for step in steps],
+                                     value=next(step for step in steps if step >= 1_000), description="step"))

@@ -1,0 +1,39 @@
+"""The explorer of lesson 03: batch size, gamma, beta and eps on one feature of a mini-batch."""
+
+from collections.abc import Callable
+
+import ipywidgets as widgets
+import numpy as np
+
+from bncourse.explorers.base import Explorer
+from bncourse.figures.minibatch_batchnorm import before_and_after, over_a_sigmoid
+from bncourse.kernels.normalize import batchnorm_forward
+
+FEATURE = 3 + 1.5 * np.random.default_rng(0).normal(size=512)
+
+
+def batch(fig, **_) -> Callable:
+    """One feature of the first m examples before and after, with the numbers that change as the title."""
+    ax = over_a_sigmoid(fig.add_subplot())
+
+    def update(m: int, gamma: float, beta: float, eps: float) -> None:
+        x = FEATURE[:m]
+        y = batchnorm_forward(x[:, None], np.array([gamma]), np.array([beta]), 10.0**eps)[0][:, 0]
+        before_and_after(x, y, ax)
+        told = [f"{name}: mean {round(v.mean(), 2) + 0.0:.2f}, std {v.std():.2f}" for name, v in (("x", x), ("y", y))]
+        ax.set_title("     ".join(told), fontsize=12, loc="left")
+
+    return update
+
+
+def batch_explorer() -> Explorer:
+    """Move m, gamma, beta and the exponent of eps; watch the density over the sigmoid."""
+    return Explorer(
+        batch,
+        alt="Density of one feature before batch normalization (mean 3) and after it (mean beta, standard deviation "
+            "|gamma|), over the sigmoid that it feeds.",
+        m=widgets.IntSlider(64, 1, 256, description="m"),
+        gamma=widgets.FloatSlider(1.0, min=-3, max=3, step=0.1, description="gamma"),
+        beta=widgets.FloatSlider(0.0, min=-3, max=3, step=0.1, description="beta"),
+        eps=widgets.IntSlider(-5, -7, 1, description="log10 eps"),
+    )

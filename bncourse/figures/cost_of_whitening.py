@@ -1,0 +1,155 @@
+"""The pictures of lesson 02: what whitening buys, what it costs, and what goes wrong outside the gradient step."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bncourse.figures.style import QUIET, SIZE, WITH, WITHOUT, blank, label_end
+
+Array = np.ndarray
+DPI = 120  # seven pictures and an explorer have to fit into one notebook
+WHITENED = {"color": "#000000", "linestyle": "-"}
+LOOK = {"whitened": WHITENED, "standardized": WITH, "batch norm": WITH}  # all others: WITHOUT
+CORNERS = "osD"
+
+
+def canvas(height: float = SIZE[1]) -> Figure:
+    """An empty figure of the course's width."""
+    figure = Figure(figsize=(SIZE[0], height), dpi=DPI, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    return figure
+
+
+def steps_and_condition(points: Mapping[str, tuple[Array, Array]], ax: Axes | None = None) -> Axes:
+    """Gradient steps against condition number; points maps a form of the inputs to its (conditions, steps).
+
+    The line has slope 1 and goes through the middle of all points but those of condition number 1.
+    """
+    ax = blank(ax or canvas().add_subplot(), title="Steps follow the condition number",
+               xlabel="condition number of the inputs (log scale)",
+               ylabel="gradient steps to within\none millionth (log scale)")
+    kappas, counts = (np.concatenate(values) for values in zip(*points.values(), strict=True))
+    far = kappas > 1.01
+    factor = np.exp(np.log(counts[far] / kappas[far]).mean())
+    ends = np.array([1, 2 * kappas.max()])
+    ax.loglog(ends, factor * ends, color=QUIET, linewidth=1.5)
+    label_end(ax, ends[1], factor * ends[1], "slope 1", QUIET)
+    for form, (kappa, steps) in points.items():
+        color = LOOK.get(form, WITHOUT)["color"]
+        ax.loglog(kappa, steps, "o", color=color, markersize=7, markeredgecolor="white")
+        largest = np.argmax(kappa)
+        ax.annotate(form, (kappa[largest], steps[largest]), (10, -14), textcoords="offset points", color=color,
+                    fontsize=11)
+    ax.set_ylim(bottom=0.2)
+    return ax
+
+
+def clouds(forms: Mapping[str, Float[Array, "N 2"]], marked: tuple[int, ...] = (0, 1, 2)) -> Axes:
+    """The same examples of two features in several forms side by side; the marked ones are joined to a triangle."""
+    fig = canvas(2.3)
+    shades = {"as they are": WITHOUT["color"], "standardized": WITH["color"]}
+    for place, (form, x) in enumerate(forms.items(), 1):
+        ax = blank(fig.add_subplot(1, len(forms), place), title=form)
+        ax.plot(*x.T, ".", color=shades.get(form, "#B0B0B0"), markersize=2)
+        corners = x[[*marked, marked[0]]]
+        ax.plot(*corners.T, color="black", linewidth=1.5)
+        for corner, marker in zip(corners, CORNERS, strict=False):
+            ax.plot(*corner, marker, color="black", markersize=6, markeredgecolor="white")
+        ax.set(xlim=(-4.5, 4.5), ylim=(-4.5, 4.5), aspect="equal", xticks=[-3, 0, 3], yticks=[-3, 0, 3])
+    return ax
+
+
+def cost(features: Array, seconds: Mapping[str, Float[Array, "rounds D"]], exponents: Mapping[str, float],
+         ax: Axes | None = None) -> Axes:
+    """Seconds forward and backward against the number of features: median of the rounds, band of their quartiles."""
+    ratio = np.median(seconds["zca"][:, -1]) / np.median(seconds["batchnorm"][:, -1])
+    ax = blank(ax or canvas().add_subplot(),
+               title=f"At {features[-1]} features ZCA takes {ratio:.0f} times as long as batch norm",
+               xlabel="features of the layer (log scale)", ylabel="milliseconds, forward\nand backward (log scale)")
+    names = {"batchnorm": "batch norm", "zca": "ZCA", "pca": "PCA", "cholesky": "Cholesky"}
+    dashes = {"batchnorm": "-", "zca": "-", "pca": "--", "cholesky": ":"}
+    ends = {method: 1e3 * np.median(rounds[:, -1]) for method, rounds in seconds.items()}
+    heights = apart(ends)
+    for method, rounds in seconds.items():
+        color = (WITH if method == "batchnorm" else WHITENED)["color"]
+        low, middle, high = 1e3 * np.quantile(rounds, [0.25, 0.5, 0.75], axis=0)
+        ax.fill_between(features, low, high, color=color, alpha=0.2, linewidth=0)
+        ax.loglog(features, middle, color=color, linestyle=dashes[method], linewidth=2)
+        label_end(ax, features[-1], heights[method], f"{names[method]}, slope {exponents[method]:.1f}", color)
+    ax.set_xticks(features, [str(d) for d in features])
+    ax.minorticks_off()
+    return ax
+
+
+def apart(ends: Mapping[str, float], ratio: float = 1.9) -> dict[str, float]:
+    """Heights for labels on a log scale: each at its line's end, or lower by the ratio than the label above it."""
+    heights, above = {}, np.inf
+    for name, end in sorted(ends.items(), key=lambda item: -item[1]):
+        above = heights[name] = min(end, above / ratio)
+    return heights
+
+
+def wobble(outputs: Mapping[str, Array], ax: Axes | None = None) -> Axes:
+    """One feature of one example as many mini-batches leave it, for each way to normalize."""
+    ax = blank(ax or canvas(2.9).add_subplot(), title="PCA turns its axes with every mini-batch",
+               ylabel="one feature of one\nexample, normalized")
+    jitter = np.random.default_rng(0)
+    for place, (way, values) in enumerate(outputs.items()):
+        color = LOOK.get(way, WHITENED)["color"]
+        ax.plot(place + jitter.uniform(-0.2, 0.2, len(values)), values, "o", color=color, markersize=4,
+                markeredgecolor="white", markeredgewidth=0.5)
+        ax.annotate(f"std {np.std(values):.2f}", (place + 0.24, np.mean(values)), va="center", fontsize=11, color=color)
+    ax.set_xticks(range(len(outputs)), list(outputs))
+    ax.set_xlim(-0.4, len(outputs) - 0.4)
+    return ax
+
+
+def runaway(b: Float[Array, "steps K"], true_b: Float[Array, "steps K"], loss: Float[Array, "steps"]) -> Axes:
+    """The loss (above) and the biases (below) when the step ignores that the mean depends on b; true_b: when not."""
+    fig = canvas(4.6)
+    above, below = fig.subplots(2, 1, sharex=True, height_ratios=(1, 3.2))
+    steps = np.arange(len(loss))
+    blank(above, title="Every bias runs away in a straight line, and the loss never moves", ylabel="loss")
+    above.plot(steps, loss, color="black", linewidth=2.5)
+    above.set(ylim=(0, 1.6 * loss[0]), yticks=[0, loss[0]], yticklabels=["0", f"{loss[0]:.2f}"])
+    label_end(above, steps[-1], loss[-1], "loss", "black")
+    blank(below, xlabel="gradient steps", ylabel="biases $b$")
+    below.plot(steps, b, color=WITHOUT["color"], linewidth=1.6)
+    below.plot(steps, true_b, linewidth=3, **WITH)
+    highest = np.abs(b[-1]).max()
+    label_end(below, steps[-1], 0.62 * highest, "mean taken\nas a constant", WITHOUT["color"])
+    label_end(below, steps[-1], 0, "mean inside\nthe gradient", WITH["color"])
+    below.set_xlim(0, len(steps))
+    return below
+
+
+def explosion(variances: Mapping[str, Float[Array, "seeds steps"]], ax: Axes | None = None) -> Axes:
+    """The variance of a layer's input through training on a log scale, each seed a line."""
+    ax = blank(ax or canvas().add_subplot(), title="With moving averages taken as constants, the model blows up",
+               xlabel="training steps of 60 examples", ylabel="variance in the\nsecond layer (log scale)")
+    for way, runs in variances.items():
+        look = LOOK.get(way, WITHOUT)
+        ax.semilogy(runs.T, linewidth=1.8, **look)
+        label_end(ax, runs.shape[1] - 1, np.exp(np.median(np.log(runs[:, -1]))), way, look["color"])
+    return ax
+
+
+def two_terms(direct: Float[Array, "m m"], through_the_set: Float[Array, "m m"]) -> Axes:
+    """The Jacobian of the normalized values as a sum: each value on itself, and each on the set's mean and variance."""
+    fig = canvas(3.1)
+    parts = {"through the value": direct, "+ through the set": through_the_set, "= both": direct + through_the_set}
+    largest = np.abs(direct).max()
+    fig.suptitle("Shift all six numbers: the two terms cancel", fontsize=12, x=0.01, ha="left")
+    for place, (name, part) in enumerate(parts.items(), 1):
+        ax = blank(fig.add_subplot(1, 3, place))
+        ax.set_title(name, fontsize=11)
+        ax.imshow(part, cmap="PuOr", vmin=-largest, vmax=largest)
+        for (i, j), value in np.ndenumerate(part):
+            ax.text(j, i, f"{value:.1f}".replace("-0.0", "0.0"), ha="center", va="center", fontsize=8,
+                    color="white" if abs(value) > 0.6 * largest else "black")
+        ax.set(xticks=[], yticks=[])
+        ax.set_xlabel(f"rows sum to {np.round(part.sum(1).mean(), 1) + 0.0:g}", fontsize=11)
+    return ax

@@ -1,0 +1,181 @@
+"""The pictures of lesson 01: inputs that move, for a whole network and for each of its layers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bncourse.figures.style import DPI, QUIET, SIZE, WITH, WITHOUT, blank, label_end, spread
+
+SATURATED = 2.89  # beyond it the sigmoid's derivative is below 0.05, a fifth of its largest value
+
+
+def room(counts: Sequence[int], min_max: np.ndarray, standard: np.ndarray, ax: Axes | None = None) -> Axes:
+    """What one outlier leaves to the others' spread, for each number of examples; both `(seeds, counts)`."""
+    ax = blank(ax, title="An outlier is outvoted in the standard deviation, not in the range",
+               xlabel="examples beside the outlier (log scale)", ylabel="spread left to them")
+    ax.set_xscale("log")
+    spread(ax, np.asarray(counts), standard, WITH, "standardized")
+    spread(ax, np.asarray(counts), min_max, WITHOUT, "min-max")
+    ax.set_ylim(0, 1)
+    return ax
+
+
+def elsewhere(curve: tuple, line: tuple, here: tuple, there: tuple, moved: np.ndarray, ax: Axes | None = None) -> Axes:
+    """One rule y = f(x), a line learned from the points here, its answers there, and those to moved inputs.
+
+    curve is the rule's and line the learner's (x, y); here and there are examples (x, y); moved is the line's
+    answer to each input from there after it was given the training inputs' mean and spread.
+    """
+    ax = blank(ax, title="The rule is the same; the learner has seen one part of it", xlabel="x", ylabel="y")
+    ax.plot(*here, ".", color=QUIET, markersize=5)
+    ax.plot(*there, ".", color="black", markersize=5)
+    ax.plot(*curve, color="black", linewidth=1)
+    ax.plot(*line, linewidth=2, **WITHOUT)
+    ax.plot(there[0], moved, ".", color=WITH["color"], markersize=5)
+    label_end(ax, line[0][-1], line[1][-1], "as it is", WITHOUT["color"])
+    label_end(ax, curve[0][-1], curve[1][-1], "truth", "black")
+    label_end(ax, there[0].max(), moved.max(), "standardized", WITH["color"])
+    for (x, y), name, color in ((here, "training", QUIET), (there, "test", "black")):
+        ax.annotate(name, (x.mean(), y.mean()), (18, -18), textcoords="offset points", color=color, fontsize=11)
+    return ax
+
+
+def conditions(pictures: dict[str, np.ndarray], training: np.ndarray, own: np.ndarray, home: float | int,
+               ax: Axes | None = None) -> Axes:
+    """For each condition one picture `(H, W)` and the accuracies `(seeds, conditions)` with either statistics.
+
+    A line marks the accuracy at home, on pictures like those of the training.
+    """
+    ax = blank(ax or tall(4.3).add_subplot(), title="Own statistics undo a change of light, not of pen or place",
+               xlabel="accuracy on the test pictures")
+    down = np.arange(len(pictures))[::-1]
+    ax.axvline(home, color=QUIET, linewidth=1)
+    ax.annotate("no change", (home, 0), (-6, 0), textcoords="offset points", color=QUIET, fontsize=11, ha="right",
+                va="center")
+    for scores, style, lift, label in ((training, WITHOUT, 0.14, "training statistics"), (own, WITH, -0.14, "own")):
+        middle = np.median(scores, axis=0)
+        for seed in scores:
+            ax.plot(seed, down + lift, "|", color=style["color"], markersize=9, markeredgewidth=1.2)
+        ax.plot(middle, down + lift, "s" if style is WITH else "o", color=style["color"], markersize=7)
+        ax.annotate(label, (scores[:, 0].min(), down[0] + lift), (-8, 0), textcoords="offset points",
+                    color=style["color"], fontsize=11, va="center", ha="right")
+    for height, picture in zip(down, pictures.values(), strict=True):
+        small = ax.inset_axes((-0.11, height - 0.42, 0.09, 0.84), transform=ax.get_yaxis_transform())
+        small.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        small.set_axis_off()
+    ax.set_yticks(down, list(pictures))
+    ax.tick_params(axis="y", length=0, pad=46)
+    ax.spines["left"].set_visible(False)
+    ax.set_xlim(0, 1)
+    ax.set_ylim(-0.6, len(pictures) - 0.5)
+    return ax
+
+
+def guesses(pictures: np.ndarray, labels: np.ndarray, rows: dict[str, tuple[np.ndarray, dict]], ax: Axes) -> None:
+    """Pictures `(N, H, W)` in a row and under each what is read in it, on the axes of `places_for_guesses`.
+
+    rows: name -> (digits (N,), style). Digits that are wrong are pale and struck through.
+    """
+    n, high, wide = pictures.shape
+    ax.imshow(pictures.transpose(1, 0, 2).reshape(high, n * wide), cmap="gray", vmin=0, vmax=1,
+              extent=(0, n, 0, 1), interpolation="nearest")
+    for depth, (digits, style) in enumerate(rows.values()):
+        y = -0.45 - 0.7 * depth
+        for place, (digit, label) in enumerate(zip(digits, labels, strict=True)):
+            wrong = digit != label
+            ax.text(place + 0.5, y, f"{digit}", color=style["color"], fontsize=15, ha="center", va="center",
+                    alpha=0.4 if wrong else 1)
+            if wrong:
+                ax.plot([place + 0.3, place + 0.7], [y - 0.2, y + 0.2], color=style["color"], linewidth=1.5)
+
+
+def places_for_guesses(n: int, rows: dict[str, dict], ax: Axes | None = None) -> Axes:
+    """The axes for n pictures with the names of the rows below them; rows: name -> style."""
+    ax = blank(ax)
+    for depth, (name, style) in enumerate(rows.items()):
+        ax.text(-0.15, -0.45 - 0.7 * depth, name, color=style["color"], fontsize=11, ha="right", va="center")
+    ax.set(xlim=(-2.6, n), ylim=(-0.1 - 0.7 * len(rows), 1), aspect="equal")
+    ax.set_axis_off()
+    return ax
+
+
+def derivative(shifts: np.ndarray, passed: np.ndarray, ax: Axes | None = None) -> Axes:
+    """What part of the gradient passes a sigmoid, against the mean of its input (spread 1), with the limit 1/4."""
+    ax = blank(ax, title="Move the input away from zero, and the gradient no longer passes",
+               xlabel="mean of the sigmoid's input (standard deviation 1)", ylabel="mean derivative")
+    ax.fill_between(shifts, passed, color=WITHOUT["color"], alpha=0.2, linewidth=0)
+    ax.plot(shifts, passed, linewidth=2, color=WITHOUT["color"])
+    ax.axhline(0.25, color=QUIET, linewidth=1)
+    ax.annotate("largest, 1/4", (shifts[-1], 0.25), (0, 4), textcoords="offset points", color=QUIET, fontsize=11,
+                ha="right")
+    ax.set_ylim(0, 0.28)
+    return ax
+
+
+def layer_by_layer(sizes: dict[str, tuple[np.ndarray, dict]], ax: Axes | None = None, **labels: str) -> Axes:
+    """Lines over a network's layers, log scale, a band for the seeds; sizes: name -> ((seeds, layers), style).
+
+    They run in the order given, and are named where they end.
+    """
+    ax = blank(ax, **labels)
+    ax.set_yscale("log")
+    for values, style in sizes.values():
+        spread(ax, np.arange(1, values.shape[1] + 1), values, style)
+    ends = {name: np.median(values[:, -1]) for name, (values, _) in sizes.items()}
+    for name, height in apart(ends, np.divide(*ax.get_ylim()[::-1]) ** 0.075).items():
+        values, style = sizes[name]
+        label_end(ax, values.shape[1], height, name, style["color"])
+    ax.set_xticks(range(1, values.shape[1] + 1))
+    ax.minorticks_off()
+    return ax
+
+
+def apart(heights: dict[str, float], factor: float) -> dict[str, float]:
+    """The heights in ascending order, each moved up until it is at least the factor above the one before it."""
+    placed = {}
+    for name, height in sorted(heights.items(), key=lambda pair: pair[1]):
+        placed[name] = max([height, *(factor * below for below in placed.values())])
+    return placed
+
+
+def streams(steps: np.ndarray, plain: np.ndarray, normalized: np.ndarray) -> Axes:
+    """The {15, 50, 85}th percentiles of a typical sigmoid's input in each layer, through training.
+
+    plain and normalized are `(seeds, records, layers, 3)`: left without batch norm, right with it, a ribbon for
+    each seed. Returns the left axes.
+    """
+    figure = tall(4.2)
+    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    stream(steps, plain, WITHOUT, left)
+    stream(steps, normalized, WITH, right)
+    left.set_title("plain sigmoid network", fontsize=12, loc="left", color=WITHOUT["color"])
+    right.annotate("outside the grey: flat", (0, 15), color=QUIET, fontsize=11, va="center")
+    right.set_title("with batch norm", fontsize=12, loc="left", color=WITH["color"])
+    figure.suptitle("What each layer is fed wanders while the layers below it learn", fontsize=12, x=0.01, ha="left")
+    return left
+
+
+def stream(steps: np.ndarray, percentiles: np.ndarray, style: dict, ax: Axes, gap: float | int = 10) -> Axes:
+    """The ribbons of one kind of network `(seeds, records, layers, 3)`, each layer above the one that feeds it."""
+    blank(ax, xlabel="training steps")
+    layers = percentiles.shape[2]
+    for level in range(layers):
+        middle = gap * level
+        ax.axhspan(middle - SATURATED, middle + SATURATED, color="#F0F0F0", linewidth=0, zorder=0)
+        for ribbon in percentiles[:, :, level]:
+            low, median, high = middle + ribbon.T
+            ax.fill_between(steps, low, high, color=style["color"], alpha=0.3, linewidth=0)
+            ax.plot(steps, median, color=style["color"], linewidth=1)
+    ax.set_yticks([gap * level for level in range(layers)], [f"layer {level + 1}" for level in range(layers)])
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    return ax
+
+
+def tall(inches: float) -> Figure:
+    """A figure of the course's width and of another height."""
+    figure = Figure(figsize=(SIZE[0], inches), dpi=DPI, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    return figure

@@ -1,0 +1,95 @@
+"""What the pictures of notebook 01 draw."""
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from bncourse.figures import WITH, WITHOUT, covariate_shift
+
+
+def in_colour(ax, style):
+    return [line for line in ax.lines if to_hex(line.get_color()).upper() == style["color"]]
+
+
+def texts(ax):
+    return {text.get_text() for text in ax.texts}
+
+
+def test_the_room_left_is_drawn_from_zero_to_all_of_it():
+    ax = covariate_shift.room([10, 100], np.array([[0.1, 0.2], [0.1, 0.4]]), np.array([[0.5, 0.9], [0.7, 0.9]]))
+    assert list(in_colour(ax, WITHOUT)[0].get_ydata()) == pytest.approx([0.1, 0.3])
+    assert list(in_colour(ax, WITH)[0].get_ydata()) == pytest.approx([0.6, 0.9])
+    assert ax.get_ylim() == (0, 1) and {"min-max", "standardized"} == texts(ax)
+
+
+def test_every_example_here_and_there_is_a_point_and_so_is_every_moved_answer():
+    here, there = (np.array([0.0, 1.0]), np.array([0.1, 0.9])), (np.array([3.0, 4.0, 5.0]), np.array([1.0, 1.1, 1.2]))
+    x = np.linspace(0, 5, 9)
+    ax = covariate_shift.elsewhere((x, np.log1p(x)), (x, x / 2), here, there, np.array([0.2, 0.3, 0.4]))
+    clouds = [line.get_xydata().T.tolist() for line in ax.lines if line.get_marker() == "."]
+    assert clouds == [[[0, 1], [0.1, 0.9]], [[3, 4, 5], [1, 1.1, 1.2]], [[3, 4, 5], [0.2, 0.3, 0.4]]]
+
+
+def test_each_condition_has_its_picture_and_the_accuracy_of_each_seed(rng):
+    pictures = {name: rng.uniform(size=(4, 4)) for name in ("fog", "darker")}
+    training, own = np.array([[0.1, 0.4], [0.3, 0.5], [0.2, 0.4]]), np.full((3, 2), 0.9)
+    ax = covariate_shift.conditions(pictures, training, own, home=0.95)
+    ticks = [line.get_xdata() for line in in_colour(ax, WITHOUT) if line.get_marker() == "|"]
+    assert np.array_equal(ticks, training)
+    middle, = (line.get_xdata() for line in in_colour(ax, WITHOUT) if line.get_marker() == "o")
+    assert list(middle) == [0.2, 0.4]
+    assert [np.array_equal(small.images[0].get_array(), picture)
+            for small, picture in zip(ax.child_axes, pictures.values(), strict=True)] == [True, True]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["fog", "darker"] and ax.get_xlim() == (0, 1)
+
+
+def test_a_wrong_guess_is_struck_through_and_a_right_one_is_not(rng):
+    ax = covariate_shift.places_for_guesses(3, {"as trained": WITHOUT, "repaired": WITH})
+    covariate_shift.guesses(rng.uniform(size=(3, 4, 4)), np.array([7, 1, 2]),
+                  {"as trained": (np.array([7, 9, 2]), WITHOUT), "repaired": (np.array([7, 1, 2]), WITH)}, ax)
+    strokes = in_colour(ax, WITHOUT)
+    assert len(strokes) == 1 and 1 < strokes[0].get_xdata()[0] < 2
+    assert in_colour(ax, WITH) == []
+    assert texts(ax) == {"as trained", "repaired", "7", "9", "2", "1"}
+
+
+def test_the_pictures_lie_side_by_side_in_their_order():
+    pictures = np.arange(3)[:, None, None] / 2 * np.ones((3, 4, 5))
+    ax = covariate_shift.places_for_guesses(3, {})
+    covariate_shift.guesses(pictures, np.zeros(3, int), {}, ax)
+    assert np.array_equal(ax.images[0].get_array()[0], np.repeat([0, 0.5, 1], 5))
+
+
+def test_the_derivative_is_drawn_under_its_limit():
+    ax = covariate_shift.derivative(np.array([0.0, 4.0]), np.array([0.2, 0.02]))
+    curve, limit = ax.lines
+    assert list(curve.get_ydata()) == [0.2, 0.02] and list(limit.get_ydata()) == [0.25, 0.25]
+    assert ax.get_ylim()[0] == 0
+
+
+def test_names_that_would_lie_on_each_other_are_moved_apart():
+    values = {"low": np.full((2, 3), 1.0), "lower": np.full((2, 3), 0.99), "high": np.full((2, 3), 100.0)}
+    ax = covariate_shift.layer_by_layer({name: (v, WITH) for name, v in values.items()})
+    heights = {text.get_text(): text.xy[1] for text in ax.texts}
+    assert heights["lower"] == 0.99 and heights["high"] == 100
+    assert heights["low"] > 1.2 * heights["lower"]
+    assert ax.get_yscale() == "log" and list(ax.get_xticks()) == [1, 2, 3]
+
+
+def test_a_stream_lies_at_its_layer_and_holds_its_three_percentiles(rng):
+    percentiles = np.sort(rng.normal(size=(2, 5, 3, 3)), axis=-1)
+    steps = np.arange(5)
+    left = covariate_shift.streams(steps, percentiles, 2 * percentiles)
+    right = left.figure.axes[1]
+    base = dict(zip([text.get_text() for text in left.get_yticklabels()], left.get_yticks(), strict=True))
+    medians = [line.get_ydata() for line in left.lines]
+    assert np.allclose(medians[2], base["layer 2"] + percentiles[0, :, 1, 1])
+    assert np.allclose(right.lines[2].get_ydata() - base["layer 2"], 2 * (medians[2] - base["layer 2"]))
+    ribbon = left.collections[0].get_paths()[0].vertices[:, 1]
+    assert ribbon.min() == pytest.approx(percentiles[0, :, 0, 0].min())
+    assert ribbon.max() == pytest.approx(percentiles[0, :, 0, 2].max())
+
+
+def test_the_grey_ends_where_the_derivative_is_a_twentieth():
+    y = 1 / (1 + np.exp(-covariate_shift.SATURATED))
+    assert y * (1 - y) == pytest.approx(0.05, abs=2e-4)

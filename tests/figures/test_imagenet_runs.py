@@ -1,0 +1,81 @@
+"""What the pictures of lesson 12 draw."""
+
+import math
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from bncourse.figures import PAPER, WITH, WITHOUT, imagenet_runs
+from bncourse.runs import Run, provenance
+
+
+@pytest.fixture
+def trained():
+    def make(accuracy, *, lr=0.1, loss=(3.0, 2.0, 1.0)):
+        told = provenance(command="python -m x", seed=0, data="scenes", sha256="0" * 64, seconds=1)
+        columns = {"step": [1, 500, 1000], "top1": [math.nan, *accuracy], "loss": list(loss), "lr": [lr] * 3}
+        return Run("classification", "x", {}, told, columns)
+
+    return make
+
+
+def in_colour(ax, style):
+    return [line for line in ax.lines if to_hex(line.get_color()).upper() == style["color"]]
+
+
+def test_a_target_is_reached_at_the_first_test_that_is_as_high(trained):
+    run = trained([0.3, 0.2])
+    assert [imagenet_runs.steps_to(run, target) for target in (0.1, 0.3, 0.31)] == [500, 500, np.inf]
+    assert imagenet_runs.best(run) == 0.3
+
+
+def test_the_line_is_the_mean_of_the_seeds_and_the_band_holds_them_all(trained):
+    seeds = {"inception": [trained([0.1, 0.3]), trained([0.2, 0.5])], "bn-x5": [trained([0.4, 0.6])]}
+    ax = imagenet_runs.curves(seeds)
+    plain, = in_colour(ax, WITHOUT)
+    normalized, = in_colour(ax, WITH)
+    assert np.allclose(plain.get_xydata(), [[500, 15], [1000, 40]])
+    assert np.allclose(normalized.get_ydata(), [40, 60])
+    band = ax.collections[0].get_paths()[0].vertices
+    assert (band[:, 1].min(), band[:, 1].max()) == (10, 50)
+    assert [text.xyann for text in ax.texts if text.get_text()] == [(36, 0)] * 2  # behind a sample of the dashes
+
+
+def test_names_at_the_ends_of_lines_do_not_lie_on_each_other():
+    placed = imagenet_runs.spaced({"a": 0.30, "b": 0.29, "c": 0.1, "d": 0.31}, gap=0.05)
+    assert list(placed) == ["c", "b", "a", "d"]
+    assert np.allclose(list(placed.values()), [0.1, 0.29, 0.34, 0.39])
+
+
+def test_the_best_rate_of_a_sweep_is_filled(trained):
+    ax = imagenet_runs.sweep([trained([0.1, 0.2], lr=0.3), trained([0.3, 0.1], lr=0.01), trained([0, 0.1], lr=1.0)])
+    assert ax.lines[0].get_xdata().tolist() == [0.01, 0.3, 1.0]
+    assert np.allclose(ax.lines[2].get_xydata(), [[0.01, 30]]) and ax.get_xscale() == "log"
+
+
+def test_a_seed_that_never_gets_there_has_no_point_and_is_counted():
+    ax = imagenet_runs.beside({"bn-x5": 14.8}, {"bn-x5": [2.0, 0, 4.0], "bn-x30": [3.0, 3.0, 3.0]})
+    printed, = (line for line in ax.lines if line.get_color() == PAPER["color"])
+    assert printed.get_xdata()[0] == 14.8
+    assert [list(line.get_xdata()) for line in in_colour(ax, WITH)] == [[3.0, 3.0, 3.0], [2.0, 4.0]]
+    assert [text.get_text() for text in ax.texts] == ["never, in the paper", "1 of 3 seeds never"]
+
+
+def test_changes_are_points_above_the_mean_without_any():
+    ax = imagenet_runs.changes([0.10, 0.12], {"dropout": [0.11, 0.15], "l2": [0.1, 0.1]})
+    lines = [line.get_xdata() for line in in_colour(ax, WITH)]
+    assert np.allclose(lines[0], [-1, -1]) and np.allclose(lines[2], [0, 4]) and np.allclose(lines[3], 2)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["L2 / 5", "no Dropout"]
+
+
+def test_each_network_has_its_panel_and_a_loss_that_is_no_number_a_cross(trained):
+    names = [name for name in imagenet_runs.PANELS if name]
+    runs = {name: trained([0.1, 0.1]) for name in names} | {
+        "inception-x5": trained([0, 0], lr=0.4, loss=(3, 5, math.nan))}
+    axes = [ax for ax in imagenet_runs.live(runs, chance=2.7).figure.axes if ax.axison]
+    assert [ax.get_title(loc="left") for ax in axes] == [imagenet_runs.NAMES[name] for name in names]
+    assert [ax.texts[0].get_text() for ax in axes][1] == "rate 0.4"
+    crosses = [[line.get_xydata()[0].tolist() for line in ax.lines if line.get_marker() == "x"] for ax in axes]
+    assert crosses == [[], [[500, 5]], [], [], [], [], []]
+    assert all(set(ax.lines[0].get_ydata()) == {2.7} for ax in axes)

@@ -1,0 +1,50 @@
+"""What the pictures of notebook 03 draw."""
+
+import numpy as np
+import pytest
+
+from bncourse.figures import minibatch_batchnorm as draw
+
+
+def test_each_of_the_four_numbers_stands_in_each_row():
+    raw, alone = np.array([1.0, 2.0, 3.0, 6.0]), np.zeros(4)
+    ax = draw.same_numbers(raw, {"m = 1": alone})
+    paths = [line.get_xdata() for line in ax.lines if line.get_marker() in ("", "None", None)]
+    assert [list(p) for p in paths] == [[v, 0] for v in raw]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["as they are", "m = 1"]
+
+
+def test_the_straight_line_is_the_best_one_for_a_normal_input(rng):
+    ax = draw.straight_part()
+    x, y = ax.lines[1].get_data()
+    sample = rng.normal(size=400_000)
+    slope = np.polyfit(sample, 1 / (1 + np.exp(-sample)), 1)[0]
+    assert (y[-1] - y[0]) / (x[-1] - x[0]) == pytest.approx(slope, abs=2e-3)
+
+
+def test_every_logit_is_drawn_over_its_batch_size():
+    ax = draw.company({2: np.array([1.0, 5.0, 9.0]), 60: np.array([4.0, 5.0])})
+    clouds = [line for line in ax.lines if line.get_marker() == "."]
+    assert [len(c.get_xdata()) for c in clouds] == [3, 2]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["2", "60"]
+
+
+def test_a_pair_is_drawn_as_the_two_numbers_that_it_is():
+    ax = draw.before_and_after(np.array([2.8, 3.2]), np.array([-1.0, 1.0]), draw.over_a_sigmoid())
+    found = [np.array(lines.get_segments()) for lines in ax.collections]
+    assert [lines[:, 0, 0].tolist() for lines in found] == [[2.8, 3.2], [-1.0, 1.0]]
+    assert len(ax.lines) == 1
+
+
+def test_every_label_is_inside_however_high_the_density(rng):
+    for spread in (0.0, 0.01, 1.0):
+        ax = draw.before_and_after(rng.normal(size=64), spread * rng.normal(size=64), draw.over_a_sigmoid())
+        places = {text.get_text(): text.xy for text in ax.texts}
+        assert all(places[name][1] <= 0.95 for name in "xy")
+
+
+def test_the_limits_stay_when_the_numbers_change(rng):
+    near, far = draw.over_a_sigmoid(), draw.over_a_sigmoid()
+    draw.before_and_after(rng.normal(size=50), rng.normal(size=50), near)
+    draw.before_and_after(rng.normal(5, 3, size=50), rng.normal(-3, 0.1, size=50), far)
+    assert near.get_xlim() == far.get_xlim() and near.get_ylim() == far.get_ylim()
