@@ -11,6 +11,7 @@ drawing of ticks and labels, which seldom change; `draw` may return a function t
 import base64
 import html
 import io
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ class Explorer(widgets.VBox):
         self.controls, self.alt = controls, alt
         self._initial = self.values()
         self._quiet = False
+        self._drawing = threading.Lock()  # JupyterLab may send each control's changes to a thread of its own
         self._plot = _Plot(draw, figsize, self._initial)
         width = f"{round(figsize[0] * DPI)}px"
         self.image = _Picture(value=self._plot.png(self._initial), format="png", tooltip=alt,
@@ -104,13 +106,14 @@ class Explorer(widgets.VBox):
     def _redraw(self, _change: Any = None) -> None:
         if self._quiet:
             return
-        values = self.values()
-        try:
-            self.image.value = self._plot.png(values)
-        except Exception as error:
-            self._say(f"{_call(values)} could not be drawn. {traceback.format_exception_only(error)[-1]}")
-            raise
-        self._say("")
+        with self._drawing:
+            values = self.values()
+            try:
+                self.image.value = self._plot.png(values)
+            except Exception as error:
+                self._say(f"{_call(values)} could not be drawn. {traceback.format_exception_only(error)[-1]}")
+                raise
+            self._say("")
 
     def _say(self, message: str) -> None:
         self.message.value = message and f'<pre role="alert">{html.escape(message)}</pre>'

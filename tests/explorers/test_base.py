@@ -2,6 +2,8 @@
 
 import base64
 import io
+import threading
+import time
 
 import ipywidgets
 import numpy as np
@@ -146,6 +148,36 @@ def test_the_axes_stay_where_the_first_picture_put_them(anew):
 
 def test_the_picture_has_the_size_asked_for(either):
     assert Image.open(io.BytesIO(either.image.value)).size == (320, 180)
+
+
+def test_controls_that_are_moved_in_several_threads_are_drawn_one_after_the_other_and_the_last_counts():
+    drawing, at_once = threading.Lock(), []
+
+    def slow_wave(fig, frequency, style):
+        update = named_wave(fig, frequency, style)
+
+        def slow_update(frequency, style):
+            at_once.append(not drawing.acquire(blocking=False))
+            time.sleep(0.01)
+            update(frequency, style)
+            drawing.release()
+
+        return slow_update
+
+    def move(name, settings):
+        for setting in settings:
+            example.controls[name].value = setting
+
+    example = explorer(slow_wave)
+    threads = [threading.Thread(target=move, args=job) for job in (("frequency", [3, 5, 9] * 4), ("style", ":-" * 6))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    last = example.image.value
+    example.controls["frequency"].value = 2
+    example.controls["frequency"].value = 9
+    assert not any(at_once) and example.image.value == last
 
 
 def test_a_page_without_a_kernel_has_the_picture_and_its_text(either):
