@@ -9,20 +9,13 @@ from bncourse import paper
 from bncourse.experiments.recording import recorded
 from bncourse.experiments.small_scale import PLAN, RATES
 from bncourse.experiments.variants import PAIR, SEVEN, SMALL, VARIANTS, restored
-from bncourse.figures.imagenet_runs import best, steps_to
+from bncourse.runs import best, by, steps_to
 
 WHERE = f"Tiny ImageNet, {SMALL.steps:,} steps, 3 seeds"
 
 
-def by_name(part):
-    found = {}
-    for run in recorded("classification", part):
-        found.setdefault(run.config["name"], []).append(run)
-    return found
-
-
 SWEEP = recorded("classification", "sweep")
-RUNS, SCENES, ABLATION = (by_name(part) for part in ("variants", "scenes", "ablation"))
+RUNS, SCENES, ABLATION = (by(recorded("classification", part), "name") for part in ("variants", "scenes", "ablation"))
 
 
 @pytest.fixture
