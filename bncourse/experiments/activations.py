@@ -13,22 +13,23 @@ What the course has recorded of it is `PLAN`, at the end of this file.
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import NamedTuple
 
 import numpy as np
 
 from bncourse import datasets, runs
+from bncourse.experiments.protocol import Progress, from_record, recorded_run, tell
 from bncourse.kernels import mlp
 
 Examples = tuple[np.ndarray, np.ndarray]
 PERCENTILES = (15, 50, 85)
 TOLERANCE = {"accuracy": 0.002, "p15": 1e-3, "p50": 1e-3, "p85": 1e-3, "spread": 1e-3}  # of a replay
-EARLY = sorted(k * 10**n for n in range(9) for k in (1, 3))
-USUAL = {"batch": 60, "threshold": 127, "dtype": "float64"}  # in Config, and left out of a run's name
-LEAST = {"steps": 0, "seed": 0, "batch": 1, "threshold": 0, "records": 1, "test_images": 1, "population_batches": 1}
+FIRST_STEPS = sorted(k * 10**n for n in range(9) for k in (1, 3))
+UNNAMED_DEFAULTS = {"batch": 60, "threshold": 127, "dtype": "float64"}  # in Config, and left out of a run's name
+MINIMUM = {"steps": 0, "seed": 0, "batch": 1, "threshold": 0, "records": 1, "test_images": 1, "population_batches": 1}
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Config:
 
     def __post_init__(self):
         datasets.known("dataset", self.dataset)
-        for name, least in LEAST.items():
+        for name, least in MINIMUM.items():
             value = getattr(self, name)
             if not (name == "test_images" and value is None) and (type(value) is not int or value < least):
                 raise ValueError(f"{name} is {value!r}; expected an int of {least} or more")
@@ -88,7 +89,7 @@ class Config:
         grid = np.geomspace if self.spacing == "log" else np.linspace
         first = 1 if self.spacing == "log" else self.steps / self.records
         steps = grid(first, self.steps, self.records).round().astype(int).tolist()
-        early = [step for step in EARLY if step < steps[0]] if self.spacing == "early" else []
+        early = [step for step in FIRST_STEPS if step < steps[0]] if self.spacing == "early" else []
         return sorted({0, *early, *steps, self.steps})
 
     def variant(self) -> str:
@@ -102,10 +103,11 @@ class Config:
             "batchnorm" if self.batchnorm else "plain",
             f"{len(hidden)}x{hidden[0]}" if alike else "_".join(map(str, hidden)),
             f"{self.steps}steps",
-            *(f"{name}{getattr(self, name)}" for name in ("batch", "threshold") if getattr(self, name) != USUAL[name]),
+            *(f"{name}{getattr(self, name)}" for name in ("batch", "threshold")
+              if getattr(self, name) != UNNAMED_DEFAULTS[name]),
             f"lr{float(self.lr)}",
             f"std{float(self.std)}",
-            *([self.dtype] if self.dtype != USUAL["dtype"] else []),
+            *([self.dtype] if self.dtype != UNNAMED_DEFAULTS["dtype"] else []),
             f"seed{self.seed}",
         ]
         return "-".join(names).replace("+", "")
@@ -118,7 +120,7 @@ class Observation(NamedTuple):
     percentiles: np.ndarray
 
 
-def run(config: Config, progress: Callable[[int, int], object] | None = None) -> runs.Run:
+def run(config: Config, progress: Progress | None = None) -> runs.Run:
     """Train one network and return what was recorded; nothing is written, so an interrupt leaves nothing.
 
     Columns, a row for each of `config.recorded_steps()`: `step`; `accuracy` on the test images, by population
@@ -130,9 +132,7 @@ def run(config: Config, progress: Callable[[int, int], object] | None = None) ->
     return measure(config, config.recorded_steps(), progress=progress)
 
 
-def replay(
-    recorded: runs.Run, steps: int = 300, progress: Callable[[int, int], object] | None = None
-) -> runs.Run:
+def replay(recorded: runs.Run, steps: int = 300, progress: Progress | None = None) -> runs.Run:
     """A recorded run's training again, from its start to the last row within so many steps: the same rows."""
     rows = [step for step in recorded.columns["step"] if step <= steps]
     return measure(configuration(recorded), rows, recorded.columns["unit"][0], progress)
@@ -140,42 +140,31 @@ def replay(
 
 def configuration(recorded: runs.Run) -> Config:
     """The configuration of a recorded run."""
-    return Config(**recorded.config | {"sizes": tuple(recorded.config["sizes"])})
+    return from_record(Config, recorded.config)
 
 
 def measure(
     config: Config,
     rows: list[int],
     unit: int | None = None,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Progress | None = None,
 ) -> runs.Run:
     """Train to the last of the rows, which are steps, and record at each; of the typical unit unless one is named."""
     start = time.perf_counter()
     train, test, sha256 = binary_images(config.dataset, config.threshold)
     check_size("batch", config.batch, len(train[0]), "training")
     check_size("test_images", config.test_images or 0, len(test[0]), "test")
-    history = list(follow(config, train, spread_out(test, config.test_images), rows, progress))
-    return runs.Run(
-        experiment="activations",
-        variant=config.variant(),
-        config=asdict(config) | {"sizes": list(config.sizes)},
-        provenance=runs.provenance(
-            command=f'python -c "from bncourse.experiments.activations import Config, run; run({config}).save()"',
-            seed=config.seed,
-            data=config.dataset,
-            sha256=sha256,
-            seconds=time.perf_counter() - start,
-        ),
-        columns={"step": rows, **columns(history, unit)},
-    )
+    history = list(train_and_observe(config, train, evenly_spaced(test, config.test_images), rows, progress))
+    return recorded_run(config, {"step": rows, **columns(history, unit)}, data=config.dataset, sha256=sha256,
+                        seconds=time.perf_counter() - start)
 
 
-def follow(
+def train_and_observe(
     config: Config,
     train: Examples,
     test: Examples,
     rows: list[int],
-    progress: Callable[[int, int], object] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Observation]:
     """Train to the last of the rows, and observe the network at each."""
     x, t = train
@@ -190,8 +179,7 @@ def follow(
         mlp.sgd_step(network, gradients, config.lr)
         if step in rows:
             yield observe(network, test, population)
-        if progress and (step % math.ceil(last / 100) == 0 or step == last):
-            progress(step, last)
+        tell(progress, step, last)
 
 
 def observe(network: mlp.Network, test: Examples, population: list[np.ndarray]) -> Observation:
@@ -249,7 +237,7 @@ def binary_images(dataset: str, threshold: int) -> tuple[Examples, Examples, str
     return *binary, sha256
 
 
-def spread_out(data: Examples, n: int | None) -> Examples:
+def evenly_spaced(data: Examples, n: int | None) -> Examples:
     """n of the examples at even distances; all where n is None."""
     x, t = data
     n = len(x) if n is None else n

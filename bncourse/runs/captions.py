@@ -6,7 +6,7 @@ Synthetic data is called that, by its title in `TITLES`.
 from bncourse.runs.run import Run
 
 TITLES = {"glyphs": "glyphs (synthetic)", "scenes": "scenes (synthetic)", "mnist": "MNIST",
-          "tiny-imagenet-100": "Tiny ImageNet"}
+          "tiny-imagenet-100": "Tiny ImageNet", "normal": "normal numbers (synthetic)"}
 IN_CAPTIONS = {"lr": "learning rate", "std": "initial std"}  # the record holds the rest of the configuration
 
 
