@@ -12,6 +12,7 @@ Experiments:
 
 What runs them:
     protocol         what an experiment is; `recorded_run`, which writes down how it was measured
+    digits           4.1's binary images of digits, and their mini-batches
     recording        measure what is planned, find what is recorded, replay it
     side_by_side     several configurations at once, each in a process of its own
     variants         4.2's networks as configurations, each as its difference from another

@@ -10,7 +10,6 @@ deviation of the initial weights, the threshold that makes an image binary, or w
 What the course has recorded of it is `PLAN`, at the end of this file.
 """
 
-import functools
 import math
 import time
 from collections.abc import Iterator
@@ -21,10 +20,10 @@ from typing import NamedTuple
 import numpy as np
 
 from bncourse import datasets, runs
+from bncourse.experiments.digits import Examples, binary_images, check_size, evenly_spaced, minibatches
 from bncourse.experiments.protocol import Progress, from_record, recorded_run, tell
 from bncourse.kernels import mlp
 
-Examples = tuple[np.ndarray, np.ndarray]
 PERCENTILES = (15, 50, 85)
 TOLERANCE = {"accuracy": 0.002, "p15": 1e-3, "p50": 1e-3, "p85": 1e-3, "spread": 1e-3}  # of a replay
 FIRST_STEPS = sorted(k * 10**n for n in range(9) for k in (1, 3))
@@ -93,8 +92,10 @@ class Config:
         return sorted({0, *early, *steps, self.steps})
 
     def variant(self) -> str:
-        """A name for the run's file: all that distinguishes its training, what is not the paper's or not usual
-        included. How often the network was looked at, and by which images, is in the file alone.
+        """A name for the run's file, which distinguishes any two trainings.
+
+        A field of `UNNAMED_DEFAULTS` is in the name only where its value is another one. How often the network was
+        looked at, and with which images, does not change the training, and is in the file alone.
         """
         hidden = self.sizes[1:-1]
         alike = len(set(hidden)) == 1
@@ -149,7 +150,11 @@ def measure(
     unit: int | None = None,
     progress: Progress | None = None,
 ) -> runs.Run:
-    """Train to the last of the rows, which are steps, and record at each; of the typical unit unless one is named."""
+    """Train one network, and return the run with a row for each of these steps.
+
+    rows   the steps after which to observe the network, in ascending order; the training ends with the last
+    unit   whose input to record, by its index in the last hidden layer; the typical one unless given
+    """
     start = time.perf_counter()
     train, test, sha256 = binary_images(config.dataset, config.threshold)
     check_size("batch", config.batch, len(train[0]), "training")
@@ -166,7 +171,11 @@ def train_and_observe(
     rows: list[int],
     progress: Progress | None = None,
 ) -> Iterator[Observation]:
-    """Train to the last of the rows, and observe the network at each."""
+    """Train a network to the last of the steps `rows`, and yield what is observed after each of them.
+
+    The first of the rows must be 0, the network before any step. The weights, the mini-batches of the training and
+    those of Algorithm 2 come from three generators: observing the network does not change its training.
+    """
     x, t = train
     for_weights, for_batches, for_population = np.random.default_rng(config.seed).spawn(3)
     dtype, last = np.dtype(config.dtype).type, rows[-1]
@@ -183,7 +192,10 @@ def train_and_observe(
 
 
 def observe(network: mlp.Network, test: Examples, population: list[np.ndarray]) -> Observation:
-    """Accuracy and percentiles over the test images, as Algorithm 2 would deploy the network now."""
+    """Accuracy and percentiles over the test images, with the statistics of Algorithm 2 over `population`.
+
+    `population` are mini-batches `(batch, 784)` of the training set; without batch norm they are not used.
+    """
     x, t = test
     normalized = network[0].gamma is not None
     logits, tape = mlp.forward(network, x, mlp.population(network, population) if normalized else None)
@@ -203,7 +215,10 @@ def typical_unit(percentiles: np.ndarray) -> int:
 
 
 def columns(history: list[Observation], unit: int | None = None) -> dict[str, list]:
-    """The history of one training as columns of plain numbers; of the typical unit unless one is named."""
+    """The observations of one training as columns of plain numbers.
+
+    The percentiles are those of the unit with this index in the last hidden layer, or of the typical unit.
+    """
     percentiles = np.stack([observation.percentiles for observation in history])  # (records, 3, units)
     unit = typical_unit(percentiles) if unit is None else unit
     p15, p50, p85 = percentiles[:, :, unit].T.tolist()
@@ -217,39 +232,6 @@ def columns(history: list[Observation], unit: int | None = None) -> dict[str, li
     }
 
 
-def minibatches(n: int, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Indices of mini-batches without end: each epoch a new order, its incomplete last batch left out."""
-    while True:
-        yield from rng.permutation(n)[: n - n % batch].reshape(-1, batch)
-
-
-@functools.lru_cache(maxsize=2)
-def binary_images(dataset: str, threshold: int) -> tuple[Examples, Examples, str]:
-    """Training and test set as rows of 784 truths, pixel > threshold, with labels; and the images' SHA-256.
-
-    Kept from one run to the next, and read-only for that.
-    """
-    train, test = datasets.load(dataset, "train"), datasets.load(dataset, "test")
-    sha256 = runs.fingerprint(*train, *test)
-    binary = [(images.reshape(len(images), -1) > threshold, labels) for images, labels in (train, test)]
-    for array in (*binary[0], *binary[1]):
-        array.flags.writeable = False
-    return *binary, sha256
-
-
-def evenly_spaced(data: Examples, n: int | None) -> Examples:
-    """n of the examples at even distances; all where n is None."""
-    x, t = data
-    n = len(x) if n is None else n
-    i = np.arange(n) * len(x) // n
-    return x[i], t[i]
-
-
-def check_size(name: str, wanted: int, available: int, split: str) -> None:
-    if wanted > available:
-        raise ValueError(f"{name} is {wanted}, but there are {available} {split} images; expected at most as many")
-
-
 # What the course has recorded, by the part of lesson 10 that shows it; `python3 -m bncourse runs record activations`
 # makes what is missing. The order is that of recording.
 
@@ -261,12 +243,15 @@ NETWORKS = (True, False)  # with batch norm and without
 
 
 def deeper(depth: int) -> Config:
-    """So many hidden layers of 100, for 8,000 steps."""
+    """Figure 1's network with this many hidden layers of 100, trained for 8,000 steps."""
     return replace(FIGURE_1, sizes=(784, *[100] * depth, 10), steps=8000, records=16)
 
 
 def tuned(lr: float, std: float) -> Config:
-    """Another learning rate and initial scale, seldom looked at; those of Figure 1 are its own runs."""
+    """Figure 1's network with this learning rate and initial standard deviation, looked at 10 times.
+
+    With the values of Figure 1 it is the configuration of Figure 1, which is recorded already.
+    """
     config = replace(FIGURE_1, lr=lr, std=std)
     return config if config == FIGURE_1 else replace(config, records=10)
 

@@ -1,4 +1,4 @@
-"""Section 4.2.3 in small: six trained networks, every set of them, each picture seen as 1 to 48 crops.
+"""Section 4.2.3 at a small scale: six trained networks, every set of them, and 1 to 48 crops of each picture.
 
     for k in 1 2 3 4 5 6; do python3 -m bncourse train member-$k --scale small --data tiny-imagenet-100; done
     python3 -m bncourse runs record ensembles
@@ -94,7 +94,10 @@ def run(config: Config, progress: Progress | None = None) -> runs.Run:
 
 
 def open_member(member: Training) -> Trained:
-    """The trained network where it is kept. Raises KeptError."""
+    """The trained network of this configuration, from the folder where trainings are kept.
+
+    Raises KeptError where it is missing, of another configuration, or not trained to its end.
+    """
     network = trainings.trained(trainings.default_folder(member))
     if network.config != member or network.steps != member.scale.steps:
         raise KeptError(f"{member.name} was trained for {network.steps} steps as {network.config.variant()}; expected "
@@ -103,7 +106,7 @@ def open_member(member: Training) -> Trained:
 
 
 def member_record(network: Trained) -> dict:
-    """What the run tells of a network: which training it comes from, and the SHA-256 of its weights."""
+    """A network as the run's configuration holds it: name, training, steps, and the SHA-256 of its weights."""
     weights = [value.numpy() for value in network.model.state_dict().values()]
     return {"name": network.config.name, "training": network.config.variant(), "steps": network.steps,
             "weights": runs.fingerprint(*weights)}
@@ -132,7 +135,9 @@ def mean_over_crops(p: Float[Tensor, "N crops K"], crops: int) -> Means:
 
 
 def every_subset(members: Sequence[dict[int, Means]], labels: Int[Tensor, "N"]) -> Iterator[dict]:
-    """A row for each set of the members, number of crops, and way to average.
+    """Yields a row for every set of the networks, every number of crops, and both ways to average.
+
+    `members` has for each network its `Means` by the number of crops. A row's columns are:
 
     members                the numbers of those in the set, from 1, as digits: 136 is the first, third and sixth
     crops                  of each picture
@@ -152,7 +157,7 @@ def every_subset(members: Sequence[dict[int, Means]], labels: Int[Tensor, "N"]) 
 
 
 def errors(log_p: Float[Tensor, "N K"], labels: Int[Tensor, "N"]) -> dict[str, float]:
-    """Errors in per cent, and the loss."""
+    """The top-1 and the top-5 error in per cent, and the loss, from the logarithms of the class probabilities."""
     score = evaluation.score(log_p, labels)
     loss = -log_p.gather(1, labels[:, None]).mean().item()
     return {"top1_error": round(100 * (1 - score.top1), 6), "top5_error": round(100 * (1 - score.top5), 6),

@@ -44,7 +44,7 @@ PLAN = {"time": tuple(Config(seed=seed) for seed in range(5))}  # each in a proc
 
 
 def network(config: Config) -> nn.Sequential:
-    """Convolutions of 3 x 3, each before a batch norm and a ReLU."""
+    """A network of 3 x 3 convolutions, each followed by a batch norm and a ReLU."""
     layers, channels = [], 3
     for width in config.widths:
         layers += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]

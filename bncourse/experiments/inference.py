@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bncourse import datasets, runs
-from bncourse.experiments.activations import binary_images, minibatches
+from bncourse.experiments.digits import binary_images, minibatches
 from bncourse.experiments.protocol import Progress, recorded_run, tell, unusual
 from bncourse.kernels import mlp
 from bncourse.kernels.statistics import MovingAverage
@@ -86,7 +86,10 @@ def run(config: Config, progress: Progress | None = None) -> runs.Run:
 
 
 def follow(averages: dict[float, list[MovingAverage]], tape: mlp.Tape) -> None:
-    """Move every average towards the statistics of the mini-batch on the tape, the variance times m/(m-1)."""
+    """Update every moving average with the statistics of one mini-batch, in place; the variance is times m/(m-1).
+
+    `averages` has for each alpha an average for each hidden layer; the tape is the mini-batch's forward pass.
+    """
     for k, trace in enumerate(tape.hidden):
         mean, var = trace.x.mean(axis=0), trace.x.var(axis=0, ddof=1)
         for kept in averages.values():
@@ -94,6 +97,6 @@ def follow(averages: dict[float, list[MovingAverage]], tape: mlp.Tape) -> None:
 
 
 def accuracy(network: mlp.Network, test: tuple, population: list) -> float:
-    """The share of the test images that the network, with these statistics, labels rightly."""
+    """The share of the test images that the network labels rightly, with a (mean, var) for each hidden layer."""
     x, t = test
     return float(np.mean(mlp.predict(network, x, population) == t))

@@ -42,12 +42,16 @@ class EvenSubset:
 
 
 def score_each(paths: Sequence[str | os.PathLike], *, data: str | None = None, pictures_in: Path | None = None,
-         first: int | None = None, **how) -> Iterator[tuple[str, Score]]:
-    """The name and the score of each trained network and, of several, of their ensemble, as soon as it is known.
+               first: int | None = None, **how) -> Iterator[tuple[str, Score]]:
+    """Yields the name and the score of each trained network, and then those of their ensemble where there are several.
 
-    `data` names other pictures than those of the training, `pictures_in` their folder; `first` is how many of them,
-    None for all; `how` goes to `predict`. Raises KeptError where networks and pictures do not fit together, and
-    what `trained` and `open_pictures` raise.
+    paths        the folders of the trainings, or checkpoints in them
+    data         the name of the pictures; those of the training unless given
+    pictures_in  their folder, where the data folder does not hold them
+    first        how many pictures, evenly spread; None for all
+    how          goes to `predict`
+
+    Raises KeptError where networks and pictures do not fit together, and what `trained` and `open_pictures` raise.
     """
     networks = [trained(path) for path in paths]
     members = []

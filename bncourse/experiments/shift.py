@@ -2,7 +2,7 @@
 
 Every pixel is standardized, with the mean and the variance of the training pictures or of the test pictures
 themselves (`normalize.batchnorm_inference` with gamma 1 and beta 0 does it). The second undoes a shift that only
-rescales pixels. `run` measures what it does for pictures by other writers:
+rescales pixels. `run` measures what the test pictures' own statistics do where other people wrote the digits:
 
     run(Config(train="glyphs", test="mnist")).columns["own"]
 """

@@ -1,4 +1,4 @@
-"""Section 4.2 at a size that a laptop can check: what the course has recorded of it, in the order of recording.
+"""Section 4.2 at a size that a laptop can check: the plan of the runs that the course has recorded, in their order.
 
 ImageNet's 1.28 million photographs, 224x224 pixels and 31 million steps become Tiny ImageNet's 50,000 of 100 classes,
 56x56 pixels and the few thousand steps of `variants.SMALL`; the network is BN-Inception at a quarter of its width.

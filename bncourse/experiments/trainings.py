@@ -181,7 +181,7 @@ def listener_of_tests(*listeners: Callable[[dict], None]) -> Callable[[dict], No
 def tensorboard_writer(folder: Path) -> Callable[[dict], None]:
     """A listener that writes rows for TensorBoard. Raises KeptError where TensorBoard is not installed."""
     try:
-        return reports.tensortensorboard_writer(folder)
+        return reports.tensorboard(folder)
     except ImportError as error:
         raise KeptError(str(error)) from None
 

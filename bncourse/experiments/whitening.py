@@ -112,6 +112,6 @@ def totals(
 
 
 def exponent(features: Array, seconds: Float[Array, "rounds D"], least: int = 1) -> float:
-    """The p of the best fit `seconds ~ features ** p`, through the medians of the rounds, from `least` features on."""
+    """The p with which `features ** p` fits the medians over the rounds best, among numbers of features >= `least`."""
     far = features >= least
     return float(np.polyfit(np.log(features[far]), np.log(np.median(seconds, axis=0)[far]), 1)[0])

@@ -109,6 +109,20 @@ def with_other_classes(open_pictures):
     return opened
 
 
+def test_rows_go_to_tensorboard_and_where_it_is_missing_the_refusal_says_so(tmp_path, monkeypatch):
+    rows = []
+    monkeypatch.setattr(trainings.reports, "tensorboard", lambda folder: rows.append)
+    trainings.tensorboard_writer(tmp_path)({"step": 1})
+    assert rows == [{"step": 1}]
+
+    def missing(folder):
+        raise ImportError("TensorBoard is not installed")
+
+    monkeypatch.setattr(trainings.reports, "tensorboard", missing)
+    with pytest.raises(trainings.KeptError, match="TensorBoard is not installed"):
+        trainings.tensorboard_writer(tmp_path)
+
+
 def test_what_cannot_be_kept_is_refused_before_any_work(done, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(classification, "train", None)  # never called
     again = refused(capsys, *TRAIN, "--folder", done[0])
