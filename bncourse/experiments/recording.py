@@ -23,7 +23,7 @@ class RecordingError(ValueError):
 
 
 def module(experiment: str) -> ModuleType:
-    """The file of an experiment. Raises RecordingError where there is none of that name."""
+    """The module of an experiment. Raises RecordingError where no file has that name, or the file has no `run`."""
     name = f"bncourse.experiments.{experiment}"
     if not experiment.isidentifier() or importlib.util.find_spec(name) is None:
         raise RecordingError(f"experiment is {experiment!r}; expected the name of a file of bncourse/experiments")
@@ -34,8 +34,9 @@ def module(experiment: str) -> ModuleType:
 
 
 def plan(experiment: str, part: str | None = None) -> list:
-    """The configurations that an experiment records, each once, in the order of recording; of one part where named.
+    """The configurations that an experiment records, each once, in the order of recording.
 
+    They are those of all parts of its plan, unless one part is named.
     Raises RecordingError for an experiment without a plan and for an unknown part.
     """
     parts = getattr(module(experiment), "PLAN", {})
@@ -120,7 +121,7 @@ def differences(recorded: runs.Run, again: runs.Run, tolerance: dict[str, float 
 
 
 def distance(value: int | float, other: int | float) -> float:
-    """How far apart two values are; not at all where neither is a number or both are the same infinity."""
+    """How far apart two values are: 0 where both are NaN or the same infinity, infinity where only one is NaN."""
     if value == other or (math.isnan(value) and math.isnan(other)):
         return 0.0
     return math.inf if math.isnan(value - other) else abs(value - other)

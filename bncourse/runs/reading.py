@@ -48,14 +48,14 @@ def curve(run: Run, name: str = "top1") -> tuple[np.ndarray, np.ndarray]:
 
 
 def best(run: Run, name: str = "top1") -> float:
-    """The highest value of a column, unless another is named of the accuracy @1."""
+    """The highest value of a column: of the accuracy @1, unless another column is named."""
     return float(curve(run, name)[1].max())
 
 
 def steps_to(run: Run, target: float | int, name: str = "top1") -> float:
-    """The first step at which a column was measured as the target or more; infinity where it never was.
+    """The first step after which a column was the target or more: the accuracy @1, unless another column is named.
 
-    The column is the accuracy @1 unless another is named.
+    Infinity where the column never was that high.
     """
     steps, values = curve(run, name)
     reached = np.flatnonzero(values >= target)
