@@ -4,7 +4,7 @@
     nn/             PyTorch: modules that keep state
     datasets/       digits and pictures, from a seed (glyphs, scenes) or from files (mnist, imagenet)
     paper.py        what the paper printed, and the ledger of its claims
-    runs.py         a measurement with its provenance, as small JSON
+    runs/           a measurement with its provenance, as small JSON, and how it is read
     machine.py      what a measurement ran on
     training/       a network, mini-batches and a recipe -> measured columns; checkpoints; many processes
     evaluation.py   top-1 and top-5, crops, ensembles

@@ -8,21 +8,14 @@ import pytest
 from bncourse import paper
 from bncourse.experiments.recording import recorded
 from bncourse.experiments.small_scale import PLAN, RATES
-from bncourse.experiments.variants import PAIR, SEVEN, SMALL, VARIANTS, restored
-from bncourse.figures.imagenet_runs import best, steps_to
+from bncourse.experiments.variants import PAIR, SEVEN, SMALL, VARIANTS, from_record
+from bncourse.runs import best, by, steps_to
 
 WHERE = f"Tiny ImageNet, {SMALL.steps:,} steps, 3 seeds"
 
 
-def by_name(part):
-    found = {}
-    for run in recorded("classification", part):
-        found.setdefault(run.config["name"], []).append(run)
-    return found
-
-
 SWEEP = recorded("classification", "sweep")
-RUNS, SCENES, ABLATION = (by_name(part) for part in ("variants", "scenes", "ablation"))
+RUNS, SCENES, ABLATION = (by(recorded("classification", part), "name") for part in ("variants", "scenes", "ablation"))
 
 
 @pytest.fixture
@@ -51,7 +44,7 @@ def test_every_network_has_three_seeds_on_photographs_and_five_on_scenes():
     assert list(RUNS) == list(SCENES) == list(VARIANTS)
     for found, count in ((RUNS, 3), (SCENES, 5)):
         assert all([run.config["seed"] for run in runs] == list(range(count)) for runs in found.values())
-    assert {restored(run.config) for run in recorded("classification", "variants")} == set(PLAN["variants"])
+    assert {from_record(run.config) for run in recorded("classification", "variants")} == set(PLAN["variants"])
     for part in PLAN:
         assert all(not run.provenance["dirty"] and run.provenance["threads"] == 1
                    for run in recorded("classification", part))

@@ -208,6 +208,7 @@ def test_a_caption_tells_data_seeds_steps_machine_and_date():
 
 def test_a_caption_calls_synthetic_data_synthetic():
     assert make_run(data="glyphs and mnist").caption().startswith("glyphs (synthetic) and MNIST, ")
+    assert make_run(data="normal").caption().startswith("normal numbers (synthetic), ")
     assert make_run(data="photographs").caption().startswith("photographs, ")
 
 

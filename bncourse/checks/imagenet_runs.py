@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from bncourse.checks.frame import Check, Mistake, Rejection
-from bncourse.experiments.variants import CHOICES, INCEPTION, SMALL, X5, Config, at
+from bncourse.experiments.variants import CHOICES, INCEPTION, SMALL, X5, Config, at_scale
 
 NUMBERS = tuple(field.name for field in fields(Config) if type(field.default) in (bool, int, float))
 
@@ -35,14 +35,14 @@ def _times(times):
 
 
 def _as_inception(config):
-    return settings(replace(at(INCEPTION, config.scale), rate=30, batchnorm=True))
+    return settings(replace(at_scale(INCEPTION, config.scale), rate=30, batchnorm=True))
 
 
 x30 = Written(
     exercise="12.1",
     law="BN-x30 is BN-x5 with one difference: its learning rate is 30 times that of Inception.",
     solution=_times(30),
-    cases=lambda rng: [(X5,), (at(X5, SMALL),), (replace(X5, seed=3),)],
+    cases=lambda rng: [(X5,), (at_scale(X5, SMALL),), (replace(X5, seed=3),)],
     outputs=("learning rate", "steps in which it halves", *NUMBERS, *CHOICES),
     mistakes=(
         Mistake("30 times the rate of BN-x5", "The multiples are of Inception's rate: 30 x 0.0015 = 0.045.",

@@ -29,9 +29,9 @@ def carry_out(options) -> int:
 
     data, place = trainings.pictures_named(options.data) if options.data else (None, None)
     print(f"{'':<32} top-1 error  top-5 error")
-    for name, score in scoring.test(options.networks, data=data, pictures_in=place, first=options.first,
-                                    crops=options.crops, fold=options.fold, precision=options.precision,
-                                    device=options.device, workers=options.workers):
+    for name, score in scoring.score_each(options.networks, data=data, pictures_in=place, first=options.first,
+                                          crops=options.crops, fold=options.fold, precision=options.precision,
+                                          device=options.device, workers=options.workers):
         errors = f"{1 - score.top1:>11.2%}  {1 - score.top5:>11.2%}"
         print(f"{name:<32} {errors}   of {score.examples:,} pictures", flush=True)
     return 0

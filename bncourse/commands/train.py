@@ -42,12 +42,14 @@ def add(commands):
 def carry_out(options) -> int:
     """Trains, tells how it goes, and writes the run whole at the end: beside the checkpoints, or into data/runs."""
     from bncourse.experiments import trainings
-    from bncourse.experiments.variants import SCALES, adjusted, at, named
+    from bncourse.experiments.options import with_options
+    from bncourse.experiments.variants import SCALES, at_scale, variant_named
 
     scale = SCALES[options.scale or ("tiny" if options.data == "scenes" else "small")]
     data, place = trainings.pictures_named(options.data)
     given = {name: getattr(options, name) for name in ("steps", "every", "batch", "lr", "width", "seed", "precision")}
-    config = adjusted(at(named(options.variant), scale), data=data, synchronized=options.synchronized, **given)
+    config = with_options(at_scale(variant_named(options.variant), scale), data=data,
+                          synchronized=options.synchronized, **given)
     trainings.train(config, place, folder=options.folder, device=options.device, workers=options.workers,
                checkpoint_every=options.checkpoint, resume=options.resume, record=options.record,
                tensorboard=options.tensorboard, compiled=options.compiled)

@@ -1,1 +1,23 @@
-"""The paper's experiments: for each, a frozen configuration and a function that gives a Run."""
+"""The paper's experiments, and what runs them. Each experiment keeps to protocol.py.
+
+Experiments:
+    activations      4.1, Figure 1  the sigmoid network with batch norm and without
+    classification   4.2.1, 4.2.2   Inception and its variants, at several learning rates (Figures 2 and 3)
+    ensembles        4.2.3          every set of six trained networks, from 1 to 48 crops (Figure 4)
+    folding          3.1            the time that folding saves at inference
+    inference        3.1            Algorithm 2 and moving averages, while a network trains
+    placement        3.2            batch norm before the activation, or after it
+    shift            1              a classifier of digits under another condition
+    whitening        2              the cost of whitening beside that of batch norm
+
+What runs them:
+    protocol         what an experiment is; `recorded_run`, which writes down how it was measured
+    digits           4.1's binary images of digits, and their mini-batches
+    recording        measure what is planned, find what is recorded, replay it
+    side_by_side     several configurations at once, each in a process of its own
+    variants         4.2's networks as configurations, each as its difference from another
+    options          what the train command's options change in such a configuration
+    small_scale      4.2's configurations at the size that the course has recorded
+    trainings        a training of 4.2 that is kept in a folder, and read back
+    scoring          4.2.3's test of trained networks, alone and as an ensemble
+"""

@@ -10,25 +10,25 @@ deviation of the initial weights, the threshold that makes an image binary, or w
 What the course has recorded of it is `PLAN`, at the end of this file.
 """
 
-import functools
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import NamedTuple
 
 import numpy as np
 
 from bncourse import datasets, runs
+from bncourse.experiments.digits import Examples, binary_images, check_size, evenly_spaced, minibatches
+from bncourse.experiments.protocol import Progress, from_record, recorded_run, tell
 from bncourse.kernels import mlp
 
-Examples = tuple[np.ndarray, np.ndarray]
 PERCENTILES = (15, 50, 85)
 TOLERANCE = {"accuracy": 0.002, "p15": 1e-3, "p50": 1e-3, "p85": 1e-3, "spread": 1e-3}  # of a replay
-EARLY = sorted(k * 10**n for n in range(9) for k in (1, 3))
-USUAL = {"batch": 60, "threshold": 127, "dtype": "float64"}  # in Config, and left out of a run's name
-LEAST = {"steps": 0, "seed": 0, "batch": 1, "threshold": 0, "records": 1, "test_images": 1, "population_batches": 1}
+FIRST_STEPS = sorted(k * 10**n for n in range(9) for k in (1, 3))
+UNNAMED_DEFAULTS = {"batch": 60, "threshold": 127, "dtype": "float64"}  # in Config, and left out of a run's name
+MINIMUM = {"steps": 0, "seed": 0, "batch": 1, "threshold": 0, "records": 1, "test_images": 1, "population_batches": 1}
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Config:
 
     def __post_init__(self):
         datasets.known("dataset", self.dataset)
-        for name, least in LEAST.items():
+        for name, least in MINIMUM.items():
             value = getattr(self, name)
             if not (name == "test_images" and value is None) and (type(value) is not int or value < least):
                 raise ValueError(f"{name} is {value!r}; expected an int of {least} or more")
@@ -88,12 +88,14 @@ class Config:
         grid = np.geomspace if self.spacing == "log" else np.linspace
         first = 1 if self.spacing == "log" else self.steps / self.records
         steps = grid(first, self.steps, self.records).round().astype(int).tolist()
-        early = [step for step in EARLY if step < steps[0]] if self.spacing == "early" else []
+        early = [step for step in FIRST_STEPS if step < steps[0]] if self.spacing == "early" else []
         return sorted({0, *early, *steps, self.steps})
 
     def variant(self) -> str:
-        """A name for the run's file: all that distinguishes its training, what is not the paper's or not usual
-        included. How often the network was looked at, and by which images, is in the file alone.
+        """A name for the run's file, which distinguishes any two trainings.
+
+        A field of `UNNAMED_DEFAULTS` is in the name only where its value is another one. How often the network was
+        looked at, and with which images, does not change the training, and is in the file alone.
         """
         hidden = self.sizes[1:-1]
         alike = len(set(hidden)) == 1
@@ -102,10 +104,11 @@ class Config:
             "batchnorm" if self.batchnorm else "plain",
             f"{len(hidden)}x{hidden[0]}" if alike else "_".join(map(str, hidden)),
             f"{self.steps}steps",
-            *(f"{name}{getattr(self, name)}" for name in ("batch", "threshold") if getattr(self, name) != USUAL[name]),
+            *(f"{name}{getattr(self, name)}" for name in ("batch", "threshold")
+              if getattr(self, name) != UNNAMED_DEFAULTS[name]),
             f"lr{float(self.lr)}",
             f"std{float(self.std)}",
-            *([self.dtype] if self.dtype != USUAL["dtype"] else []),
+            *([self.dtype] if self.dtype != UNNAMED_DEFAULTS["dtype"] else []),
             f"seed{self.seed}",
         ]
         return "-".join(names).replace("+", "")
@@ -118,7 +121,7 @@ class Observation(NamedTuple):
     percentiles: np.ndarray
 
 
-def run(config: Config, progress: Callable[[int, int], object] | None = None) -> runs.Run:
+def run(config: Config, progress: Progress | None = None) -> runs.Run:
     """Train one network and return what was recorded; nothing is written, so an interrupt leaves nothing.
 
     Columns, a row for each of `config.recorded_steps()`: `step`; `accuracy` on the test images, by population
@@ -130,9 +133,7 @@ def run(config: Config, progress: Callable[[int, int], object] | None = None) ->
     return measure(config, config.recorded_steps(), progress=progress)
 
 
-def replay(
-    recorded: runs.Run, steps: int = 300, progress: Callable[[int, int], object] | None = None
-) -> runs.Run:
+def replay(recorded: runs.Run, steps: int = 300, progress: Progress | None = None) -> runs.Run:
     """A recorded run's training again, from its start to the last row within so many steps: the same rows."""
     rows = [step for step in recorded.columns["step"] if step <= steps]
     return measure(configuration(recorded), rows, recorded.columns["unit"][0], progress)
@@ -140,44 +141,41 @@ def replay(
 
 def configuration(recorded: runs.Run) -> Config:
     """The configuration of a recorded run."""
-    return Config(**recorded.config | {"sizes": tuple(recorded.config["sizes"])})
+    return from_record(Config, recorded.config)
 
 
 def measure(
     config: Config,
     rows: list[int],
     unit: int | None = None,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Progress | None = None,
 ) -> runs.Run:
-    """Train to the last of the rows, which are steps, and record at each; of the typical unit unless one is named."""
+    """Train one network, and return the run with a row for each of these steps.
+
+    rows   the steps after which to observe the network, in ascending order; the training ends with the last
+    unit   whose input to record, by its index in the last hidden layer; the typical one unless given
+    """
     start = time.perf_counter()
     train, test, sha256 = binary_images(config.dataset, config.threshold)
     check_size("batch", config.batch, len(train[0]), "training")
     check_size("test_images", config.test_images or 0, len(test[0]), "test")
-    history = list(follow(config, train, spread_out(test, config.test_images), rows, progress))
-    return runs.Run(
-        experiment="activations",
-        variant=config.variant(),
-        config=asdict(config) | {"sizes": list(config.sizes)},
-        provenance=runs.provenance(
-            command=f'python -c "from bncourse.experiments.activations import Config, run; run({config}).save()"',
-            seed=config.seed,
-            data=config.dataset,
-            sha256=sha256,
-            seconds=time.perf_counter() - start,
-        ),
-        columns={"step": rows, **columns(history, unit)},
-    )
+    history = list(train_and_observe(config, train, evenly_spaced(test, config.test_images), rows, progress))
+    return recorded_run(config, {"step": rows, **columns(history, unit)}, data=config.dataset, sha256=sha256,
+                        seconds=time.perf_counter() - start)
 
 
-def follow(
+def train_and_observe(
     config: Config,
     train: Examples,
     test: Examples,
     rows: list[int],
-    progress: Callable[[int, int], object] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Observation]:
-    """Train to the last of the rows, and observe the network at each."""
+    """Train a network to the last of the steps `rows`, and yield what is observed after each of them.
+
+    The first of the rows must be 0, the network before any step. The weights, the mini-batches of the training and
+    those of Algorithm 2 come from three generators: observing the network does not change its training.
+    """
     x, t = train
     for_weights, for_batches, for_population = np.random.default_rng(config.seed).spawn(3)
     dtype, last = np.dtype(config.dtype).type, rows[-1]
@@ -190,12 +188,14 @@ def follow(
         mlp.sgd_step(network, gradients, config.lr)
         if step in rows:
             yield observe(network, test, population)
-        if progress and (step % math.ceil(last / 100) == 0 or step == last):
-            progress(step, last)
+        tell(progress, step, last)
 
 
 def observe(network: mlp.Network, test: Examples, population: list[np.ndarray]) -> Observation:
-    """Accuracy and percentiles over the test images, as Algorithm 2 would deploy the network now."""
+    """Accuracy and percentiles over the test images, with the statistics of Algorithm 2 over `population`.
+
+    `population` are mini-batches `(batch, 784)` of the training set; without batch norm they are not used.
+    """
     x, t = test
     normalized = network[0].gamma is not None
     logits, tape = mlp.forward(network, x, mlp.population(network, population) if normalized else None)
@@ -215,7 +215,10 @@ def typical_unit(percentiles: np.ndarray) -> int:
 
 
 def columns(history: list[Observation], unit: int | None = None) -> dict[str, list]:
-    """The history of one training as columns of plain numbers; of the typical unit unless one is named."""
+    """The observations of one training as columns of plain numbers.
+
+    The percentiles are those of the unit with this index in the last hidden layer, or of the typical unit.
+    """
     percentiles = np.stack([observation.percentiles for observation in history])  # (records, 3, units)
     unit = typical_unit(percentiles) if unit is None else unit
     p15, p50, p85 = percentiles[:, :, unit].T.tolist()
@@ -229,39 +232,6 @@ def columns(history: list[Observation], unit: int | None = None) -> dict[str, li
     }
 
 
-def minibatches(n: int, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Indices of mini-batches without end: each epoch a new order, its incomplete last batch left out."""
-    while True:
-        yield from rng.permutation(n)[: n - n % batch].reshape(-1, batch)
-
-
-@functools.lru_cache(maxsize=2)
-def binary_images(dataset: str, threshold: int) -> tuple[Examples, Examples, str]:
-    """Training and test set as rows of 784 truths, pixel > threshold, with labels; and the images' SHA-256.
-
-    Kept from one run to the next, and read-only for that.
-    """
-    train, test = datasets.load(dataset, "train"), datasets.load(dataset, "test")
-    sha256 = runs.fingerprint(*train, *test)
-    binary = [(images.reshape(len(images), -1) > threshold, labels) for images, labels in (train, test)]
-    for array in (*binary[0], *binary[1]):
-        array.flags.writeable = False
-    return *binary, sha256
-
-
-def spread_out(data: Examples, n: int | None) -> Examples:
-    """n of the examples at even distances; all where n is None."""
-    x, t = data
-    n = len(x) if n is None else n
-    i = np.arange(n) * len(x) // n
-    return x[i], t[i]
-
-
-def check_size(name: str, wanted: int, available: int, split: str) -> None:
-    if wanted > available:
-        raise ValueError(f"{name} is {wanted}, but there are {available} {split} images; expected at most as many")
-
-
 # What the course has recorded, by the part of lesson 10 that shows it; `python3 -m bncourse runs record activations`
 # makes what is missing. The order is that of recording.
 
@@ -273,12 +243,15 @@ NETWORKS = (True, False)  # with batch norm and without
 
 
 def deeper(depth: int) -> Config:
-    """So many hidden layers of 100, for 8,000 steps."""
+    """Figure 1's network with this many hidden layers of 100, trained for 8,000 steps."""
     return replace(FIGURE_1, sizes=(784, *[100] * depth, 10), steps=8000, records=16)
 
 
 def tuned(lr: float, std: float) -> Config:
-    """Another learning rate and initial scale, seldom looked at; those of Figure 1 are its own runs."""
+    """Figure 1's network with this learning rate and initial standard deviation, looked at 10 times.
+
+    With the values of Figure 1 it is the configuration of Figure 1, which is recorded already.
+    """
     config = replace(FIGURE_1, lr=lr, std=std)
     return config if config == FIGURE_1 else replace(config, records=10)
 

@@ -3,14 +3,13 @@
 The variants are configurations, which variants.py writes as the paper's sentences; here one of them is trained.
 While it trains, the loss, and the accuracy on the validation set from a single crop, are recorded.
 
-    run(replace(at(VARIANTS["bn-x5"], SMALL), data="tiny-imagenet-100")).columns["top1"]
+    run(replace(at_scale(VARIANTS["bn-x5"], SMALL), data="tiny-imagenet-100")).columns["top1"]
 
 A result depends on the configuration, the data, the machine and its threads alone, and not on how often training
 was interrupted.
 """
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -24,17 +23,19 @@ from bncourse.datasets.batches import Batches
 from bncourse.datasets.imagenet import open_split
 from bncourse.datasets.scenes import Scenes
 from bncourse.datasets.transforms import Center, Training
+from bncourse.experiments.options import train_command
+from bncourse.experiments.protocol import Progress, recorded_run
 from bncourse.experiments.small_scale import PLAN
-from bncourse.experiments.variants import SMALL, VARIANTS, Config, Scale, at, command, recorded, restored
+from bncourse.experiments.variants import SMALL, VARIANTS, Config, Scale, at_scale, from_record, to_record
 from bncourse.nn import BNInception
 from bncourse.training import Recipe, random_states, train
 from bncourse.training.distributed import ALONE, World
 
-TESTED = 200  # pictures in a batch of the validation set
+VALIDATION_BATCH = 200  # pictures in a batch of the validation set
 TOLERANCE = {"loss": 0.02, "lr": 0}  # of a replay: on as many threads of the same processor there is no difference
 
-__all__ = ["PLAN", "SMALL", "TOLERANCE", "VARIANTS", "Config", "Pictures", "Scale", "at", "network", "open_pictures",
-           "recipe", "replay", "run"]
+__all__ = ["PLAN", "SMALL", "TOLERANCE", "VARIANTS", "Config", "Pictures", "Scale", "at_scale", "network",
+           "open_pictures", "recipe", "replay", "run"]
 
 
 def network(config: Config, classes: int) -> nn.Module:
@@ -108,14 +109,15 @@ def mini_batches(config: Config, pictures: Pictures, world: World = ALONE, **set
 
 def validation(config: Config, pictures: Pictures, world: World = ALONE, **settings) -> Batches:
     """The pictures of the validation set, each once, a single crop of each."""
-    return Batches(pictures.val, Center(config.scale.size), batch=TESTED, order="as stored", keep_last=True,
+    return Batches(pictures.val, Center(config.scale.size), batch=VALIDATION_BATCH, order="as stored", keep_last=True,
                    rank=world.rank, world=world.size, **settings)
 
 
 def initial(config: Config, classes: int) -> nn.Module:
     """The variant's network with the initial weights of the configuration's seed.
 
-    With batch norm they are those without: biases, which batch norm makes redundant, draw random numbers too.
+    The weights are those of the network without batch norm, whether or not the variant has it. Drawn separately they
+    would differ, as the biases of a network without batch norm draw random numbers too.
     """
     with random_states.unchanged():
         torch.manual_seed(config.seed)
@@ -127,7 +129,7 @@ def initial(config: Config, classes: int) -> nn.Module:
     return model
 
 
-def run(config: Config, progress: Callable[[int, int], object] | None = None, *, pictures: Pictures | None = None,
+def run(config: Config, progress: Progress | None = None, *, pictures: Pictures | None = None,
         world: World = ALONE, workers: int = 0, checkpoint_every: int | None = None, compiled: bool = False,
         **settings) -> runs.Run:
     """Train one variant and return what was recorded; nothing is written but checkpoints, where a folder is given.
@@ -154,17 +156,17 @@ def run(config: Config, progress: Callable[[int, int], object] | None = None, *,
 def measured(config: Config, pictures: Pictures, columns: dict, world: World = ALONE) -> runs.Run:
     """The columns of a training with their provenance, whose seconds are those of training, without the tests."""
     gpu = torch.cuda.get_device_name(world.device) if world.device.type == "cuda" else None
-    told = runs.provenance(command=command(config), seed=config.seed, data=config.data, sha256=pictures.sha256(),
-                           seconds=columns["seconds"][-1], device=gpu)
-    return runs.Run("classification", config.variant(), recorded(config), told, columns)
+    return recorded_run(config, columns, experiment="classification", record=to_record(config),
+                        command=train_command(config), data=config.data, sha256=pictures.sha256(),
+                        seconds=columns["seconds"][-1], device=gpu)
 
 
-def replay(recorded: runs.Run, steps: int = 300, progress: Callable[[int, int], object] | None = None) -> runs.Run:
+def replay(recorded: runs.Run, steps: int = 300, progress: Progress | None = None) -> runs.Run:
     """A recorded run's training again, from its start to the last row within so many steps: `step`, `loss`, `lr`.
 
     Raises ValueError where the run has no row within them.
     """
-    config = restored(recorded.config)
+    config = from_record(recorded.config)
     rows = [step for step in recorded.columns["step"] if step <= steps]
     if not rows:
         raise ValueError(f"steps is {steps}; expected {recorded.columns['step'][0]} or more, the run's first row")

@@ -1,4 +1,4 @@
-"""Section 4.2.3 in small: six trained networks, every set of them, each picture seen as 1 to 48 crops.
+"""Section 4.2.3 at a small scale: six trained networks, every set of them, and 1 to 48 crops of each picture.
 
     for k in 1 2 3 4 5 6; do python3 -m bncourse train member-$k --scale small --data tiny-imagenet-100; done
     python3 -m bncourse runs record ensembles
@@ -8,8 +8,9 @@ them there. The weights are not part of the project, so the run cannot be replay
 a fingerprint of each.
 """
 
+import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
@@ -23,24 +24,26 @@ from bncourse.datasets.batches import Batches
 from bncourse.evaluation import Crops
 from bncourse.experiments import small_scale, trainings
 from bncourse.experiments.classification import open_pictures
-from bncourse.experiments.scoring import Some
+from bncourse.experiments.protocol import Progress, recorded_run
+from bncourse.experiments.scoring import EvenSubset
 from bncourse.experiments.trainings import KeptError, Trained
-from bncourse.experiments.variants import Config
+from bncourse.experiments.variants import Config as Training
 
 CROPS = (1, 2, 12, 24, 36, 48)
-CENTRE = 8  # among the crops of a square: the first scale's fifth, upright; its mirror image follows
-ORDER = (CENTRE, CENTRE + 1, *range(CENTRE), *range(CENTRE + 2, 48))
+CENTRE_CROP = 8  # among the crops of a square: the first scale's fifth, upright; its mirror image follows
+ORDER = (CENTRE_CROP, CENTRE_CROP + 1, *range(CENTRE_CROP), *range(CENTRE_CROP + 2, 48))
 PICTURES = 2  # in a batch: 96 images
+SIX = small_scale.PLAN["ensemble"]
 
 
 @dataclass(frozen=True)
-class Ensemble:
+class Config:
     """Trained networks to be tested together, on `pictures` of the validation set, None for all of it.
 
     Raises ValueError unless there are one to nine networks, all on the same data.
     """
 
-    members: tuple[Config, ...]
+    members: tuple[Training, ...]
     pictures: int | None = None
 
     def __post_init__(self):
@@ -50,11 +53,16 @@ class Ensemble:
             raise ValueError(f"members were trained on {', '.join(sorted(data))}; expected one set of pictures")
 
     def variant(self) -> str:
-        of = "" if self.pictures is None else f"-{self.pictures}pictures"
-        return f"{self.members[0].data}-{len(self.members)}members-{self.members[0].scale.steps}steps{of}"
+        """A name for the run's file; where the networks are not the six usual ones, with the first digits of a
+        SHA-256 of the names of their trainings."""
+        name = f"{self.members[0].data}-{len(self.members)}members-{self.members[0].scale.steps}steps"
+        if self.members != SIX:
+            names = " ".join(member.variant() for member in self.members)
+            name += f"-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
+        return name if self.pictures is None else f"{name}-{self.pictures}pictures"
 
 
-PLAN = {"six": (Ensemble(small_scale.PLAN["ensemble"]),)}
+PLAN = {"six": (Config(SIX),)}
 
 
 class Means(NamedTuple):
@@ -64,44 +72,47 @@ class Means(NamedTuple):
     log_p: Float[Tensor, "N K"]
 
 
-def run(config: Ensemble, progress: Callable[[int, int], object] | None = None) -> runs.Run:
-    """Test every set of the networks, which are those kept in data/cache/training; see `rows` for the columns.
+def run(config: Config, progress: Progress | None = None) -> runs.Run:
+    """Test every set of the networks, which are those kept in data/cache/training; see `every_subset` for the columns.
 
     Raises `trainings.KeptError`, naming the network, where one is not there or not trained to its end.
     """
-    start, networks, found = time.perf_counter(), [opened(member) for member in config.members], []
+    start, networks, found = time.perf_counter(), [open_member(member) for member in config.members], []
     pictures = open_pictures(config.members[0])
-    tested = pictures.val if config.pictures is None else Some(pictures.val, config.pictures)
+    tested = pictures.val if config.pictures is None else EvenSubset(pictures.val, config.pictures)
     for number, network in enumerate(networks):
-        p, labels = of_each_crop(network, tested)
-        found.append({crops: means(p, crops) for crops in CROPS})
+        p, labels = crop_probabilities(network, tested)
+        found.append({crops: mean_over_crops(p, crops) for crops in CROPS})
         if progress:
             progress(number + 1, len(networks))
-    table = list(rows(found, labels))
-    told = runs.provenance(command="python3 -m bncourse runs record ensembles", data=config.members[0].data,
-                           seed=config.members[0].seed, sha256=pictures.sha256(), seconds=time.perf_counter() - start)
-    about = {"pictures": len(labels), "networks": [described(network) for network in networks]}
+    table = list(every_subset(found, labels))
+    about = {"pictures": len(labels), "networks": [member_record(network) for network in networks]}
     columns = {name: [row[name] for row in table] for name in table[0]}
-    return runs.Run("ensembles", config.variant(), about, told, columns)
+    return recorded_run(config, columns, record=about, command="python3 -m bncourse runs record ensembles",
+                        data=config.members[0].data, seed=config.members[0].seed, sha256=pictures.sha256(),
+                        seconds=time.perf_counter() - start)
 
 
-def opened(member: Config) -> Trained:
-    """The trained network where it is kept. Raises KeptError."""
-    network = trainings.trained(trainings.place(member))
+def open_member(member: Training) -> Trained:
+    """The trained network of this configuration, from the folder where trainings are kept.
+
+    Raises KeptError where it is missing, of another configuration, or not trained to its end.
+    """
+    network = trainings.trained(trainings.default_folder(member))
     if network.config != member or network.steps != member.scale.steps:
         raise KeptError(f"{member.name} was trained for {network.steps} steps as {network.config.variant()}; expected "
                         f"{member.scale.steps} as {member.variant()}")
     return network
 
 
-def described(network: Trained) -> dict:
-    """What the run tells of a network: which training it comes from, and the SHA-256 of its weights."""
+def member_record(network: Trained) -> dict:
+    """A network as the run's configuration holds it: name, training, steps, and the SHA-256 of its weights."""
     weights = [value.numpy() for value in network.model.state_dict().values()]
     return {"name": network.config.name, "training": network.config.variant(), "steps": network.steps,
             "weights": runs.fingerprint(*weights)}
 
 
-def of_each_crop(network: Trained, pictures) -> tuple[Float[Tensor, "N 48 K"], Int[Tensor, "N"]]:
+def crop_probabilities(network: Trained, pictures) -> tuple[Float[Tensor, "N 48 K"], Int[Tensor, "N"]]:
     """The class probabilities of each picture's 48 crops, in the order of `ORDER`, and the labels.
 
     The first is the single crop that `transforms.Center` takes of a square picture.
@@ -113,14 +124,20 @@ def of_each_crop(network: Trained, pictures) -> tuple[Float[Tensor, "N 48 K"], I
     return p.unflatten(0, (-1, len(crops)))[:, ORDER], labels[::len(crops)]
 
 
-def means(p: Float[Tensor, "N crops K"], crops: int) -> Means:
-    """Both means over the first so many crops; what float32 took for zero counts as the least that it can tell."""
+def mean_over_crops(p: Float[Tensor, "N crops K"], crops: int) -> Means:
+    """Both means over the first `crops` crops of each picture.
+
+    A probability that float32 rounded to zero counts as the smallest positive one that float32 has, so that its
+    logarithm is finite.
+    """
     some = p[:, :crops].double().clamp_min(torch.finfo(torch.float32).tiny)
     return Means(some.mean(1), some.log().mean(1))
 
 
-def rows(members: Sequence[dict[int, Means]], labels: Int[Tensor, "N"]) -> Iterator[dict]:
-    """A row for each set of the members, number of crops, and way to average.
+def every_subset(members: Sequence[dict[int, Means]], labels: Int[Tensor, "N"]) -> Iterator[dict]:
+    """Yields a row for every set of the networks, every number of crops, and both ways to average.
+
+    `members` has for each network its `Means` by the number of crops. A row's columns are:
 
     members                the numbers of those in the set, from 1, as digits: 136 is the first, third and sixth
     crops                  of each picture
@@ -140,7 +157,7 @@ def rows(members: Sequence[dict[int, Means]], labels: Int[Tensor, "N"]) -> Itera
 
 
 def errors(log_p: Float[Tensor, "N K"], labels: Int[Tensor, "N"]) -> dict[str, float]:
-    """Errors in per cent, and the loss."""
+    """The top-1 and the top-5 error in per cent, and the loss, from the logarithms of the class probabilities."""
     score = evaluation.score(log_p, labels)
     loss = -log_p.gather(1, labels[:, None]).mean().item()
     return {"top1_error": round(100 * (1 - score.top1), 6), "top5_error": round(100 * (1 - score.top5), 6),

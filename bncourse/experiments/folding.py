@@ -5,13 +5,14 @@ happens to lie differs from process to process and moves the result more than th
 """
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 
 from bncourse import runs
+from bncourse.experiments.protocol import Progress, recorded_run, tell, unusual
 from bncourse.nn import fold_batchnorm, population_statistics
 
 
@@ -33,9 +34,17 @@ class Config:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected 1 or more")
 
+    def variant(self) -> str:
+        """A name for the run's file: the batch, the size, every other field that is not the usual one, the seed."""
+        return "-".join([f"batch{self.batch}", f"size{self.size}", *unusual(self, "batch", "size", "seed"),
+                         f"seed{self.seed}"])
+
+
+PLAN = {"time": tuple(Config(seed=seed) for seed in range(5))}  # each in a process of its own
+
 
 def network(config: Config) -> nn.Sequential:
-    """Convolutions of 3 x 3, each before a batch norm and a ReLU."""
+    """A network of 3 x 3 convolutions, each followed by a batch norm and a ReLU."""
     layers, channels = [], 3
     for width in config.widths:
         layers += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
@@ -44,8 +53,11 @@ def network(config: Config) -> nn.Sequential:
 
 
 @torch.no_grad()
-def run(config: Config) -> runs.Run:
-    """Time both networks; returns their milliseconds a batch, a row for each round."""
+def run(config: Config, progress: Progress | None = None) -> runs.Run:
+    """Time both networks and return their processor milliseconds a batch, a row for each round; nothing is written.
+
+    Columns: `round`, and `batch_norm` and `folded`, the times of the network with its batch norms and without.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     start, generator = time.perf_counter(), torch.Generator().manual_seed(config.seed)
@@ -54,26 +66,23 @@ def run(config: Config) -> runs.Run:
     models = {"batch_norm": model, "folded": fold_batchnorm(model)}
     columns = {"round": list(range(config.rounds)), "batch_norm": [], "folded": []}
     try:
-        for _ in range(config.rounds):
+        for done in range(1, config.rounds + 1):
             for name, timed in models.items():
                 columns[name].append(round(1e3 * seconds(timed, images), 3))
+            tell(progress, done, config.rounds)
     finally:
         torch.set_num_threads(threads)
-    return runs.Run(
-        experiment="folding", variant=f"batch{config.batch}-size{config.size}-seed{config.seed}",
-        config=asdict(config) | {"widths": list(config.widths)},
-        provenance=runs.provenance(command=f'python -c "from bncourse.experiments.folding import Config, run; '
-                                           f'run({config}).save()"', seed=config.seed, data="normal", threads=1,
-                                   sha256=runs.fingerprint(images.numpy()), seconds=time.perf_counter() - start),
-        columns=columns)
+    return recorded_run(config, columns, data="normal", sha256=runs.fingerprint(images.numpy()),
+                        seconds=time.perf_counter() - start, threads=1)
 
 
 def seconds(model: nn.Module, images: torch.Tensor) -> float:
+    """The processor's seconds for one forward pass."""
     began = time.process_time()
     model(images)
     return time.process_time() - began
 
 
 def saved(measured: runs.Run) -> float:
-    """The share of the time that folding saves: one less the ratio of the medians over the rounds."""
+    """The share of the time that folding saves: one minus the ratio of the two medians over the rounds."""
     return 1 - float(np.median(measured.columns["folded"]) / np.median(measured.columns["batch_norm"]))

@@ -8,12 +8,13 @@ moving averages that have followed the training, one for each alpha.
 
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
 from bncourse import datasets, runs
-from bncourse.experiments.activations import binary_images, minibatches
+from bncourse.experiments.digits import binary_images, minibatches
+from bncourse.experiments.protocol import Progress, recorded_run, tell, unusual
 from bncourse.kernels import mlp
 from bncourse.kernels.statistics import MovingAverage
 
@@ -49,14 +50,24 @@ class Config:
         spaced = np.geomspace(self.steps, min(5, self.steps), self.records)
         return sorted(set(spaced.round().astype(int).tolist()))
 
+    def variant(self) -> str:
+        """A name for the run's file: the data, every field that differs from the usual one, the seed."""
+        return "-".join([self.dataset, *unusual(self, "dataset", "seed"), f"seed{self.seed}"])
 
-def run(config: Config) -> runs.Run:
-    """Train one network; returns the test accuracy at the recorded steps, a column for each kind of statistics."""
+
+def run(config: Config, progress: Progress | None = None) -> runs.Run:
+    """Train one network and return its test accuracy at the recorded steps; nothing is written.
+
+    Columns: `step`; `Algorithm 2`, with population statistics that are measured at that step; for each alpha
+    `alpha <value>`, with its moving averages. The seed decides the weights, the mini-batches of the training and
+    those of Algorithm 2 by three generators of their own. So how often the network is looked at does not change what
+    it learns.
+    """
     start = time.perf_counter()
     (x, t), test, sha256 = binary_images(config.dataset, threshold=127)
-    for_weights, for_batches = np.random.default_rng(config.seed).spawn(2)
+    for_weights, for_batches, for_population = np.random.default_rng(config.seed).spawn(3)
     network = mlp.init(std=config.std, rng=for_weights)
-    order = minibatches(len(x), config.batch, for_batches)
+    order, population = (minibatches(len(x), config.batch, rng) for rng in (for_batches, for_population))
     averages = {alpha: [MovingAverage(alpha) for _ in network[:-1]] for alpha in config.alphas}
     recorded = config.recorded_steps()
     columns = {"step": recorded, "Algorithm 2": [], **{f"alpha {alpha}": [] for alpha in config.alphas}}
@@ -66,23 +77,19 @@ def run(config: Config) -> runs.Run:
         follow(averages, tape)
         mlp.sgd_step(network, gradients, config.lr)
         if step in recorded:
-            measured = mlp.population(network, [x[next(order)] for _ in range(config.population_batches)])
+            measured = mlp.population(network, [x[next(population)] for _ in range(config.population_batches)])
             columns["Algorithm 2"].append(accuracy(network, test, measured))
             for alpha, kept in averages.items():
                 columns[f"alpha {alpha}"].append(accuracy(network, test, [(k.mean, k.var) for k in kept]))
-    return runs.Run(
-        experiment="inference",
-        variant=f"{config.dataset}-seed{config.seed}",
-        config=asdict(config) | {"alphas": list(config.alphas)},
-        provenance=runs.provenance(command=f'python -c "from bncourse.experiments.inference import Config, run; '
-                                           f'run({config}).save()"', seed=config.seed, data=config.dataset,
-                                   sha256=sha256, seconds=time.perf_counter() - start),
-        columns=columns,
-    )
+        tell(progress, step, config.steps)
+    return recorded_run(config, columns, data=config.dataset, sha256=sha256, seconds=time.perf_counter() - start)
 
 
 def follow(averages: dict[float, list[MovingAverage]], tape: mlp.Tape) -> None:
-    """Move every average towards the statistics of the mini-batch on the tape, the variance times m/(m-1)."""
+    """Update every moving average with the statistics of one mini-batch, in place; the variance is times m/(m-1).
+
+    `averages` has for each alpha an average for each hidden layer; the tape is the mini-batch's forward pass.
+    """
     for k, trace in enumerate(tape.hidden):
         mean, var = trace.x.mean(axis=0), trace.x.var(axis=0, ddof=1)
         for kept in averages.values():
@@ -90,6 +97,6 @@ def follow(averages: dict[float, list[MovingAverage]], tape: mlp.Tape) -> None:
 
 
 def accuracy(network: mlp.Network, test: tuple, population: list) -> float:
-    """The share of the test images that the network, with these statistics, labels rightly."""
+    """The share of the test images that the network labels rightly, with a (mean, var) for each hidden layer."""
     x, t = test
     return float(np.mean(mlp.predict(network, x, population) == t))

@@ -7,13 +7,14 @@ seeds can be compared in pairs. After the activation a bias is kept, since no me
 """
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from bncourse import datasets, runs
 from bncourse.experiments.activations import binary_images, minibatches
+from bncourse.experiments.protocol import Progress, recorded_run, tell, unusual
 from bncourse.kernels import layers, mlp
 from bncourse.kernels.normalize import batchnorm_backward, batchnorm_forward, batchnorm_inference
 from bncourse.kernels.statistics import Population
@@ -49,6 +50,12 @@ class Config:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected {least} or more")
         if not 0 < self.lr < np.inf:
             raise ValueError(f"lr is {self.lr}; expected a positive number")
+
+    def variant(self) -> str:
+        """A name for the run's file: data, place, activation, rate, every other field that is not usual, the seed."""
+        named = ("dataset", "place", "activation", "lr", "seed")
+        return "-".join([self.dataset, self.place, self.activation, f"lr{float(self.lr)}", *unusual(self, *named),
+                         f"seed{self.seed}"])
 
 
 class Trace(NamedTuple):
@@ -129,13 +136,14 @@ def _hidden_backward(config: Config, dz: np.ndarray, caches: tuple) -> tuple[np.
     return du, mlp.Layer(dw, db, dgamma, dbeta)
 
 
-def train(config: Config) -> mlp.Network:
+def train(config: Config, progress: Progress | None = None) -> mlp.Network:
     """The network after `config.steps` steps of SGD."""
     (x, t), _, _ = binary_images(config.dataset, threshold=127)
     network, order = init(config), minibatches(len(x), config.batch, np.random.default_rng(config.seed))
-    for _ in range(config.steps):
+    for step in range(1, config.steps + 1):
         i = next(order)
         mlp.sgd_step(network, gradients(config, network, x[i].astype(float), t[i]), config.lr)
+        tell(progress, step, config.steps)
     return network
 
 
@@ -157,7 +165,7 @@ def shape(values: np.ndarray) -> tuple[float, float]:
     return float(np.median(np.abs((x_hat**3).mean(0)))), float(np.median(np.abs((x_hat**4).mean(0) - 3)))
 
 
-def run(config: Config) -> runs.Run:
+def run(config: Config, progress: Progress | None = None) -> runs.Run:
     """Train one network and test it with population statistics. Columns, of one row:
 
     `accuracy` on 2000 test images; in the second hidden layer, over those images, `skewness u`, `kurtosis u`,
@@ -165,19 +173,12 @@ def run(config: Config) -> runs.Run:
     the activation.
     """
     start = time.perf_counter()
-    network = train(config)
+    network = train(config, progress)
     _, (x, t), sha256 = binary_images(config.dataset, threshold=127)
     logits, traces, _ = forward(config, network, x[:2000].astype(float), population(config, network))
     trace, row = traces[1], {"accuracy": float(np.mean(logits.argmax(1) == t[:2000]))}
     row["skewness u"], row["kurtosis u"] = shape(trace.u)
     row["skewness Wu"], row["kurtosis Wu"] = shape(trace.x)
     row["zeros Wu"], row["zeros g"] = (float(np.mean(values == 0)) for values in (trace.x, trace.g))
-    return runs.Run(
-        experiment="placement",
-        variant=f"{config.dataset}-{config.place}-{config.activation}-lr{config.lr}-seed{config.seed}",
-        config=asdict(config) | {"sizes": list(config.sizes)},
-        provenance=runs.provenance(
-            command=f'python -c "from bncourse.experiments.placement import Config, run; run({config}).save()"',
-            seed=config.seed, data=config.dataset, sha256=sha256, seconds=time.perf_counter() - start),
-        columns={name: [value] for name, value in row.items()},
-    )
+    return recorded_run(config, {name: [value] for name, value in row.items()}, data=config.dataset, sha256=sha256,
+                        seconds=time.perf_counter() - start)

@@ -1,9 +1,7 @@
 """Recording what an experiment plans, and repeating what it recorded.
 
-An experiment is a file of this folder. One that can be recorded has `PLAN`, frozen configurations by part, each with
-a `variant()`, and `run(config, progress)`. One that can be replayed has `replay(recorded, steps)`, which returns a
-run with the first rows of the recorded one measured again, and `TOLERANCE`, for each column how far the two may be
-apart: rounding differs between processors, and training makes the differences grow.
+protocol.py says what an experiment is. One that can be recorded has a `PLAN`; one that can be replayed has `replay`
+and `TOLERANCE`, as rounding differs between processors, and training makes the differences grow.
 
     for config in missing("activations"):
         record("activations", config)
@@ -13,11 +11,11 @@ import importlib
 import importlib.util
 import math
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 from bncourse import runs
+from bncourse.experiments.protocol import EXPERIMENTS, Progress
 
 
 class RecordingError(ValueError):
@@ -25,16 +23,20 @@ class RecordingError(ValueError):
 
 
 def module(experiment: str) -> ModuleType:
-    """The file of an experiment. Raises RecordingError where there is none of that name."""
+    """The module of an experiment. Raises RecordingError where no file has that name, or the file has no `run`."""
     name = f"bncourse.experiments.{experiment}"
     if not experiment.isidentifier() or importlib.util.find_spec(name) is None:
         raise RecordingError(f"experiment is {experiment!r}; expected the name of a file of bncourse/experiments")
+    if experiment not in EXPERIMENTS:
+        raise RecordingError(f"experiment is {experiment!r}, a file that has no run; "
+                             f"expected one of {', '.join(EXPERIMENTS)}")
     return importlib.import_module(name)
 
 
 def plan(experiment: str, part: str | None = None) -> list:
-    """The configurations that an experiment records, each once, in the order of recording; of one part where named.
+    """The configurations that an experiment records, each once, in the order of recording.
 
+    They are those of all parts of its plan, unless one part is named.
     Raises RecordingError for an experiment without a plan and for an unknown part.
     """
     parts = getattr(module(experiment), "PLAN", {})
@@ -47,7 +49,7 @@ def plan(experiment: str, part: str | None = None) -> list:
 
 def recorded(experiment: str, part: str, folder: Path | None = None) -> list[runs.Run]:
     """The runs of one part of a plan, in its order. Raises RecordingError, naming the command, where one is missing."""
-    paths = [place(experiment, config, folder) for config in plan(experiment, part)]
+    paths = [run_path(experiment, config, folder) for config in plan(experiment, part)]
     absent = [path.name for path in paths if not path.exists()]
     if absent:
         raise RecordingError(f"{len(absent)} of {len(paths)} runs are not recorded, {absent[0]} the first; "
@@ -55,25 +57,23 @@ def recorded(experiment: str, part: str, folder: Path | None = None) -> list[run
     return [runs.Run.load(path) for path in paths]
 
 
-def place(experiment: str, config, folder: Path | None = None) -> Path:
+def run_path(experiment: str, config, folder: Path | None = None) -> Path:
     """Where the run of a configuration lies, or will lie."""
     return Path(folder or runs.RUNS) / experiment / f"{config.variant()}.json"
 
 
 def missing(experiment: str, folder: Path | None = None) -> list:
     """The planned configurations that are not recorded yet, in order."""
-    return [config for config in plan(experiment) if not place(experiment, config, folder).exists()]
+    return [config for config in plan(experiment) if not run_path(experiment, config, folder).exists()]
 
 
-def record(
-    experiment: str, config, folder: Path | None = None, progress: Callable[[int, int], object] | None = None
-) -> Path:
+def record(experiment: str, config, folder: Path | None = None, progress: Progress | None = None) -> Path:
     """Measure one configuration and write it, whole or not at all; returns the file's path.
 
     Before anything is measured, raises `runs.RunExists` where the run is recorded already or a file shows that
     it is just being written, and RecordingError where the folder cannot be written to.
     """
-    path = place(experiment, config, folder)
+    measure, path = module(experiment).run, run_path(experiment, config, folder)
     for file in (path, path.with_name(f".{path.name}.part")):
         if file.exists():
             raise runs.RunExists(f"{file} exists; a run is never overwritten. Remove the file to record it again")
@@ -83,7 +83,7 @@ def record(
     except OSError as error:
         raise RecordingError(f"{path.parent} cannot be written to ({error.strerror}); expected a folder that can"
                              ) from None
-    return module(experiment).run(config, progress).save(Path(folder or runs.RUNS))
+    return measure(config, progress).save(Path(folder or runs.RUNS))
 
 
 def can_replay(experiment: str) -> bool:
@@ -121,7 +121,7 @@ def differences(recorded: runs.Run, again: runs.Run, tolerance: dict[str, float 
 
 
 def distance(value: int | float, other: int | float) -> float:
-    """How far apart two values are; not at all where neither is a number or both are the same infinity."""
+    """How far apart two values are: 0 where both are NaN or the same infinity, infinity where only one is NaN."""
     if value == other or (math.isnan(value) and math.isnan(other)):
         return 0.0
     return math.inf if math.isnan(value - other) else abs(value - other)

@@ -1,6 +1,6 @@
 """Section 4.2.3: trained networks on the validation set, from a single crop or from 144, alone and as an ensemble.
 
-    for name, score in test(["member1", "member2"], crops=True):
+    for name, score in score_each(["member1", "member2"], crops=True):
         print(name, 1 - score.top1)
 """
 
@@ -17,15 +17,15 @@ from bncourse import evaluation
 from bncourse.datasets.batches import Batches
 from bncourse.datasets.transforms import Center
 from bncourse.evaluation import Crops, Score
-from bncourse.experiments.classification import TESTED, open_pictures
+from bncourse.experiments.classification import VALIDATION_BATCH, open_pictures
 from bncourse.experiments.trainings import KeptError, Trained, at_least, trained
 from bncourse.nn import fold_batchnorm
 
 ENSEMBLE = "ensemble"
 
 
-class Some:
-    """n of the pictures, evenly spread."""
+class EvenSubset:
+    """n of the pictures at even distances: a data set like `pictures`."""
 
     def __init__(self, pictures, n: int):
         self.pictures, self.chosen = pictures, np.arange(n) * len(pictures) // n
@@ -41,13 +41,17 @@ class Some:
         return self.pictures.name(int(self.chosen[i]))
 
 
-def test(paths: Sequence[str | os.PathLike], *, data: str | None = None, pictures_in: Path | None = None,
-         first: int | None = None, **how) -> Iterator[tuple[str, Score]]:
-    """The name and the score of each trained network and, of several, of their ensemble, as soon as it is known.
+def score_each(paths: Sequence[str | os.PathLike], *, data: str | None = None, pictures_in: Path | None = None,
+               first: int | None = None, **how) -> Iterator[tuple[str, Score]]:
+    """Yields the name and the score of each trained network, and then those of their ensemble where there are several.
 
-    `data` names other pictures than those of the training, `pictures_in` their folder; `first` is how many of them,
-    None for all; `how` goes to `predict`. Raises KeptError where networks and pictures do not fit together, and
-    what `trained` and `open_pictures` raise.
+    paths        the folders of the trainings, or checkpoints in them
+    data         the name of the pictures; those of the training unless given
+    pictures_in  their folder, where the data folder does not hold them
+    first        how many pictures, evenly spread; None for all
+    how          goes to `predict`
+
+    Raises KeptError where networks and pictures do not fit together, and what `trained` and `open_pictures` raise.
     """
     networks = [trained(path) for path in paths]
     members = []
@@ -58,13 +62,13 @@ def test(paths: Sequence[str | os.PathLike], *, data: str | None = None, picture
                             f"pictures are of {len(pictures.classes)}, {pictures.classes[0]} the first; "
                             "expected the same classes")
         if first is not None and not 1 <= first <= len(pictures):
-            raise KeptError(f"--first is {first}; expected 1 to {len(pictures):,}, the number of pictures")
-        p, labels = predict(network, pictures if first is None else Some(pictures, first), **how)
+            raise KeptError(f"first is {first}; expected 1 to {len(pictures):,}, the number of pictures")
+        p, labels = predict(network, pictures if first is None else EvenSubset(pictures, first), **how)
         members.append(p)
         yield f"{network.config.name}, {network.steps:,} steps", evaluation.score(p, labels)
     if len(members) > 1:
         if len({len(p) for p in members}) > 1:
-            raise KeptError("the networks were tested on different pictures; expected --data, which names them")
+            raise KeptError("the networks were tested on different pictures; expected data, the name of one set")
         yield f"{ENSEMBLE} of {len(members)}", evaluation.score(evaluation.ensemble(members), labels)
 
 
@@ -85,6 +89,6 @@ def predict(network: Trained, pictures, *, crops: bool = False, fold: bool = Fal
     if fold:
         model = fold_batchnorm(model, torch.zeros(1, 3, config.scale.size, config.scale.size))
     model = model.to(device, memory_format=torch.channels_last)
-    batches = Batches(pictures, transform, batch=4 if crops else TESTED, order="as stored", keep_last=True,
+    batches = Batches(pictures, transform, batch=4 if crops else VALIDATION_BATCH, order="as stored", keep_last=True,
                       workers=workers)
     return evaluation.predict(model, batches.epoch(0), device, precision=precision or config.precision)

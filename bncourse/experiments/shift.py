@@ -2,18 +2,19 @@
 
 Every pixel is standardized, with the mean and the variance of the training pictures or of the test pictures
 themselves (`normalize.batchnorm_inference` with gamma 1 and beta 0 does it). The second undoes a shift that only
-rescales pixels. `run` measures what it does for pictures by other writers:
+rescales pixels. `run` measures what the test pictures' own statistics do where other people wrote the digits:
 
     run(Config(train="glyphs", test="mnist")).columns["own"]
 """
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from bncourse import datasets, runs
+from bncourse.experiments.protocol import Progress, from_record, recorded_run, tell, unusual
 from bncourse.kernels import mlp
 from bncourse.kernels.normalize import batch_statistics, batchnorm_inference
 
@@ -42,8 +43,11 @@ class Config:
         datasets.known("test", self.test)
 
     def variant(self) -> str:
-        """A name for the run's file."""
-        return f"{self.train}-to-{self.test}-seed{self.seed}"
+        """A name for the run's file: both data sets, every other field that is not the usual one, the seed."""
+        return "-".join([f"{self.train}-to-{self.test}", *unusual(self, "train", "test", "seed"), f"seed{self.seed}"])
+
+
+PLAN = {"writers": tuple(Config(seed=seed) for seed in range(5))}
 
 
 def pictures(dataset: str, split: str, n: int) -> tuple[Float[np.ndarray, "n 28 28"], Labels]:
@@ -54,18 +58,19 @@ def pictures(dataset: str, split: str, n: int) -> tuple[Float[np.ndarray, "n 28 
     return images[:n] / 255, labels[:n]
 
 
-def classifier(x: Pixels, t: Labels, seed: int, steps: int = 600) -> mlp.Network:
+def classifier(x: Pixels, t: Labels, seed: int, steps: int = 600, progress: Progress | None = None) -> mlp.Network:
     """One hidden layer of 50 sigmoids, trained by steps of 60 examples at rate 0.5, without batch norm."""
     rng = np.random.default_rng(seed)
     network = mlp.init((x.shape[1], 50, 10), batchnorm=False, std=0.05, rng=rng)
-    for _ in range(steps):
+    for step in range(1, steps + 1):
         rows = rng.integers(len(x), size=60)
         _, gradients, _ = mlp.loss_and_gradients(network, x[rows], t[rows])
         mlp.sgd_step(network, gradients, lr=0.5)
+        tell(progress, step, steps)
     return network
 
 
-def run(config: Config) -> runs.Run:
+def run(config: Config, progress: Progress | None = None) -> runs.Run:
     """Train and test one classifier; nothing is written.
 
     One row. `home`: accuracy on the training set's own test pictures; `training` and `own`: on those of the
@@ -77,34 +82,23 @@ def run(config: Config) -> runs.Run:
                                             pictures(config.train, "test", config.test_images),
                                             pictures(config.test, "test", config.test_images))]
     training, own = batch_statistics(train[0]), batch_statistics(abroad[0])
-    network = classifier(standardized(train[0], training, config.eps), train[1], config.seed, config.steps)
+    x, t = standardized(train[0], training, config.eps), train[1]
+    network = classifier(x, t, config.seed, config.steps, progress)
 
     def accuracy(examples, statistics):
         x, t = examples
         return float(np.mean(mlp.predict(network, standardized(x, statistics, config.eps)) == t))
 
-    return runs.Run(
-        experiment="shift",
-        variant=config.variant(),
-        config=asdict(config),
-        provenance=runs.provenance(
-            command=f'python -c "from bncourse.experiments.shift import Config, run; run({config}).save()"',
-            seed=config.seed,
-            data=f"{config.train} and {config.test}",
-            sha256=runs.fingerprint(*(array for examples in data for array in examples)),
-            seconds=time.perf_counter() - start,
-        ),
-        columns={
-            "home": [accuracy(home, training)],
-            "training": [accuracy(abroad, training)],
-            "own": [accuracy(abroad, own)],
-        },
-    )
+    columns = {"home": [accuracy(home, training)], "training": [accuracy(abroad, training)],
+               "own": [accuracy(abroad, own)]}
+    return recorded_run(config, columns, data=f"{config.train} and {config.test}",
+                        sha256=runs.fingerprint(*(array for examples in data for array in examples)),
+                        seconds=time.perf_counter() - start)
 
 
 def replay(recorded: runs.Run, steps: int) -> runs.Run:
     """The whole of a recorded run again: its one row comes after the last step, whatever `steps` is."""
-    return run(Config(**recorded.config))
+    return run(from_record(Config, recorded.config))
 
 
 def flat(images: Float[np.ndarray, "N H W"]) -> Pixels:

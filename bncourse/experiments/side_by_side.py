@@ -6,8 +6,8 @@ Python that is told on its standard input what to train:
 
     plain, normalized = side_by_side([Config(batchnorm=False), Config()])
 
-That input stays open while it is wanted. When it closes, because the caller was interrupted or killed, the
-process ends at once.
+The caller keeps the standard input of a process open for as long as it wants the result. When the caller is interrupted
+or killed, that input closes, and the process ends at once.
 """
 
 import ast
@@ -55,7 +55,7 @@ def side_by_side(configs: Sequence, progress: Callable[[int, int, int], object] 
 
 
 def start(config) -> subprocess.Popen:
-    """A process that trains the configuration, and tells on its standard output."""
+    """Starts a process that trains the configuration, and that writes messages to its standard output."""
     paths = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     variables = os.environ | dict.fromkeys(THREADS, "1") | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     process = subprocess.Popen([sys.executable, "-c", COMMAND], env=variables, text=True, encoding="utf-8",
@@ -110,9 +110,11 @@ def train_as_told() -> None:
 
 
 def end_with_the_caller() -> None:
+    """Waits until standard input closes, which means that the caller is gone, and then ends the process."""
     sys.stdin.read()
     os._exit(1)
 
 
 def tell(**message) -> None:
+    """Writes a message to the caller as one line of JSON."""
     print(json.dumps(message), flush=True)

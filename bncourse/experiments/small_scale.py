@@ -1,4 +1,4 @@
-"""Section 4.2 at a size that a laptop can check: what the course has recorded of it, in the order of recording.
+"""Section 4.2 at a size that a laptop can check: the plan of the runs that the course has recorded, in their order.
 
 ImageNet's 1.28 million photographs, 224x224 pixels and 31 million steps become Tiny ImageNet's 50,000 of 100 classes,
 56x56 pixels and the few thousand steps of `variants.SMALL`; the network is BN-Inception at a quarter of its width.
@@ -13,20 +13,21 @@ the largest that Inception bears there.
 from dataclasses import replace
 from itertools import product
 
-from bncourse.experiments.variants import ABLATIONS, INCEPTION, MEMBERS, SMALL, TINY, VARIANTS, Config, at
+from bncourse.experiments.variants import ABLATIONS, INCEPTION, MEMBERS, SMALL, TINY, VARIANTS, Config, at_scale
 
 RATES = (0.003, 0.01, 0.03, 0.1)
 
 
-def small(config: Config, seed: int = 0, lr: float = SMALL.lr) -> Config:
+def at_small_scale(config: Config, seed: int = 0, lr: float = SMALL.lr) -> Config:
     """The same variant on Tiny ImageNet, at the small scale."""
-    return replace(at(config, replace(SMALL, lr=lr)), data="tiny-imagenet-100", seed=seed)
+    return replace(at_scale(config, replace(SMALL, lr=lr)), data="tiny-imagenet-100", seed=seed)
 
 
 PLAN = {
-    "sweep": tuple(small(INCEPTION, lr=lr) for lr in RATES),
-    "variants": tuple(small(config, seed) for seed, config in product(range(3), VARIANTS.values())),
-    "ensemble": tuple(small(config) for config in MEMBERS.values()),
-    "scenes": tuple(replace(at(config, TINY), seed=seed) for seed, config in product(range(5), VARIANTS.values())),
-    "ablation": tuple(small(config, seed) for seed, config in product(range(2), ABLATIONS.values())),
+    "sweep": tuple(at_small_scale(INCEPTION, lr=lr) for lr in RATES),
+    "variants": tuple(at_small_scale(config, seed) for seed, config in product(range(3), VARIANTS.values())),
+    "ensemble": tuple(at_small_scale(config) for config in MEMBERS.values()),
+    "scenes": tuple(replace(at_scale(config, TINY), seed=seed)
+                    for seed, config in product(range(5), VARIANTS.values())),
+    "ablation": tuple(at_small_scale(config, seed) for seed, config in product(range(2), ABLATIONS.values())),
 }

@@ -1,6 +1,6 @@
 """A training of section 4.2 that is kept in a folder, and the network that is read back from it.
 
-    train(config)                        checkpoints and, at the end, the run, in `place(config)`
+    train(config)                        checkpoints and, at the end, the run, in `default_folder(config)`
     trained("data/cache/training/x")     its configuration, its classes and its network
 
 Beside the checkpoints lies `training.json`: the configuration, and the names of the classes. The same training,
@@ -20,12 +20,12 @@ from torch import nn
 
 from bncourse import runs
 from bncourse.experiments import classification
-from bncourse.experiments.variants import Config, recorded, restored
+from bncourse.experiments.variants import Config, from_record, to_record
 from bncourse.paths import DATA, ROOT
 from bncourse.training import checkpoint, reports
 from bncourse.training.distributed import join
 
-ABOUT = "training.json"
+DESCRIPTION_FILE = "training.json"
 
 
 class KeptError(ValueError):
@@ -41,7 +41,7 @@ class Trained(NamedTuple):
     model: nn.Module
 
 
-def place(config: Config) -> Path:
+def default_folder(config: Config) -> Path:
     """Where a training is kept unless a folder is named."""
     return DATA / "cache" / "training" / config.variant()
 
@@ -61,20 +61,20 @@ def train(config: Config, pictures_in: Path | None = None, *, folder: Path | Non
     at_least("checkpoint", checkpoint_every, 1)
     with join(device or ("cuda" if torch.cuda.is_available() else "cpu")) as world:
         config = replace(config, processes=world.size)
-        folder = place(config) if folder is None else Path(folder)
-        path = where(config, folder, record)
+        folder = default_folder(config) if folder is None else Path(folder)
+        path = run_path(config, folder, record)
         pictures = classification.open_pictures(config, pictures_in)
         if world.rank == 0:
             prepare(folder, config, pictures.train.classes, resume)
             announce(config, pictures, folder)
         report = reports.Terminal(config.name, config.scale.batch)
-        listeners = [report.row, board(folder)] if tensorboard and world.rank == 0 else [report.row]
+        listeners = [report.row, tensorboard_writer(folder)] if tensorboard and world.rank == 0 else [report.row]
         run = classification.run(config, report, pictures=pictures, world=world, workers=workers, folder=folder,
-                                 compiled=compiled, record=rows_to(*listeners),
+                                 compiled=compiled, record=listener_of_tests(*listeners),
                                  checkpoint_every=checkpoint_every or config.scale.every)
         if world.rank == 0:
             run.save(path.parent.parent)
-            print(f"written: {shown(path)}", flush=True)
+            print(f"written: {relative(path)}", flush=True)
     return path
 
 
@@ -89,47 +89,48 @@ def pictures_named(told: str) -> tuple[str, Path | None]:
 
 
 def at_least(name: str, value: int | None, least: int) -> None:
-    """Raises KeptError where a number is given, and too small."""
+    """Raises KeptError where the value is smaller than `least`; None is no value."""
     if value is not None and value < least:
         raise KeptError(f"{name} is {value}; expected an int of {least} or more")
 
 
-def where(config: Config, folder: Path, record: bool) -> Path:
+def run_path(config: Config, folder: Path, record: bool) -> Path:
     """The file of the run. Raises RunExists where it is recorded already."""
     path = Path(runs.RUNS if record else folder) / "classification" / f"{config.variant()}.json"
     if path.exists():
-        raise runs.RunExists(f"{shown(path)} is recorded already; choose another --seed, or remove it and "
+        raise runs.RunExists(f"{relative(path)} is recorded already; choose another seed, or remove it and "
                              "its folder of checkpoints to train anew")
     return path
 
 
 def prepare(folder: Path, config: Config, classes: list[str], resume: bool) -> None:
-    """Writes what the folder is about, or checks that it is about this training. Raises KeptError."""
-    about, told = folder / ABOUT, {"config": recorded(config), "classes": list(classes)}
+    """Writes the description of a training into its folder. Raises KeptError where the folder is of another one."""
+    about, told = folder / DESCRIPTION_FILE, {"config": to_record(config), "classes": list(classes)}
     if about.exists():
-        other = read(about)
+        other = read_description(about)
         differs = [name for name, value in told["config"].items() if other["config"].get(name) != value]
         if differs or other["classes"] != told["classes"]:
-            raise KeptError(f"{shown(folder)} holds another training: it differs in {', '.join(differs) or 'classes'}; "
-                            "expected the same, or choose another --folder")
+            raise KeptError(f"{relative(folder)} holds another training: it differs in "
+                            f"{', '.join(differs) or 'classes'}; expected the same, or choose another folder")
     if resume and not checkpoint.found(folder):
-        raise KeptError(f"{shown(folder)} holds no checkpoint to go on from; leave --resume out to begin")
+        raise KeptError(f"{relative(folder)} holds no checkpoint to go on from; leave resume out to begin")
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = about.with_name(f"{ABOUT}.part")
+    unfinished = about.with_name(f"{DESCRIPTION_FILE}.part")
     unfinished.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     unfinished.replace(about)
 
 
-def read(about: Path) -> dict:
-    """What a training's folder says it is about. Raises KeptError."""
+def read_description(about: Path) -> dict:
+    """The configuration and the classes in a folder's description, checked. Raises KeptError."""
     try:
         told = json.loads(about.read_text(encoding="utf-8"))
-        restored(told["config"])
+        from_record(told["config"])
         return {"config": told["config"], "classes": [str(name) for name in told["classes"]]}
     except FileNotFoundError:
-        raise KeptError(f"{shown(about.parent)} holds no {ABOUT}; expected the folder of a training") from None
+        raise KeptError(f"{relative(about.parent)} holds no {DESCRIPTION_FILE}; expected the folder of a training"
+                        ) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise KeptError(f"{shown(about)} does not describe a training: {error}") from None
+        raise KeptError(f"{relative(about)} does not describe a training: {error}") from None
 
 
 def trained(path: str | os.PathLike) -> Trained:
@@ -139,16 +140,16 @@ def trained(path: str | os.PathLike) -> Trained:
     """
     path = Path(path)
     folder, file = (path.parent, path) if path.is_file() else (path, checkpoint.newest(path))
-    told = read(folder / ABOUT)
+    told = read_description(folder / DESCRIPTION_FILE)
     if file is None:
-        raise KeptError(f"{shown(folder)} holds no checkpoint yet; expected one, written in training")
-    config = restored(told["config"])
+        raise KeptError(f"{relative(folder)} holds no checkpoint yet; expected one, written in training")
+    config = from_record(told["config"])
     facts, state = checkpoint.load(file)
     model = classification.initial(config, len(told["classes"]))
     try:
         model.load_state_dict(state["model"])
     except (RuntimeError, KeyError):
-        raise KeptError(f"{shown(file)} is not of the network that {ABOUT} beside it describes") from None
+        raise KeptError(f"{relative(file)} is not of the network that {DESCRIPTION_FILE} beside it describes") from None
     return Trained(config, told["classes"], facts["step"], model.eval())
 
 
@@ -157,16 +158,16 @@ def announce(config: Config, pictures: classification.Pictures, folder: Path) ->
     kind = "synthetic pictures" if config.data == "scenes" else "pictures"
     print(f"{config.name} on {config.data}: {len(pictures.train):,} {kind} of {len(pictures.train.classes)} classes, "
           f"{config.scale.name} scale\n{config.scale.steps:,} steps of {config.scale.batch}, learning rate "
-          f"{config.learning_rate():g}; checkpoints in {shown(folder)}")
+          f"{config.learning_rate():g}; checkpoints in {relative(folder)}")
     if config.data == "scenes":
-        print("Scenes are for trying out: --data names photographs (python3 -m bncourse data says which there are)")
+        print("Scenes are for trying out: python3 -m bncourse data says which photographs there are")
     for path in checkpoint.found(folder)[-1:]:
         print(f"going on from {path.name}")
     print(end="", flush=True)
 
 
-def rows_to(*listeners: Callable[[dict], None]) -> Callable[[dict], None]:
-    """Hands on the rows that have a test in them, and the last one of a training that diverged."""
+def listener_of_tests(*listeners: Callable[[dict], None]) -> Callable[[dict], None]:
+    """A listener that hands some rows of a training on to all of these: rows with a test, and a loss that diverged."""
 
     def tell(row: dict) -> None:
         known = {name: value for name, value in row.items() if name == "loss" or math.isfinite(value)}
@@ -177,14 +178,14 @@ def rows_to(*listeners: Callable[[dict], None]) -> Callable[[dict], None]:
     return tell
 
 
-def board(folder: Path) -> Callable[[dict], None]:
-    """What writes rows for TensorBoard. Raises KeptError where that is not installed."""
+def tensorboard_writer(folder: Path) -> Callable[[dict], None]:
+    """A listener that writes rows for TensorBoard. Raises KeptError where TensorBoard is not installed."""
     try:
         return reports.tensorboard(folder)
     except ImportError as error:
         raise KeptError(str(error)) from None
 
 
-def shown(path: Path) -> Path:
-    """The path, from the project where it lies in there."""
+def relative(path: Path) -> Path:
+    """The path, relative to the project where it lies within the project."""
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path

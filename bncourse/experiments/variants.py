@@ -5,7 +5,7 @@ sentence says and in nothing else, so that one change can be tried alone as well
 
     higher_learning_rate(baseline, 5)          the same network and data at five times the rate
     VARIANTS["bn-x5"].learning_rate()          0.0075, five times Inception's
-    at(VARIANTS["bn-x5"], SMALL)               the same variant of the small analogue: five times its rate
+    at_scale(VARIANTS["bn-x5"], SMALL)         the same variant of the small analogue: five times its rate
 
 A `Scale` holds what the variants share: the images, the widths, Inception's own learning rate. The paper trains
 Inception at 0.0015 with mini-batches of 32, Dropout of 40 % and an exponential decay of the rate. Momentum, the
@@ -26,11 +26,13 @@ class ConfigError(ValueError):
 
 
 def expect(true: object, name: str, of: object, expected: str):
+    """Raises ConfigError, naming the field of the configuration `of`, unless the first argument is true."""
     if not true:
         raise ConfigError(f"{name} is {getattr(of, name)!r}; expected {expected}")
 
 
 def positive(value) -> bool:
+    """Whether the value is an int or a float above zero, and finite."""
     return type(value) in (int, float) and 0 < value < math.inf
 
 
@@ -140,7 +142,7 @@ class Config:
 
     def variant(self) -> str:
         """A name for the run's file, with the first digits of a SHA-256 of all that the configuration says."""
-        digest = hashlib.sha256(json.dumps(recorded(self), sort_keys=True).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps(to_record(self), sort_keys=True).encode()).hexdigest()
         return f"{self.data}-{self.name}-{self.scale.steps}steps-seed{self.seed}-{digest[:8]}"
 
 
@@ -215,6 +217,7 @@ def all_seven(config: Config, times: int) -> Config:
 
 
 def renamed(name: str, config: Config) -> Config:
+    """The same configuration under another name."""
     return replace(config, name=name)
 
 
@@ -236,14 +239,15 @@ ABLATIONS = {f"bn-baseline-{name}": renamed(f"bn-baseline-{name}", change(BASELI
 
 # The ensemble of 4.2.3: each is BN-x30 "modified via some of" three changes. Which has which, the gain of 1.5 and
 # the two modules are ours; Dropout of 5 % or 10 % is the paper's.
-SOME = {1: {"init_gain": 1.5}, 2: {"dropout": 0.05}, 3: {"dropout": 0.1}, 4: {"per_activation": 2},
+MEMBER_CHANGES = {1: {"init_gain": 1.5}, 2: {"dropout": 0.05}, 3: {"dropout": 0.1}, 4: {"per_activation": 2},
         5: {"init_gain": 1.5, "dropout": 0.05}, 6: {"dropout": 0.1, "per_activation": 2}}
-MEMBERS = {f"member-{k}": replace(X30, name=f"member-{k}", **some) for k, some in SOME.items()}
+MEMBERS = {f"member-{k}": replace(X30, name=f"member-{k}", **changes)
+           for k, changes in MEMBER_CHANGES.items()}
 
 KNOWN = VARIANTS | ABLATIONS | MEMBERS
 
 
-def named(name: str) -> Config:
+def variant_named(name: str) -> Config:
     """The configuration of a variant, an ablation or a member at full scale. Raises ConfigError."""
     if name not in KNOWN:
         raise ConfigError(f"variant is {name!r}; expected one of {', '.join(VARIANTS)}; "
@@ -252,49 +256,26 @@ def named(name: str) -> Config:
     return KNOWN[name]
 
 
-def at(config: Config, scale: Scale) -> Config:
+def at_scale(config: Config, scale: Scale) -> Config:
     """The same variant at another scale."""
     return replace(config, scale=scale)
 
 
-SHARED = {"processes": 1, "synchronized": False}
-OF_CONFIG, OF_SCALE = ("data", "seed", "precision"), ("steps", "every", "lr", "width", "batch")  # options of a command
+PROCESS_FIELDS = {"processes": 1, "synchronized": False}  # as one process alone has them
 
 
-def adjusted(config: Config, **settings) -> Config:
-    """The configuration with some of its fields, and of `OF_SCALE`, set to what is not None. Raises ConfigError."""
-    given = {name: value for name, value in settings.items() if value is not None}
-    scale = replace(config.scale, **{name: given.pop(name) for name in OF_SCALE if name in given})
-    if scale.halving:  # after as many examples as before, whatever the batch
-        scale = replace(scale, halving=max(1, scale.halving * config.scale.batch // scale.batch))
-    return replace(config, scale=scale, **given)
-
-
-def command(config: Config) -> str:
-    """The command that trains this configuration and records the run."""
-    scale, settings = config.scale, {name: getattr(config, name) for name in OF_CONFIG}
-    if scale.name in SCALES and config.name in KNOWN:
-        usual = at(KNOWN[config.name], SCALES[scale.name])
-        settings |= {name: getattr(scale, name) for name in OF_SCALE
-                     if getattr(scale, name) != getattr(usual.scale, name)}
-        shared = {name: getattr(config, name) for name in SHARED}
-        if adjusted(usual, **settings, **shared) == config:
-            options = " ".join(f"--{name} {value}" for name, value in settings.items())
-            start = "python3" if config.processes == 1 else f"torchrun --nproc-per-node {config.processes}"
-            return (f"{start} -m bncourse train {config.name} --scale {scale.name} {options}"
-                    f"{' --synchronized' * config.synchronized} --record")
-    return f'python -c "from bncourse.experiments.classification import Config, Scale, run; run({config}).save()"'
-
-
-def restored(record: dict) -> Config:
-    """The configuration that a run recorded: `restored(run.config)`. Raises ConfigError."""
+def from_record(record: dict) -> Config:
+    """The configuration that a run recorded: `from_record(run.config)`. Raises ConfigError."""
     try:
         return Config(**(record | {"scale": Scale(**record["scale"])}))
     except (TypeError, KeyError) as error:
         raise ConfigError(f"config does not describe a training of section 4.2: {error}") from None
 
 
-def recorded(config: Config) -> dict:
-    """The configuration as a run records it: of `SHARED`, only what one process does not do."""
+def to_record(config: Config) -> dict:
+    """The configuration as a run records it: its fields, without those of `PROCESS_FIELDS` that have the usual value.
+
+    The first runs were recorded before these fields were there; so their names and records stay what they are.
+    """
     return {name: value for name, value in asdict(config).items()
-            if name not in SHARED or value != SHARED[name]}
+            if name not in PROCESS_FIELDS or value != PROCESS_FIELDS[name]}

@@ -10,13 +10,14 @@ core does not count, and the methods take turns within each round, so that a slo
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 from threadpoolctl import threadpool_limits
 
 from bncourse import runs
+from bncourse.experiments.protocol import Progress, recorded_run, unusual
 from bncourse.kernels import whiten
 from bncourse.kernels.normalize import batchnorm_backward, batchnorm_forward
 
@@ -49,14 +50,14 @@ class Config:
             raise ValueError(f"rounds is {self.rounds}; expected 1 or more")
 
     def variant(self) -> str:
-        """A name for the run's file."""
-        return f"normal-batch{self.batch}-seed{self.seed}"
+        """A name for the run's file: the batch, every other field that is not the usual one, the seed."""
+        return "-".join([f"normal-batch{self.batch}", *unusual(self, "batch", "seed"), f"seed{self.seed}"])
 
 
 PLAN = {"cost": (Config(),)}
 
 
-def run(config: Config, progress: Callable[[int, int], object] | None = None) -> runs.Run:
+def run(config: Config, progress: Progress | None = None) -> runs.Run:
     """Measure, and return a row for each round and number of features; nothing is written.
 
     Columns: `round`, `features`, and for each of METHODS `<method>_forward` and `<method>_backward`, in processor
@@ -72,20 +73,9 @@ def run(config: Config, progress: Callable[[int, int], object] | None = None) ->
                 rows.append({"round": i, "features": d, **seconds(x[:, :d].copy(), dy[:, :d].copy())})
                 if progress:
                     progress(len(rows), total)
-    return runs.Run(
-        experiment="whitening",
-        variant=config.variant(),
-        config=asdict(config) | {"features": list(config.features)},
-        provenance=runs.provenance(
-            command=f'python -c "from bncourse.experiments.whitening import Config, run; run({config}).save()"',
-            seed=config.seed,
-            data="normal",
-            sha256=runs.fingerprint(x, dy),
-            seconds=time.perf_counter() - start,
-            threads=1,
-        ),
-        columns={name: [row[name] for row in rows] for name in rows[0]},
-    )
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    return recorded_run(config, columns, data="normal", sha256=runs.fingerprint(x, dy),
+                        seconds=time.perf_counter() - start, threads=1)
 
 
 def seconds(x: Float[Array, "N D"], dy: Float[Array, "N D"]) -> dict[str, float]:
@@ -122,6 +112,6 @@ def totals(
 
 
 def exponent(features: Array, seconds: Float[Array, "rounds D"], least: int = 1) -> float:
-    """The p of the best fit `seconds ~ features ** p`, through the medians of the rounds, from `least` features on."""
+    """The p with which `features ** p` fits the medians over the rounds best, among numbers of features >= `least`."""
     far = features >= least
     return float(np.polyfit(np.log(features[far]), np.log(np.median(seconds, axis=0)[far]), 1)[0])

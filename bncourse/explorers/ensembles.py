@@ -6,9 +6,9 @@ import ipywidgets as widgets
 import numpy as np
 
 from bncourse.explorers.base import Explorer
-from bncourse.figures.ensembles import MEASURES, PALE, UNITS, limits, number_of, table
+from bncourse.figures.ensembles import MEASURES, PALE, UNITS, limits, number_of
 from bncourse.figures.style import WITH, blank
-from bncourse.runs import Run
+from bncourse.runs import Run, ensemble_table
 
 MEANS = {"of probabilities": 0, "of logits": 1}
 
@@ -16,7 +16,7 @@ MEANS = {"of probabilities": 0, "of logits": 1}
 def ensemble_explorer(run: Run) -> Explorer:
     """Choose networks, crops and the mean: the set among all sets (left), and against the number of crops (right)."""
     numbers, names = settings(run)
-    first = table(run.columns, "top5_error", numbers[-1])[2][-1]
+    first = ensemble_table(run.columns, "top5_error", numbers[-1])[2][-1]
     return Explorer(
         drawing(run),
         alt=f"Left, top-5 error against the number of networks, a pale dot for each of the {2 ** len(names) - 1} sets. "
@@ -37,7 +37,7 @@ def settings(run: Run) -> tuple[list[int], list[int]]:
 def drawing(run: Run) -> Callable:
     """What the explorer draws on a figure; every error is looked up before."""
     numbers, names = settings(run)
-    found = {(measure, crops, logits): table(run.columns, measure, crops, logits)
+    found = {(measure, crops, logits): ensemble_table(run.columns, measure, crops, logits)
              for measure in MEASURES.values() for crops in numbers for logits in MEANS.values()}
 
     def draw(fig, networks, crops, mean, measure):

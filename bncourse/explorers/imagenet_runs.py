@@ -8,12 +8,12 @@ import numpy as np
 from bncourse.explorers.base import Explorer, moving
 from bncourse.figures import imagenet_runs
 from bncourse.figures.style import QUIET
-from bncourse.runs import Run
+from bncourse.runs import Run, best, steps_to
 
 
 def target_explorer(variants: Mapping[str, Sequence[Run]]) -> Explorer:
     """The networks' curves and an accuracy to reach; the title says who gets there first, and when."""
-    highest = max(imagenet_runs.best(run) for runs in variants.values() for run in runs)
+    highest = max(best(run) for runs in variants.values() for run in runs)
 
     def draw(fig, target):
         ax = imagenet_runs.curves(variants, fig.subplots())
@@ -42,7 +42,7 @@ def target_explorer(variants: Mapping[str, Sequence[Run]]) -> Explorer:
 
 def mean_steps(variants: Mapping[str, Sequence[Run]], target: int) -> dict[str, float]:
     """The steps after which each network is right in `target` per cent, in the mean of its seeds; infinity: never."""
-    return {name: float(np.mean([imagenet_runs.steps_to(run, target / 100) for run in runs]))
+    return {name: float(np.mean([steps_to(run, target / 100) for run in runs]))
             for name, runs in variants.items()}
 
 

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
 from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, spread
+from bncourse.kernels.statistics import expected_variance
 
 PER_ACTIVATION = {"color": "#CC79A7", "linestyle": "-."}
 PER_EXAMPLE = {"color": "#E69F00", "linestyle": ":"}
@@ -22,14 +23,6 @@ def moved(pixels: Sequence[int], per_map: np.ndarray, per_activation: np.ndarray
     spread(ax, np.asarray(pixels), per_activation, PER_ACTIVATION, "per activation")
     ax.set_ylim(0, 1)
     return ax
-
-
-def expected_variance(rho: np.ndarray | Sequence[float | int] | float, m: int, pixels: int) -> np.ndarray | float:
-    """Mean of the biased variance of m images of so many pixels, if the true variance is 1.
-
-    rho is the correlation between any two pixels of an image; images are independent.
-    """
-    return 1 - (1 + (pixels - 1) * np.asarray(rho)) / (m * pixels)
 
 
 def correlation(rho: Sequence[float | int], simulated: Sequence[float], m: int, pixels: int, seen: Mapping[str, float],

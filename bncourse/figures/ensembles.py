@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from bncourse.figures.style import DPI, PAPER, QUIET, SIZE, WITH, blank
 from bncourse.paper import Figure4
-from bncourse.runs import Run
+from bncourse.runs import Run, ensemble_table
 
 SQUARES = {"first": ("#CC79A7", "--"), "middle": ("#0072B2", "-"), "last": ("#E69F00", "-.")}
 PALE = "#56B4E9"  # one network, or one crop; many have the colour of batch norm
@@ -96,20 +96,12 @@ def chord(p: Real, q: Real, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def table(columns: Mapping[str, Sequence[Real]], measure: str, crops: int, logits: int = 0
-          ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The sets of networks, how many are in each, and their errors, for one setting, from columns as runs have them."""
-    rows = (np.array(columns["crops"]) == crops) & (np.array(columns["logits"]) == logits)
-    members = np.array(columns["members"])[rows]
-    return members, np.array([len(f"{number}") for number in members]), np.array(columns[measure])[rows]
-
-
 def sets(columns: Mapping[str, Sequence[Real]], ax: Axes | None = None, *, few: int = 1, many: int = 48) -> Axes:
     """Top-5 error against the number of networks: dots for the sets, lines for their means, at two numbers of crops."""
     ax = blank(ax, xlabel="networks in the ensemble", ylabel=UNITS["top5_error"])
     ends = []
     for crops, color, marker, line, shift in ((few, PALE, "s", ":", -0.09), (many, WITH["color"], "o", "-", 0.09)):
-        _, models, error = table(columns, "top5_error", crops)
+        _, models, error = ensemble_table(columns, "top5_error", crops)
         sizes = np.unique(models)
         average = [error[models == size].mean() for size in sizes]
         ax.plot(models + shift, error, marker, color=color, markersize=5, alpha=0.6, markeredgewidth=0)
@@ -133,7 +125,7 @@ def against_models(run: Run, printed: Sequence[Figure4]) -> Axes:
     left.set_title("Ours: small, Tiny ImageNet", fontsize=11, loc="left", color=WITH["color"])
     printed_steps(right, printed)
     said = [row.top5_error for row in printed if row.crops and "GoogLeNet" not in row.model]
-    (_, models, one), (_, _, many) = (table(run.columns, "top5_error", crops) for crops in (1, 48))
+    (_, models, one), (_, _, many) = (ensemble_table(run.columns, "top5_error", crops) for crops in (1, 48))
     figure.suptitle(f"Crops and networks: top-5 error {one[models == 1].mean():.1f} to {many[-1]:.1f} %, printed "
                     f"{said[0]:.1f} to {said[-1]:.1f} %", fontsize=12, x=0.01, ha="left")
     return left

@@ -8,15 +8,10 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from bncourse.figures.style import DPI, QUIET, SIZE, WITH, WITHOUT, blank, density, label_end, spread, write_under
-from bncourse.runs import Run
+from bncourse.runs import Run, stack
 
 STEPS = "training steps of 60 examples"
 SHADES = LinearSegmentedColormap.from_list("accuracy", ["#FFFFFF", "#56B4E9", "#003A5C"])
-
-
-def stack(runs: Sequence[Run], column: str) -> np.ndarray:
-    """A column of several runs as an array `(runs, records)`."""
-    return np.array([run.columns[column] for run in runs])
 
 
 def race(plain: Sequence[Run], normalized: Sequence[Run], ax: Axes | None = None, *, title: str = "") -> Axes:

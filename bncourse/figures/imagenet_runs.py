@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bncourse.figures.style import DPI, PAPER, QUIET, SIZE, WITH, WITHOUT, blank, label_end
-from bncourse.runs import Run
+from bncourse.runs import Run, best, curve
 
 STEPS = "training steps of 32 images"
 DASHES = ("-", "--", "-.", ":", (0, (3, 1, 1, 1, 1, 1)))  # tell networks of one colour apart
@@ -19,25 +19,6 @@ CHANGES = {"learning-rate": "rate times 5", "dropout": "no Dropout", "l2": "L2 /
            "local-response": "no local response norm.", "shuffling": "thorough shuffling",
            "distortion": "weaker distortions"}
 PANELS = ("inception", "inception-x5", None, "inception-sigmoid", "bn-baseline", "bn-x5", "bn-x30", "bn-x5-sigmoid")
-
-
-def tested(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """The steps at which the network was tested, and the accuracy @1 there."""
-    steps, accuracy = np.array(run.columns["step"]), np.array(run.columns["top1"])
-    looks = ~np.isnan(accuracy)
-    return steps[looks], accuracy[looks]
-
-
-def steps_to(run: Run, target: float | int) -> float:
-    """The first tested step at which the accuracy @1 is the target or more; infinity where it never is."""
-    steps, accuracy = tested(run)
-    reached = np.flatnonzero(accuracy >= target)
-    return float(steps[reached[0]]) if reached.size else np.inf
-
-
-def best(run: Run) -> float:
-    """The highest accuracy @1."""
-    return float(tested(run)[1].max())
 
 
 def color_of(name: str) -> str:
@@ -86,8 +67,8 @@ def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, tit
     ax = blank(ax, title=title, xlabel=STEPS, ylabel="validation accuracy @1, %")
     styles, ends = dashes(list(variants)), {}
     for name, runs in variants.items():
-        steps = max((tested(run)[0] for run in runs), key=len)
-        values = 100 * np.array([np.interp(steps, *tested(run)) for run in runs])
+        steps = max((curve(run)[0] for run in runs), key=len)
+        values = 100 * np.array([np.interp(steps, *curve(run)) for run in runs])
         ax.fill_between(steps, values.min(0), values.max(0), color=color_of(name), alpha=0.15, linewidth=0)
         ax.plot(steps, values.mean(0), color=color_of(name), linewidth=2, linestyle=styles[name])
         ends[name] = values[:, -1].mean()

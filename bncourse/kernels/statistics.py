@@ -5,6 +5,7 @@ follows the mini-batches during training, which is cheaper, lags, and is what th
 with its own conventions (`CONVENTIONS`).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -130,6 +131,15 @@ class MovingAverage:
 def _check_weight(name: str, value: float | int | None, of: str) -> None:
     if value is not None and not 0 <= value <= 1:
         raise ValueError(f"{name} is {value}; expected the weight of the {of} value, from 0 to 1, or None")
+
+
+def expected_variance(rho: Array | Sequence[float | int] | float | int, m: int, pixels: int) -> Array | float:
+    """The mean of the biased variance of m images of so many pixels, where the true variance is 1 (section 3.2).
+
+    rho is the correlation between any two pixels of one image; different images are independent. Returns a value
+    for each rho: 1 - 1/m for rho = 1, where an image is one number, and 1 - 1/(m pixels) for rho = 0.
+    """
+    return 1 - (1 + (pixels - 1) * np.asarray(rho)) / (m * pixels)
 
 
 class Convention(NamedTuple):

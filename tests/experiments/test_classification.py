@@ -15,7 +15,8 @@ from bncourse import cli, runs
 from bncourse.datasets import scenes
 from bncourse.experiments import classification, variants
 from bncourse.experiments.classification import initial, mini_batches, open_pictures, recipe, replay, run, validation
-from bncourse.experiments.variants import KNOWN, SMALL, TINY, VARIANTS, adjusted, at, command
+from bncourse.experiments.options import train_command, with_options
+from bncourse.experiments.variants import KNOWN, SMALL, TINY, VARIANTS, at_scale
 from bncourse.nn.inception import PerActivation
 from bncourse.paths import ROOT
 from bncourse.training.distributed import World
@@ -30,7 +31,7 @@ def few_scenes(monkeypatch):
 
 
 def few(name):
-    return at(VARIANTS[name], FEW)
+    return at_scale(VARIANTS[name], FEW)
 
 
 def equal(one, other):
@@ -59,7 +60,7 @@ def test_the_variants_begin_with_the_same_weights():
 
 
 def test_members_have_larger_weights_and_activations_of_their_own():
-    base, first, fourth = (initial(at(KNOWN[name], FEW), 16) for name in ("bn-x30", "member-1", "member-4"))
+    base, first, fourth = (initial(at_scale(KNOWN[name], FEW), 16) for name in ("bn-x30", "member-1", "member-4"))
     assert torch.equal(fourth.modules_5[-1].branches["conv1x1"].conv.weight,
                        base.modules_5[-1].branches["conv1x1"].conv.weight)
     torch.testing.assert_close(first.stem.conv1.conv.weight, 1.5 * base.stem.conv1.conv.weight)
@@ -75,7 +76,7 @@ def test_weights_depend_on_the_seed_and_the_callers_random_numbers_stay():
 
 @pytest.mark.parametrize("scale", [SMALL, FEW], ids=["small", "few"])
 def test_the_recipe_halves_the_rate_as_the_configuration_says(scale):
-    for config in (at(config, scale) for config in VARIANTS.values()):
+    for config in (at_scale(config, scale) for config in VARIANTS.values()):
         rule = recipe(config)
         for step in (0, scale.steps // 3, scale.steps):
             assert rule.learning_rate(step) == pytest.approx(config.learning_rate() * 2 ** (-step / config.halving()))
@@ -122,13 +123,13 @@ def test_the_first_steps_of_a_recorded_run_are_repeated(steps, rows, tmp_path):
 
 
 def test_a_replay_of_no_row_is_refused():
-    recorded = run(adjusted(few("bn-x5"), steps=1))
+    recorded = run(with_options(few("bn-x5"), steps=1))
     with pytest.raises(ValueError, match="steps is 0; expected 1 or more"):
         replay(recorded, 0)
 
 
 def test_a_network_that_diverges_is_a_run_too(tmp_path):
-    recorded = run(adjusted(few("inception-x5"), lr=1e6))
+    recorded = run(with_options(few("inception-x5"), lr=1e6))
     assert recorded.columns["step"][-1] < 6 and not np.isfinite(recorded.columns["loss"][-1])
     assert np.isnan(recorded.columns["top1"][-1])
     recorded.save(tmp_path)
@@ -152,11 +153,11 @@ def configuration(options):
 
 @pytest.mark.parametrize("config", [
     *KNOWN.values(), few("bn-x5"), replace(few("bn-x5"), l2=0.0),
-    adjusted(at(VARIANTS["bn-x5"], SMALL), lr=0.02, seed=3, precision="bf16", data="tiny-imagenet-100"),
-    adjusted(VARIANTS["bn-x5"], batch=256, lr=0.012, steps=625_000),
+    with_options(at_scale(VARIANTS["bn-x5"], SMALL), lr=0.02, seed=3, precision="bf16", data="tiny-imagenet-100"),
+    with_options(VARIANTS["bn-x5"], batch=256, lr=0.012, steps=625_000),
 ], ids=lambda config: config.variant())
 def test_the_command_of_a_run_makes_its_configuration(config):
-    told = shlex.split(command(config))
+    told = shlex.split(train_command(config))
     if told[:2] == ["python3", "-m"]:
         assert told[2:4] == ["bncourse", "train"] and told[-1] == "--record"
         assert configuration(told[3:]) == config
@@ -171,7 +172,7 @@ def test_the_command_in_each_recorded_run_makes_what_was_recorded():
     recorded = runs.find("classification")
     assert recorded
     for each in recorded:
-        assert configuration(shlex.split(each.provenance["command"])[3:]) == variants.restored(each.config)
+        assert configuration(shlex.split(each.provenance["command"])[3:]) == variants.from_record(each.config)
 
 
 def test_the_commands_that_lesson_12_gives_see_as_many_images_at_the_same_rate_for_each(tmp_path):
@@ -188,24 +189,25 @@ def test_the_commands_that_lesson_12_gives_see_as_many_images_at_the_same_rate_f
 
 
 def test_a_larger_batch_halves_the_rate_after_as_many_examples():
-    usual, larger = VARIANTS["bn-x5"], adjusted(VARIANTS["bn-x5"], batch=256)
+    usual, larger = VARIANTS["bn-x5"], with_options(VARIANTS["bn-x5"], batch=256)
     assert larger.halving() * 256 == usual.halving() * 32
-    assert adjusted(usual, steps=1000).halving() == usual.halving()
-    assert adjusted(at(usual, SMALL), batch=64, steps=4000).halving() * 6 == 4000  # once in a run, whatever its batch
+    assert with_options(usual, steps=1000).halving() == usual.halving()
+    small = with_options(at_scale(usual, SMALL), batch=64, steps=4000)
+    assert small.halving() * 6 == 4000  # once in a run, whatever its batch
 
 
 def test_most_runs_are_told_by_the_train_command():
-    assert command(VARIANTS["bn-x30"]) == ("python3 -m bncourse train bn-x30 --scale imagenet --data scenes --seed 0 "
-                                           "--precision float32 --record")
-    assert command(replace(few("bn-x5"), l2=0.0)).startswith("python -c ")  # L2 is none of the command's options
-    told = command(replace(VARIANTS["bn-x5"], processes=8, synchronized=True))
+    assert train_command(VARIANTS["bn-x30"]) == (
+        "python3 -m bncourse train bn-x30 --scale imagenet --data scenes --seed 0 --precision float32 --record")
+    assert train_command(replace(few("bn-x5"), l2=0.0)).startswith("python -c ")  # L2 is none of the command's options
+    told = train_command(replace(VARIANTS["bn-x5"], processes=8, synchronized=True))
     assert told.startswith("torchrun --nproc-per-node 8 -m bncourse train bn-x5 --scale imagenet ")
     assert told.endswith(" --precision float32 --synchronized --record")
 
 
 def test_the_names_of_runs_differ_where_anything_does():
-    configs = [adjusted(at(config, scale), seed=seed, lr=lr) for config in KNOWN.values() for scale in (SMALL, TINY)
-               for seed in (0, 1) for lr in (0.01, 0.02)]
+    configs = [with_options(at_scale(config, scale), seed=seed, lr=lr)
+               for config in KNOWN.values() for scale in (SMALL, TINY) for seed in (0, 1) for lr in (0.01, 0.02)]
     assert len({config.variant() for config in configs}) == len(set(configs)) == len(configs)
 
 
@@ -214,4 +216,4 @@ def test_the_network_takes_the_images_of_its_scale():
     images, _ = next(mini_batches(config, open_pictures(config)).epoch(0))
     assert isinstance(classification.network(config, 16), nn.Module)
     assert classification.network(config, 16)(images).shape == (16, 16)
-    assert json.loads(json.dumps(variants.recorded(config)))["scale"]["batch"] == 16
+    assert json.loads(json.dumps(variants.to_record(config)))["scale"]["batch"] == 16

@@ -12,22 +12,30 @@ from bncourse.datasets import scenes
 from bncourse.datasets.transforms import Center
 from bncourse.evaluation import Crops, score
 from bncourse.experiments import classification, ensembles, recording, trainings
-from bncourse.experiments.ensembles import CROPS, ORDER, Ensemble, Means, means, of_each_crop, rows
-from bncourse.experiments.variants import MEMBERS, TINY, at
+from bncourse.experiments.ensembles import (
+    CROPS,
+    ORDER,
+    Config,
+    Means,
+    crop_probabilities,
+    every_subset,
+    mean_over_crops,
+)
+from bncourse.experiments.variants import MEMBERS, TINY, at_scale
 
 SHORT = replace(TINY, steps=4, every=4, width=0.0625)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Two short trainings, kept where `trainings.place` finds them, of few scenes."""
+    """Two short trainings, kept where `trainings.default_folder` finds them, of few scenes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scenes, "LENGTH", {"train": 96, "val": 7})
         patch.setattr(trainings, "DATA", tmp_path_factory.mktemp("data"))
-        members = tuple(at(MEMBERS[name], SHORT) for name in ("member-1", "member-6"))
+        members = tuple(at_scale(MEMBERS[name], SHORT) for name in ("member-1", "member-6"))
         for member in members:
             trainings.train(member)
-        yield Ensemble(members)
+        yield Config(members)
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +66,12 @@ def test_the_first_twelve_crops_are_of_one_scale_and_all_are_there_once():
 def test_the_mean_over_all_crops_is_what_the_command_evaluate_takes(trained):
     from bncourse.experiments.scoring import predict
 
-    network = ensembles.opened(trained.members[0])
+    network = ensembles.open_member(trained.members[0])
     val = classification.open_pictures(network.config).val
-    p, labels = of_each_crop(network, val)
+    p, labels = crop_probabilities(network, val)
     theirs, same = predict(network, val, crops=True)
     assert torch.equal(labels, same)
-    assert torch.allclose(means(p, 48).p.float(), theirs, atol=1e-5)
+    assert torch.allclose(mean_over_crops(p, 48).p.float(), theirs, atol=1e-5)
 
 
 # Rows
@@ -77,7 +85,7 @@ def test_there_is_a_row_for_each_set_number_of_crops_and_mean(run):
 def test_a_set_is_averaged_as_its_name_says(rng):
     p = torch.tensor(rng.dirichlet(np.ones(7), size=(3, 9, 48)))
     labels = torch.tensor(rng.integers(7, size=9))
-    table = list(rows([{crops: means(q, crops) for crops in (1, 12)} for q in p], labels))
+    table = list(every_subset([{crops: mean_over_crops(q, crops) for crops in (1, 12)} for q in p], labels))
     for chosen in (some for size in range(3) for some in combinations(range(3), size + 1)):
         for crops in (1, 12):
             part = p[list(chosen), :, :crops]
@@ -91,14 +99,15 @@ def test_a_set_is_averaged_as_its_name_says(rng):
 
 def test_a_probability_that_float32_took_for_zero_has_a_finite_loss():
     sure = torch.tensor([[[1.0, 0.0]] * 48])
-    table = list(rows([{1: means(sure, 1)}], torch.tensor([1])))
+    table = list(every_subset([{1: mean_over_crops(sure, 1)}], torch.tensor([1])))
     assert all(80 < row["loss"] < 90 for row in table)
 
 
 def test_means_are_of_probabilities_and_of_logarithms():
     p = torch.tensor([[[0.5, 0.5], [0.125, 0.875]]])
-    assert means(p, 2)._fields == Means._fields
-    assert means(p, 2).p[0, 0] == pytest.approx(0.3125) and means(p, 2).log_p[0, 0].exp() == pytest.approx(0.25)
+    means = mean_over_crops(p, 2)
+    assert means._fields == Means._fields
+    assert means.p[0, 0] == pytest.approx(0.3125) and means.log_p[0, 0].exp() == pytest.approx(0.25)
 
 
 # Networks
@@ -108,7 +117,9 @@ def test_the_run_tells_the_trainings_and_the_weights(run, trained):
     assert [network["training"] for network in run.config["networks"]] == [m.variant() for m in trained.members]
     weights = {network["weights"] for network in run.config["networks"]}
     assert len(weights) == 2 and all(len(digest) == 64 for digest in weights)
-    assert run.variant == "scenes-2members-4steps" and run.config["pictures"] == 7
+    assert run.variant.startswith("scenes-2members-4steps-") and run.config["pictures"] == 7
+    assert len({members.variant() for members in (trained, Config(trained.members[::-1]), ensembles.PLAN["six"][0],
+                                                  Config(ensembles.SIX[1:] + ensembles.SIX[:1]))}) == 4
 
 
 def test_it_is_recorded_by_the_command_that_its_provenance_names(run):
@@ -130,21 +141,21 @@ def test_progress_counts_networks(trained):
 
 def test_a_network_that_is_missing_or_unfinished_is_refused_by_name(trained, monkeypatch):
     with pytest.raises(trainings.KeptError, match=r"training\.json"):
-        ensembles.run(Ensemble((replace(trained.members[0], seed=7),)))
-    other = trainings.place(trained.members[0])
-    monkeypatch.setattr(trainings, "place", lambda member: other)
+        ensembles.run(Config((replace(trained.members[0], seed=7),)))
+    other = trainings.default_folder(trained.members[0])
+    monkeypatch.setattr(trainings, "default_folder", lambda member: other)
     with pytest.raises(trainings.KeptError, match="member-6 was trained for 4 steps as scenes-member-1"):
-        ensembles.run(Ensemble(trained.members[1:]))
+        ensembles.run(Config(trained.members[1:]))
 
 
 @pytest.mark.parametrize(("members", "sentence"), [
     ((), "members are 0; expected 1 to 9"),
-    ((at(MEMBERS["member-1"], TINY),) * 10, "members are 10; expected 1 to 9"),
+    ((at_scale(MEMBERS["member-1"], TINY),) * 10, "members are 10; expected 1 to 9"),
     ((MEMBERS["member-1"], replace(MEMBERS["member-2"], data="other")), "trained on other, scenes; expected"),
 ])
 def test_an_ensemble_that_cannot_be_named_is_refused(members, sentence):
     with pytest.raises(ValueError, match=sentence):
-        Ensemble(members)
+        Config(members)
 
 
 # The record
@@ -195,7 +206,7 @@ def test_with_one_network_and_one_crop_there_is_nothing_to_average(six):
 
 def test_one_crop_errs_as_at_the_end_of_the_recorded_training(six):
     for k, config in enumerate(ensembles.PLAN["six"][0].members, start=1):
-        trained = runs.Run.load(recording.place("classification", config))
+        trained = runs.Run.load(recording.run_path("classification", config))
         for measure, top in (("top1_error", "top1"), ("top5_error", "top5")):
             assert by_set(six, measure, 1, 0)[k,] == pytest.approx(100 * (1 - trained.columns[top][-1]), abs=0.06)
 

@@ -81,6 +81,12 @@ def test_a_part_that_is_not_whole_is_refused_with_the_command_that_makes_it(smal
         recorded("activations", "second", tmp_path)
 
 
+def test_a_file_that_is_no_experiment_is_refused_before_a_folder_is_made(tmp_path):
+    with pytest.raises(RecordingError, match="experiment is 'small_scale', a file that has no run"):
+        record("small_scale", SMALL, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 # Recording
 
 
@@ -92,7 +98,7 @@ def test_what_is_recorded_is_left_out_the_next_time(small_plan, tmp_path):
 
 
 def test_a_run_is_never_overwritten_and_nothing_is_trained_to_find_out(tmp_path, no_training):
-    path = recording.place("activations", SMALL, tmp_path)
+    path = recording.run_path("activations", SMALL, tmp_path)
     path.parent.mkdir()
     for name in (path.name, f".{path.name}.part"):
         file = path.with_name(name)
@@ -117,7 +123,8 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_anything_is_traine
 
 
 @pytest.mark.parametrize(("experiment", "part", "sentence"), [
-    ("shift", None, "experiment is 'shift', which has no PLAN"),
+    ("inference", None, "experiment is 'inference', which has no PLAN"),
+    ("small_scale", None, "experiment is 'small_scale', a file that has no run; expected one of activations, "),
     ("nothing", None, "experiment is 'nothing'; expected the name of a file of bncourse/experiments"),
     ("a.b", None, r"experiment is 'a\.b'; expected"),
     ("activations", "figure 2", "part is 'figure 2'; expected one of figure 1, staircase, grid"),

@@ -22,7 +22,8 @@ def test_with_the_same_writers_at_home_and_abroad_nothing_is_lost():
 def test_a_seed_decides_everything_that_is_recorded():
     first, again, other = run(SMALL), run(SMALL), run(replace(SMALL, seed=1))
     assert first.columns == again.columns != other.columns
-    assert (first.variant, other.variant) == ("glyphs-to-glyphs-seed0", "glyphs-to-glyphs-seed1")
+    assert (first.variant, other.variant) == tuple(
+        f"glyphs-to-glyphs-steps40-train_images400-test_images200-seed{seed}" for seed in (0, 1))
 
 
 def test_standardized_pixels_have_mean_zero_and_the_variance_that_eps_leaves(rng):

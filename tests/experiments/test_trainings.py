@@ -60,7 +60,8 @@ def test_without_data_a_small_version_trains_on_scenes_and_says_so(tmp_path, cap
     assert command("train", "inception", "--steps", 2, "--folder", tmp_path) == 0
     told = capsys.readouterr().out
     assert "inception on scenes: 96 synthetic pictures of 16 classes, tiny scale" in told
-    assert "Scenes are for trying out: --data names photographs" in told and "written: " in told
+    assert "Scenes are for trying out: python3 -m bncourse data says which photographs there are" in told
+    assert "written: " in told
     assert run_in(tmp_path).columns["step"] == [1, 2]
 
 
@@ -108,17 +109,31 @@ def with_other_classes(open_pictures):
     return opened
 
 
+def test_rows_go_to_tensorboard_and_where_it_is_missing_the_refusal_says_so(tmp_path, monkeypatch):
+    rows = []
+    monkeypatch.setattr(trainings.reports, "tensorboard", lambda folder: rows.append)
+    trainings.tensorboard_writer(tmp_path)({"step": 1})
+    assert rows == [{"step": 1}]
+
+    def missing(folder):
+        raise ImportError("TensorBoard is not installed")
+
+    monkeypatch.setattr(trainings.reports, "tensorboard", missing)
+    with pytest.raises(trainings.KeptError, match="TensorBoard is not installed"):
+        trainings.tensorboard_writer(tmp_path)
+
+
 def test_what_cannot_be_kept_is_refused_before_any_work(done, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(classification, "train", None)  # never called
     again = refused(capsys, *TRAIN, "--folder", done[0])
-    assert "is recorded already; choose another --seed, or remove it and its folder of checkpoints" in again
+    assert "is recorded already; choose another seed, or remove it and its folder of checkpoints" in again
     other = refused(capsys, *TRAIN, "--folder", done[0], "--seed", 5)
-    assert "holds another training: it differs in seed; expected the same, or choose another --folder" in other
-    monkeypatch.setattr(trainings, "where", lambda config, folder, record: folder)
+    assert "holds another training: it differs in seed; expected the same, or choose another folder" in other
+    monkeypatch.setattr(trainings, "run_path", lambda config, folder, record: folder)
     monkeypatch.setattr(classification, "open_pictures", with_other_classes(classification.open_pictures))
     assert "holds another training: it differs in classes; expected" in refused(capsys, *TRAIN, "--folder", done[0])
     absent = refused(capsys, *TRAIN, "--folder", tmp_path, "--resume")
-    assert "holds no checkpoint to go on from; leave --resume out to begin" in absent
+    assert "holds no checkpoint to go on from; leave resume out to begin" in absent
 
 
 @pytest.mark.parametrize("options, told", [
@@ -155,7 +170,7 @@ def test_the_help_fits_a_screen(name, capsys):
 
 def test_rows_without_a_test_are_not_told_unless_the_network_diverged():
     told = []
-    tell = trainings.rows_to(told.append)
+    tell = trainings.listener_of_tests(told.append)
     early = {"step": 1, "loss": 2.0, "top1": math.nan, "top5": math.nan}
     for row in (early, early | {"step": 4, "top1": 0.5, "top5": 0.9}, early | {"step": 5, "loss": math.inf}):
         tell(row)
@@ -170,13 +185,13 @@ def test_a_network_is_read_back_from_its_folder_or_one_checkpoint(done):
 
 
 def test_the_score_of_a_network_is_the_last_of_its_run(done):
-    (name, score), = scoring.test([done[0]])
+    (name, score), = scoring.score_each([done[0]])
     assert name == "bn-x5, 12 steps"
     assert score == evaluation.Score(*(run_in(done[0]).columns[key][-1] for key in ("top1", "top5")), 40)
 
 
 def test_several_networks_are_tested_together(done):
-    *alone, (name, together) = scoring.test(done)
+    *alone, (name, together) = scoring.score_each(done)
     members = [scoring.predict(trained(folder), scenes.Scenes("val", size=32)) for folder in done]
     mean = (members[0][0] + members[1][0]) / 2
     assert name == "ensemble of 2" and len(alone) == 2
@@ -218,13 +233,13 @@ def test_folding_folds_and_imagenets_crops_are_144(done, monkeypatch):
 def test_an_ensemble_sees_the_same_pictures(done, monkeypatch):
     lengths = iter((3, 4))
     monkeypatch.setattr(scoring, "predict", lambda *_, **__: (torch.eye(16)[:(n := next(lengths))], torch.arange(n)))
-    with pytest.raises(trainings.KeptError, match="tested on different pictures; expected --data"):
-        list(scoring.test(done))
+    with pytest.raises(trainings.KeptError, match="tested on different pictures; expected data"):
+        list(scoring.score_each(done))
 
 
 def test_some_pictures_are_evenly_spread():
     pictures = scenes.Scenes("val", 10, size=8)
-    some = scoring.Some(pictures, 4)
+    some = scoring.EvenSubset(pictures, 4)
     assert some.chosen.tolist() == [0, 2, 5, 7] and some.labels.tolist() == pictures.labels[some.chosen].tolist()
     assert some.name(2) == pictures.name(5) and some.image(2).tobytes() == pictures.image(5).tobytes()
 
@@ -234,13 +249,13 @@ def test_the_evaluate_command_tells_errors_in_per_cent(done, capsys):
     header, *lines = capsys.readouterr().out.splitlines()
     assert header.split() == ["top-1", "error", "top-5", "error"]
     assert [line.split(",")[0].split(" of ")[0] for line in lines] == ["bn-x5", "bn-x5", "ensemble"]
-    (_, score), = scoring.test(done[:1], first=20)
+    (_, score), = scoring.score_each(done[:1], first=20)
     assert f"{1 - score.top1:.2%}" in lines[0] and lines[0].endswith("of 20 pictures")
 
 
 @pytest.mark.parametrize("options, told", [
-    (["--first", "0"], "--first is 0; expected 1 to 40"),
-    (["--first", "41"], "--first is 41; expected 1 to 40"),
+    (["--first", "0"], "first is 0; expected 1 to 40"),
+    (["--first", "41"], "first is 41; expected 1 to 40"),
     (["--data", "nothing"], "nothing is no folder"),
     (["--data", "../elsewhere"], "../elsewhere is no folder; expected scenes, a set in the data folder, or the path"),
     (["--workers", "-1"], "workers is -1; expected an int of 0 or more"),
@@ -251,24 +266,24 @@ def test_wrong_words_of_evaluate_are_one_sentence(done, options, told, capsys):
 
 def test_what_is_no_training_is_refused(done, tmp_path, capsys):
     assert "holds no training.json; expected the folder of a training" in refused(capsys, "evaluate", tmp_path)
-    about = json.loads((done[0] / trainings.ABOUT).read_text())
-    (tmp_path / trainings.ABOUT).write_text(json.dumps(about))
+    about = json.loads((done[0] / trainings.DESCRIPTION_FILE).read_text())
+    (tmp_path / trainings.DESCRIPTION_FILE).write_text(json.dumps(about))
     assert "holds no checkpoint yet" in refused(capsys, "evaluate", tmp_path)
     about["config"]["scale"]["width"] = 0.25
-    (tmp_path / trainings.ABOUT).write_text(json.dumps(about))
+    (tmp_path / trainings.DESCRIPTION_FILE).write_text(json.dumps(about))
     checkpoint.path_of(tmp_path, 12).write_bytes(checkpoint.path_of(done[0], 12).read_bytes())
     assert "is not of the network that training.json beside it describes" in refused(capsys, "evaluate", tmp_path)
     about["config"]["activation"] = "tanh"
-    (tmp_path / trainings.ABOUT).write_text(json.dumps(about))
+    (tmp_path / trainings.DESCRIPTION_FILE).write_text(json.dumps(about))
     assert "does not describe a training" in refused(capsys, "evaluate", tmp_path)
-    (tmp_path / trainings.ABOUT).write_text("{}")
+    (tmp_path / trainings.DESCRIPTION_FILE).write_text("{}")
     assert "does not describe a training" in refused(capsys, "evaluate", tmp_path)
 
 
 def test_networks_and_pictures_of_other_classes_are_refused(done, tmp_path, capsys):
-    about = json.loads((done[0] / trainings.ABOUT).read_text())
+    about = json.loads((done[0] / trainings.DESCRIPTION_FILE).read_text())
     about["classes"][0] = "goldfish"
-    (tmp_path / trainings.ABOUT).write_text(json.dumps(about))
+    (tmp_path / trainings.DESCRIPTION_FILE).write_text(json.dumps(about))
     checkpoint.path_of(tmp_path, 12).write_bytes(checkpoint.path_of(done[0], 12).read_bytes())
     told = refused(capsys, "evaluate", tmp_path)
     assert "knows 16 classes, goldfish the first, and the pictures are of 16, warm plain disc the first" in told

@@ -21,9 +21,9 @@ from bncourse.experiments.variants import (
     X30,
     Config,
     ConfigError,
-    at,
-    named,
-    restored,
+    at_scale,
+    from_record,
+    variant_named,
 )
 
 
@@ -80,13 +80,13 @@ def test_inception_is_as_the_paper_has_it():
 @pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
 def test_rates_and_decays_stand_in_the_same_ratios_at_every_scale(scale):
     for config in KNOWN.values():
-        here, plain = at(config, scale), at(INCEPTION, scale)
+        here, plain = at_scale(config, scale), at_scale(INCEPTION, scale)
         assert here.learning_rate() / plain.learning_rate() == pytest.approx(config.learning_rate() / 0.0015)
         assert plain.halving() / here.halving() == pytest.approx(config.decay)
 
 
 def test_six_times_faster_is_the_sixth_of_the_halving():
-    assert at(INCEPTION, SMALL).halving() == SMALL.steps == 6 * at(X5, SMALL).halving()
+    assert at_scale(INCEPTION, SMALL).halving() == SMALL.steps == 6 * at_scale(X5, SMALL).halving()
     assert INCEPTION.halving() == IMAGENET.halving == 6 * X5.halving()
 
 
@@ -101,12 +101,12 @@ def test_the_members_differ_from_bn_x30_by_some_of_the_three_changes_and_from_on
 
 def test_the_name_of_a_configuration_is_the_name_by_which_it_is_found():
     assert len(KNOWN) == len(VARIANTS) + len(ABLATIONS) + len(MEMBERS)
-    assert all(named(name).name == name for name in KNOWN)
+    assert all(variant_named(name).name == name for name in KNOWN)
 
 
 def test_an_unknown_name_is_refused_with_those_that_are_known():
     with pytest.raises(ConfigError, match=r"variant is 'bn-x6'; expected one of inception, bn-baseline.*member-6"):
-        named("bn-x6")
+        variant_named("bn-x6")
 
 
 @pytest.mark.parametrize("field, value", [
@@ -129,19 +129,19 @@ def test_a_scale_out_of_range_is_refused_by_name(field, value):
 
 @pytest.mark.parametrize("config", KNOWN.values(), ids=KNOWN)
 def test_a_configuration_is_restored_from_its_record(config):
-    assert restored(json.loads(json.dumps(variants.recorded(config)))) == config
+    assert from_record(json.loads(json.dumps(variants.to_record(config)))) == config
 
 
 def test_one_process_leaves_no_trace_in_the_record_and_several_do():
-    assert not {"processes", "synchronized"} & set(variants.recorded(X5))
+    assert not {"processes", "synchronized"} & set(variants.to_record(X5))
     shared = replace(X5, processes=8, synchronized=True)
-    assert restored(variants.recorded(shared)) == shared and shared.variant() != X5.variant()
+    assert from_record(variants.to_record(shared)) == shared and shared.variant() != X5.variant()
 
 
 @pytest.mark.parametrize("spoil", [lambda record: record.pop("scale"), lambda record: record.update(more=1),
                                    lambda record: record["scale"].pop("lr")])
 def test_a_record_that_is_none_is_refused(spoil):
-    record = variants.recorded(X5)
+    record = variants.to_record(X5)
     spoil(record)
     with pytest.raises(ConfigError, match=r"does not describe a training of section 4\.2"):
-        restored(record)
+        from_record(record)

@@ -5,7 +5,7 @@ import pytest
 
 from bncourse.experiments import recording
 from bncourse.explorers.ensembles import ensemble_explorer
-from bncourse.figures.ensembles import table
+from bncourse.runs import ensemble_table
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def drawn(explorer):
 
 def test_it_shows_every_set_and_lights_the_chosen_one(drawn, run):
     left, _ = drawn(networks=(1, 3), crops=12, mean="of logits", measure="loss")
-    members, models, error = table(run.columns, "loss", 12, logits=1)
+    members, models, error = ensemble_table(run.columns, "loss", 12, logits=1)
     others, chosen = left.lines
     assert list(others.get_ydata()) == list(error) and list(others.get_xdata()) == list(models)
     own = error[members == 13].item()
@@ -45,7 +45,7 @@ def test_it_shows_the_chosen_set_against_the_number_of_crops(drawn, run):
     _, right = drawn(networks=(2, 5, 6), crops=24)
     line, here = right.lines
     numbers = sorted(set(run.columns["crops"]))
-    tables = [table(run.columns, "top5_error", crops) for crops in numbers]
+    tables = [ensemble_table(run.columns, "top5_error", crops) for crops in numbers]
     curve = [error[members == 256].item() for members, _, error in tables]
     assert line.get_ydata() == pytest.approx(curve)
     assert here.get_xydata().tolist() == [[numbers.index(24), curve[numbers.index(24)]]]

@@ -6,7 +6,7 @@ import pytest
 
 from bncourse.experiments.recording import recorded
 from bncourse.explorers.imagenet_runs import first, mean_steps, target_explorer
-from bncourse.runs import Run, provenance
+from bncourse.runs import Run, by, provenance
 
 
 @pytest.fixture
@@ -37,9 +37,7 @@ def test_of_three_that_arrive_together_the_number_is_said(variants):
 
 
 def test_what_it_says_of_the_recorded_networks_fits_into_a_line():
-    variants = {}
-    for run in recorded("classification", "variants"):
-        variants.setdefault(run.config["name"], []).append(run)
+    variants = by(recorded("classification", "variants"), "name")
     targets = target_explorer(variants).controls["target"]
     said = [first(variants, target) for target in range(targets.min, targets.max + 1)]
     assert max(map(len, said)) < 60

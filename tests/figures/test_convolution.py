@@ -6,13 +6,6 @@ import pytest
 from bncourse.figures import WITH, convolution
 
 
-def test_the_formula_of_the_variance_is_what_correlated_pixels_give(rng):
-    for rho in (0.0, 0.4, 1.0):
-        shared, own = rng.normal(size=(40_000, 3, 1)), rng.normal(size=(40_000, 3, 5))
-        measured = (np.sqrt(rho) * shared + np.sqrt(1 - rho) * own).var(axis=(1, 2)).mean()
-        assert float(convolution.expected_variance(rho, 3, 5)) == pytest.approx(measured, abs=0.02)
-
-
 def test_independent_pixels_are_repaired_by_one_factor_and_equal_ones_by_the_other():
     ax = convolution.correlation([0, 1], [0.98, 0.75], 4, 16, {"maps": 0.2})
     by_images, by_values = (line.get_ydata() for line in ax.lines[1:3])

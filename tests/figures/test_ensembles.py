@@ -7,7 +7,7 @@ from PIL import Image
 from bncourse.evaluation import squares
 from bncourse.figures import ensembles as draw
 from bncourse.paper import figure4
-from bncourse.runs import Run
+from bncourse.runs import Run, ensemble_table
 
 SIZES = [(74, 64, 56), (64, 93, 56), (101, 75, 64), (64, 64, 56)]
 
@@ -63,17 +63,11 @@ def test_the_mean_lies_on_the_curve_below_the_chord():
     assert ax.get_title(loc="left") == "The mean has loss 1.12; the two have 1.75 on average"
 
 
-def test_a_table_has_the_sets_their_sizes_and_the_errors_of_one_setting(run):
-    members, models, error = draw.table(run.columns, "top1_error", crops=48, logits=1)
-    assert list(members) == [1, 2, 3, 12, 13, 23, 123] and list(models) == [1, 1, 1, 2, 2, 2, 3]
-    assert list(error) == run.columns["top1_error"][3::4]
-
-
 def test_every_set_is_a_dot_and_the_means_are_lines_with_their_ends_in_the_title(run):
     ax = draw.against_models(run, figure4())
     dots, line, many, mean = ax.lines
     for drawn, average, crops in ((dots, line, 1), (many, mean, 48)):
-        _, models, error = draw.table(run.columns, "top5_error", crops)
+        _, models, error = ensemble_table(run.columns, "top5_error", crops)
         assert list(drawn.get_ydata()) == list(error)
         assert average.get_ydata() == pytest.approx([error[models == size].mean() for size in (1, 2, 3)])
     title = ax.figure.get_suptitle()

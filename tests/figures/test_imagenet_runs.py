@@ -24,12 +24,6 @@ def in_colour(ax, style):
     return [line for line in ax.lines if to_hex(line.get_color()).upper() == style["color"]]
 
 
-def test_a_target_is_reached_at_the_first_test_that_is_as_high(trained):
-    run = trained([0.3, 0.2])
-    assert [imagenet_runs.steps_to(run, target) for target in (0.1, 0.3, 0.31)] == [500, 500, np.inf]
-    assert imagenet_runs.best(run) == 0.3
-
-
 def test_the_line_is_the_mean_of_the_seeds_and_the_band_holds_them_all(trained):
     seeds = {"inception": [trained([0.1, 0.3]), trained([0.2, 0.5])], "bn-x5": [trained([0.4, 0.6])]}
     ax = imagenet_runs.curves(seeds)

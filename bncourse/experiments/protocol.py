@@ -1,0 +1,102 @@
+"""What makes a file of this folder an experiment, and the parts that all experiments share.
+
+    Config                      a frozen dataclass with `variant()`, a file name that no other configuration has
+    run(config, progress=None)  measures, writes nothing, returns a `runs.Run`
+    PLAN                        optional: what the course records, configurations by part
+    replay(recorded, steps)     optional: the first rows of a recorded run, measured again; then `TOLERANCE` says for
+                                each column how far the two may be apart
+
+`run` calls `progress(done, total)` while it works. tests/experiments/test_protocol.py holds every file to this.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, fields
+
+from bncourse import runs
+
+EXPERIMENTS = ("activations", "classification", "ensembles", "folding", "inference", "placement", "shift", "whitening")
+Progress = Callable[[int, int], object]
+
+
+def recorded_run(
+    config: object,
+    columns: dict[str, list],
+    *,
+    data: str,
+    sha256: str,
+    seconds: float | int,
+    experiment: str | None = None,
+    command: str | None = None,
+    record: dict | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+) -> runs.Run:
+    """The run of a configuration: its measured columns, the configuration as JSON holds it, and the provenance.
+
+    columns     a list of plain numbers for each name, all of one length
+    data        the name of the data, and `sha256` their fingerprint
+    seconds     what the measurement took
+    experiment  the file of the experiment; the one that defines the configuration's class unless given
+    command     what repeats the run; Python that calls the experiment's `run` unless given
+    record      the configuration as the run holds it; all of its fields unless given
+    seed        the configuration's unless given
+    device, threads    as `runs.provenance` takes them
+
+    Raises `runs.RunError` where a field is malformed.
+    """
+    experiment = experiment or type(config).__module__.rpartition(".")[2]
+    return runs.Run(
+        experiment=experiment,
+        variant=config.variant(),
+        config=to_record(config) if record is None else record,
+        provenance=runs.provenance(
+            command=command or python_command(experiment, config),
+            seed=config.seed if seed is None else seed,
+            data=data,
+            sha256=sha256,
+            seconds=seconds,
+            device=device,
+            threads=threads,
+        ),
+        columns=columns,
+    )
+
+
+def python_command(experiment: str, config: object, names: str = "Config, run") -> str:
+    """A shell command that measures the configuration and saves the run; `names` are those that Python imports."""
+    return f'python -c "from bncourse.experiments.{experiment} import {names}; run({config}).save()"'
+
+
+def to_record(config: object) -> dict:
+    """The fields of a configuration as JSON holds them: a tuple is a list."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(config).items()}
+
+
+def from_record(kind: type, record: dict) -> object:
+    """The configuration of this class that `to_record` wrote: a list is a tuple."""
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in record.items()})
+
+
+def unusual(config: object, *named: str) -> list[str]:
+    """The parts of a run's name for the fields that differ from their defaults: "lr0.2", "widths4_5".
+
+    `named` are the fields that the name holds anyway. So the usual values are unnamed, and any two configurations
+    have two names.
+    """
+    return [f"{field.name}{in_a_name(getattr(config, field.name), field.default)}" for field in fields(config)
+            if field.name not in named and getattr(config, field.name) != field.default]
+
+
+def in_a_name(value: object, default: object = None) -> str:
+    """A value as a file's name may hold it; a whole number is written as a float where the default is one."""
+    if isinstance(value, tuple):
+        return "_".join(in_a_name(part) for part in value)
+    return str(float(value) if isinstance(default, float) else value).replace("+", "")
+
+
+def tell(progress: Progress | None, done: int, total: int) -> None:
+    """Calls `progress(done, total)` about a hundred times in all, and at the end; not at all where it is None."""
+    if progress and (done % math.ceil(total / 100) == 0 or done == total):
+        progress(done, total)

@@ -1,0 +1,38 @@
+"""Runs: measurements with their provenance, recorded as small JSON, and the words in which they are read.
+
+    run.py       a `Run`, its provenance, its file: save, load, find
+    record.py    the file's strict JSON, and the checks of every field
+    captions.py  what is said of runs under a figure
+    reading.py   what a claim is decided with: a column, the runs by a setting, the best value, the steps to a value
+
+    recorded = runs.by(runs.find("activations"), "batchnorm")
+    runs.stack(recorded[True], "accuracy")[:, -1]
+"""
+
+from bncourse.paths import ROOT
+from bncourse.runs.captions import IN_CAPTIONS, TITLES, caption, data_title, device_title, setting
+from bncourse.runs.reading import best, by, column, curve, ensemble_table, mean_and_spread, select, stack, steps_to
+from bncourse.runs.record import (
+    NOT_FINITE,
+    PROVENANCE,
+    RunError,
+    check_columns,
+    check_config,
+    check_fields,
+    check_keys,
+    check_name,
+    check_provenance,
+    check_type,
+    encode,
+    finite,
+    from_json,
+    refuse_number,
+    without_duplicates,
+)
+from bncourse.runs.run import RUNS, Run, RunExists, find, fingerprint, provenance, to_json
+
+__all__ = ["IN_CAPTIONS", "NOT_FINITE", "PROVENANCE", "ROOT", "RUNS", "TITLES", "Run", "RunError", "RunExists", "best",
+           "by", "caption", "check_columns", "check_config", "check_fields", "check_keys", "check_name",
+           "check_provenance", "check_type", "column", "curve", "data_title", "device_title", "encode",
+           "ensemble_table", "find", "fingerprint", "finite", "from_json", "mean_and_spread", "provenance",
+           "refuse_number", "select", "setting", "stack", "steps_to", "to_json", "without_duplicates"]

@@ -1,0 +1,121 @@
+"""A run: what was measured, and all that is needed to measure it again.
+
+A run is an experiment, a variant of it, the configuration, the provenance (without a host's name or a user's path) and
+the measured columns. It lies in `data/runs/<experiment>/<variant>.json`, is written whole, and is never overwritten.
+"""
+
+import hashlib
+import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from bncourse import machine
+from bncourse.paths import DATA, ROOT
+from bncourse.runs.record import RunError, check_fields, check_name, from_json, written
+
+RUNS = DATA / "runs"
+
+
+class RunExists(FileExistsError):
+    """A run of this name is recorded already; a run is never overwritten."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A measurement with its provenance (see `provenance` for its fields).
+
+    `columns` maps a name to a list of int or float, all of one length. Raises RunError where a field is missing, of
+    the wrong type, or cannot be written as strict JSON.
+    """
+
+    experiment: str
+    variant: str
+    config: dict
+    provenance: dict
+    columns: dict
+
+    def __post_init__(self):
+        check_fields(vars(self))
+
+    def save(self, folder: str | os.PathLike = RUNS) -> Path:
+        """Writes `<folder>/<experiment>/<variant>.json` whole, and returns its path.
+
+        Raises RunExists where the run is recorded already, or is just being written.
+        """
+        path = Path(folder) / self.experiment / f"{self.variant}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.part")
+        try:
+            file = unfinished.open("x", encoding="utf-8", newline="\n")
+        except FileExistsError:
+            raise RunExists(f"{unfinished} exists: the run is being written by another process, "
+                            "or its writing was interrupted; then remove that file") from None
+        try:
+            with file:
+                file.write(to_json(self))
+            if path.exists():
+                raise RunExists(f"{path} is recorded already; choose another variant, or remove it first")
+            unfinished.rename(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return path
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Run":
+        """Reads a recorded run. Raises RunError, naming the file and the field, where it is malformed."""
+        try:
+            return cls(**from_json(Path(path).read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise RunError(f"{path}: {error}") from None
+
+    def caption(self) -> str:
+        """One sentence of provenance for a figure; see `captions.caption`."""
+        from bncourse.runs.captions import caption  # which is written in terms of this class
+
+        return caption(self)
+
+
+def to_json(run: Run) -> str:
+    """The run as strict JSON; see `record.written`."""
+    return written(asdict(run))
+
+
+def find(experiment: str, folder: str | os.PathLike = RUNS) -> list[Run]:
+    """The recorded runs of an experiment, by variant in alphabetical order; none recorded: empty."""
+    check_name("experiment", experiment)
+    return [Run.load(path) for path in sorted((Path(folder) / experiment).glob("[!.]*.json"))]
+
+
+def provenance(*, command: str, seed: int, data: str, sha256: str, seconds: int | float,
+               device: str | None = None, threads: int | None = None) -> dict:
+    """What a run must tell about how it was made.
+
+    `command` repeats it; `data` names the data and `sha256` is its `fingerprint`; `device` is the name of the
+    processor unless given (an accelerator's name, say); `threads` is what the environment or a loaded PyTorch says
+    unless given. Revision and dirt are null outside a git checkout. Raises RunError for a user's path in the command.
+    """
+    for private in (str(ROOT), str(Path.home())):
+        if len(private) > 1 and private in command:
+            raise RunError(f"command is {command!r}, which holds the path {private}; "
+                           "expected one relative to the project")
+    revision, dirty = machine.revision()
+    return {
+        "command": command, "revision": revision, "dirty": dirty, "versions": machine.versions(),
+        "device": machine.processor() if device is None else device,
+        "threads": machine.threads() if threads is None else threads,
+        "seed": seed, "data": data, "sha256": sha256, "seconds": round(seconds, 3),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def fingerprint(*arrays: np.ndarray) -> str:
+    """SHA-256 of the arrays' dtypes, shapes and values; the same whatever the machine's byte order."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        digest.update(f"{little.dtype.str} {little.shape}\n".encode())
+        digest.update(little.tobytes())
+    return digest.hexdigest()
