@@ -183,6 +183,8 @@ def _anatomy(notebook: NotebookNode) -> Iterator[str]:
         tags = " ".join(cell.metadata.get("tags", []))
         if asked := re.search(r"NBVAL_\w+", cell.source) or re.search(r"nbval-\S+|raises-exception", tags):
             yield f"cell {cell.id} is marked {asked[0]}: every cell is compared, and none may fail"
+        if "evidence" in tags.split() and not cell.metadata.get("jupyter", {}).get("source_hidden"):
+            yield f"cell {cell.id} is tagged 'evidence' and not folded: give it the metadata jupyter.source_hidden"
         nodes = list(ast.walk(ast.parse(cell.source)))
         importing += any(isinstance(node, ast.Import | ast.ImportFrom) for node in nodes)
         if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in nodes):

@@ -1,12 +1,14 @@
-"""What the README says is true: its commands exist, its tree is the tree, its map is the ledger's."""
+"""What README and CONTRIBUTING say is true: commands, tree, map, where which question is answered, what tags mean."""
 
+import ast
+import doctest
 import re
 import subprocess
 import sys
 
 import pytest
 
-from bncourse import readme
+from bncourse import notebooks, readme
 from bncourse.paths import ROOT
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -81,3 +83,51 @@ def test_a_file_of_a_lesson_is_named_as_the_lesson_is(folder):
         stems = {path.stem.removeprefix("test_") for path in (ROOT / tree / folder).iterdir()
                  if not path.name.startswith("__") and path.name != "conftest.py"}
         assert stems - MACHINERY[folder] - {"checks"} <= LESSONS, (tree, folder)
+
+
+# what CONTRIBUTING promises
+
+RULES = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+QUESTIONS = [tuple(cell.strip() for cell in row.split("|")[1:-1])
+             for row in re.search(r"\| question \|.*\n\|.*\n((?:\|.*\n)+)", RULES).group(1).splitlines()]
+ANSWERED = {question: (file.strip("`"), words) for question, file, words in QUESTIONS if not file.startswith("not yet")}
+LESSON_FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def docstrings(path):
+    """The docstrings of a module, its classes and functions as one text in small letters, on one line."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    nodes = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, documented)]
+    return " ".join(" ".join(ast.get_docstring(node) or "" for node in nodes).lower().split())
+
+
+@pytest.mark.parametrize("question", ANSWERED)
+def test_a_strangers_question_is_answered_where_the_table_says(question):
+    file, words = ANSWERED[question]
+    assert words.lower() in docstrings(ROOT / file)
+
+
+def test_the_questions_are_the_fifteen_of_the_table():
+    assert len(QUESTIONS) == 15 and [row[0] for row in QUESTIONS if row[0] not in ANSWERED] == ["ghost batches"]
+
+
+def test_each_tag_of_a_cell_is_explained():
+    cells = [cell for path in LESSON_FILES for cell in notebooks.read(path).cells]
+    tags = {tag for cell in cells for tag in cell.metadata.get("tags", [])}
+    assert tags and {tag for tag in tags if f"`{tag}`" not in RULES} == set()
+
+
+@pytest.mark.parametrize("path", LESSON_FILES, ids=[path.stem for path in LESSON_FILES])
+def test_a_function_of_a_lesson_says_in_a_line_what_it_gives(path):
+    silent = []
+    for cell in notebooks.read(path).cells:
+        if cell.cell_type == "code" and not {"stub", "solution"} & set(cell.metadata.get("tags", [])):
+            silent += [(cell.id, node.name) for node in ast.walk(ast.parse(cell.source))
+                       if isinstance(node, ast.FunctionDef | ast.ClassDef) and not ast.get_docstring(node)]
+    assert silent == []
+
+
+def test_what_the_readme_computes_is_what_comes_out():
+    block = re.search(r"```python\n(.*?)```", TEXT, re.S).group(1)
+    examples = doctest.DocTestParser().get_doctest(block, {}, "README.md", None, 0)
+    assert tuple(doctest.DocTestRunner().run(examples)[:2]) == (0, 5)

@@ -152,6 +152,7 @@ SPOILT = {
     "installation": (append("%pip install numpy"), "the line '%pip install numpy': only Python"),
     "uncompared cell": (append("# NBVAL_IGNORE_OUTPUT\n1"), "cell added is marked NBVAL_IGNORE_OUTPUT"),
     "cell that may fail": (tag("number", "raises-exception"), "cell number is marked raises-exception"),
+    "evidence in the way": (tag("number", "evidence"), "cell number is tagged 'evidence' and not folded"),
     "heavy file": (output("number", "stream", name="stdout", text="x" * 300_000), "bytes; expected at most 300000"),
 }
 

@@ -66,10 +66,13 @@ class Start:
 
 
 def of_lesson(cells: list[NotebookNode], link: markup.Link) -> Iterator[Block | Start]:
-    """The blocks of a lesson's slides, with a Start before each slide. Imports and hints are for the notebook only."""
+    """The blocks of a lesson's slides, with a Start before each slide.
+
+    Imports, hints and evidence are for the notebook only.
+    """
     heading = ""
     for cell in cells:
-        if tagged(cell, "imports") or slide_type(cell) in ("skip", "notes"):
+        if tagged(cell, "imports") or tagged(cell, "evidence") or slide_type(cell) in ("skip", "notes"):
             continue
         if slide_type(cell) in ("slide", "subslide"):
             yield Start(1 if slide_type(cell) == "slide" else 2, notes=notes(cell))

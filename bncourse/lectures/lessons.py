@@ -1,7 +1,7 @@
 """A lesson as lecture material sees it: its cells, and what the course has written on them.
 
-The tags are imports, exercise, stub, solution, question and readme. The slide metadata says where a slide begins, and
-carries the speaker's notes.
+The tags are imports, exercise, stub, solution, question, readme and evidence. The slide metadata says where a slide
+begins, and carries the speaker's notes.
 """
 
 import re
@@ -86,5 +86,5 @@ def notes(cell: NotebookNode) -> str:
 
 
 def hidden(cell: NotebookNode) -> bool:
-    """Whether the cell's source is folded away, as that of solutions is."""
-    return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
+    """Whether the cell's source is folded away as an answer is; that of evidence is folded, and is none."""
+    return bool(cell.metadata.get("jupyter", {}).get("source_hidden")) and not tagged(cell, "evidence")

@@ -74,6 +74,13 @@ def test_hints_checks_and_the_answers_that_are_reading_stay(small):
     assert all(kept in handed_out for kept in ("Look up.", "check(mine)", "Read on.", "42\\n", "A. yes", "B. `no`"))
 
 
+def test_evidence_stays_though_it_is_folded(small):
+    in_a_hidden_cell(small.notebook)
+    cell(small.notebook, "number").metadata["tags"] = ["evidence"]
+    kept = cell(student(small.notebook), "number")
+    assert kept.source == SECRET and kept.metadata.jupyter.source_hidden
+
+
 def test_an_answer_that_does_not_end_is_refused(small):
     question = cell(small.notebook, "question")
     question.source = question.source.replace("</details>", "")

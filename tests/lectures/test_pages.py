@@ -74,6 +74,15 @@ def test_hints_and_imports_stay_in_the_notebook_and_answers_come_when_called(par
     assert [part.fragment for part in shown if "Text with" in part.html] == [False]
 
 
+def test_evidence_stays_in_the_notebook_too(small):
+    for cell in small.cells:
+        if cell.id in ("words", "number"):
+            cell.update(source="'swordfish'", outputs=[])
+            cell.metadata["tags"] = ["evidence"]
+    html = "\n".join(part.html for part in blocks.of_lesson(small.cells, str) if isinstance(part, Block))
+    assert "swordfish" not in html and "Do it." in html
+
+
 def test_a_second_hint_in_the_same_cell_stays_in_the_notebook_too(small):
     cell = next(cell for cell in small.cells if cell.id == "exercise")
     cell.source += "\n<details><summary>Hint 2</summary>\n\nLook *down*.\n</details>\n\nAfterwards."
