@@ -20,10 +20,10 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from torch import Tensor, nn
 
+from bncourse.datasets import crops
 from bncourse.training import to_input
 from bncourse.training.distributed import ALONE, World
 
-SCALES = (8, 9, 10, 11)  # the shorter side, in sevenths of the crop: 256, 288, 320 and 352 for 224
 PIXELS = 36 * 224**2  # of the images in one forward pass on a CPU: 144 crops at once take half as long again
 ON_GPU = 8  # times as many
 
@@ -135,15 +135,13 @@ def ensemble(members: Sequence[Float[Tensor, "N K"]]) -> Float[Tensor, "N K"]:
     return torch.stack(list(members)).mean(0)
 
 
-# Crops, after Szegedy et al. 2014.
-
 class Crops:
-    """Of each picture, four scales x three squares x six crops x two mirrors, as a transform for Batches.
+    """A transform that makes 144 crops of each picture: 4 scales x 3 squares x 6 crops x 2 mirrors (section 4.2.3).
 
-    The picture is resized to a shorter side of each of `SCALES`. Squares are at the left, centre and right, or
-    at the top, centre and bottom; of each the four corners and the centre are cropped, and the whole is resized.
-    Of square pictures the three squares are one: `squares=1`, the centre alone, gives the same mean from 48
-    crops instead of 144. Returns `(crops, 3, size, size)` uint8.
+    `datasets.crops` says where the crops lie. `size` is the side of a crop in pixels. `squares` is 3, or 1 for the
+    middle square alone: of a square picture the three squares are one, and 48 crops have the same mean as 144.
+    Called with a picture, it returns the crops `(crops, 3, size, size)` uint8, each followed by its mirror image; the
+    random generator that `Batches` hands it is not used. Raises ValueError for another number of squares.
     """
 
     def __init__(self, size: int = 224, squares: int = 3):
@@ -152,7 +150,7 @@ class Crops:
         self.size, self.squares = size, squares
 
     def __len__(self) -> int:
-        return len(SCALES) * self.squares * 6 * 2
+        return len(crops.SCALES) * self.squares * crops.CROPS * crops.MIRRORS
 
     @property
     def least(self) -> int:
@@ -160,31 +158,17 @@ class Crops:
         return self.sides()[-1]
 
     def sides(self) -> list[int]:
-        """The shorter sides to which a picture is resized."""
-        return [round(self.size * sevenths / 7) for sevenths in SCALES]
+        """The shorter sides to which a picture is resized, in pixels."""
+        return crops.shorter_sides(self.size)
 
     def __call__(self, image: Image.Image, rng: np.random.Generator | None = None) -> UInt8[Tensor, "crops 3 S S"]:
-        found = [crop for side in self.sides() for square in squares(image, side, self.squares)
-                 for crop in six(square, self.size)]
+        found = [crop for side in self.sides() for crop in self.at_scale(image, side)]
         upright = torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2)  # (crops / 2, 3, S, S)
         return torch.stack([upright, upright.flip(3)], 1).flatten(0, 1)
 
-
-def squares(image: Image.Image, side: int, count: int) -> Iterator[Image.Image]:
-    """The squares of a picture resized to this shorter side: its beginning, middle and end, or the middle alone."""
-    width, height = image.size
-    factor = side / min(width, height)
-    wide, high = (max(side, round(length * factor)) for length in image.size)
-    resized = image.resize((wide, high), Image.Resampling.BILINEAR)
-    rest = max(wide, high) - side
-    for start in (0, rest // 2, rest) if count == 3 else (rest // 2,):
-        left, top = (start, 0) if wide > high else (0, start)
-        yield resized.crop((left, top, left + side, top + side))
-
-
-def six(square: Image.Image, size: int) -> Iterator[UInt8[np.ndarray, "S S 3"]]:
-    """The four corners of a square, its centre, and the whole of it resized."""
-    pixels, rest = np.asarray(square), square.width - size
-    for top, left in ((0, 0), (0, rest), (rest, 0), (rest, rest), (rest // 2, rest // 2)):
-        yield pixels[top:top + size, left:left + size]
-    yield np.asarray(square.resize((size, size), Image.Resampling.BILINEAR))
+    def at_scale(self, image: Image.Image, side: int) -> Iterator[UInt8[np.ndarray, "S S 3"]]:
+        """The crops of a picture whose shorter side is brought to `side`, without mirror images."""
+        image = image.resize(crops.resized(*image.size, side), Image.Resampling.BILINEAR)
+        for square in crops.squares(*image.size, self.squares):
+            for place in crops.six_places(square, self.size):
+                yield np.asarray(image.crop(place).resize((self.size, self.size), Image.Resampling.BILINEAR))

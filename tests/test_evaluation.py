@@ -148,8 +148,6 @@ def test_networks_that_disagree_on_the_examples_are_no_ensemble(members):
         ensemble(members)
 
 
-# Crops.
-
 def picture(rng, width, height):
     """A picture whose colours say where a pixel lies: red across, green down; blue is noise."""
     across, down = np.meshgrid(np.arange(width) * 255 / width, np.arange(height) * 255 / height)

@@ -5,16 +5,16 @@ a little, then sized, slanted, rotated, bent and shifted, inked with a pen of so
 strength, and covered with a little noise. The pictures are synthetic, and captions say so.
 
 A picture depends only on the seed, the split and its index, so the first hundred of ten thousand
-are the hundred that `n=100` gives. It is the same on every machine, bit for bit: the random numbers
-are the raw output of PCG64, and what follows is single additions, multiplications, divisions,
-square roots, minima and maxima in float32, which IEEE 754 rounds in one way only. There is no sine
-(a rotation uses the rational parametrization of the circle) and no sum whose order is left open.
+are the hundred that `n=100` gives. It is the same on every machine, bit for bit (see exact.py).
 """
 
 from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
+
+from bncourse.datasets import exact
+from bncourse.datasets.exact import between, random_bytes, rotated
 
 Images = UInt8[np.ndarray, "n 28 28"]
 Labels = Int[np.ndarray, "n"]
@@ -56,8 +56,8 @@ def load(split: str = "train", n: int | None = None, seed: int = 0) -> tuple[Ima
         raise ValueError(f"n is {n}; expected the number of pictures, 0 or more")
     stream = np.random.PCG64([seed, list(LENGTH).index(split)])
     raw = stream.random_raw(n * (SHAPE_NUMBERS + NOISE_NUMBERS)).reshape(n, SHAPE_NUMBERS + NOISE_NUMBERS)
-    uniform = (raw[:, :SHAPE_NUMBERS] >> np.uint64(40)).astype(np.float32) / np.float32(2**24)  # exact, in [0, 1)
-    noise = raw[:, SHAPE_NUMBERS:].astype("<u8").view(np.uint8).reshape(n, SIZE, SIZE)
+    uniform = exact.uniform(raw[:, :SHAPE_NUMBERS])
+    noise = random_bytes(raw[:, SHAPE_NUMBERS:]).reshape(n, SIZE, SIZE)
     labels = (uniform[:, 0] * 10).astype(np.int64)
     images = np.empty((n, SIZE, SIZE), np.uint8)
     for digit, drawings in DRAWINGS.items():
@@ -83,10 +83,6 @@ def write(drawing: str, uniform: Float[np.ndarray, "n numbers"], noise: Images) 
     return np.clip(ink + dirt + 0.5, 0, 255).astype(np.uint8)
 
 
-def between(low: int | float, high: int | float, uniform: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    return low + (high - low) * uniform
-
-
 def placed(points: Points, hand: Float[np.ndarray, "n 12"]) -> Points:
     """From the 10 x 10 grid to pixels: size, bend, slant, rotation, shift."""
     height, width, slant, bend, skew, turn, right, down, _ = hand[:, :9].T[:, :, None]
@@ -95,9 +91,7 @@ def placed(points: Points, hand: Float[np.ndarray, "n 12"]) -> Points:
     height = between(13, 20, height)
     x, y = x * height * between(0.5, 0.95, width), y * height
     x = x - between(-0.25, 0.45, slant) * y
-    t = between(-0.13, 0.13, turn)  # tangent of half the angle: up to 15 degrees
-    cos, sin = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
-    x, y = cos * x - sin * y, sin * x + cos * y
+    x, y = rotated(x, y, between(-0.13, 0.13, turn))  # by 15 degrees at most
     return np.stack([x + between(11, 16, right), y + between(11.5, 15.5, down)], axis=1)
 
 

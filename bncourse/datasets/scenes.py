@@ -6,16 +6,17 @@ object is a disc, a square, a triangle or a cross; plain or striped; of a warm c
 and noise vary. The pictures are synthetic, and captions say so.
 
 A scene depends only on the seed, the split and its index; `size` only draws it finer. It is the same on every
-machine, bit for bit, as are the glyphs (glyphs.py): raw output of PCG64, then single operations in float32.
+machine, bit for bit (see exact.py).
 """
 
 import hashlib
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from PIL import Image
 
-Values = Float[np.ndarray, "..."]
+from bncourse.datasets import exact
+from bncourse.datasets.exact import Values, between, random_bytes, rotated
 
 LENGTH = {"train": 4_000, "val": 1_000}
 SHAPES, SURFACES, COLOURS = ("disc", "square", "triangle", "cross"), ("plain", "striped"), ("warm", "cool")
@@ -71,9 +72,8 @@ def drawn(split: str, n: int, size: int, seed: int) -> tuple[np.ndarray, UInt8[n
         some = slice(start, min(start + step, n))
         count = some.stop - some.start
         raw = stream.random_raw(count * NUMBERS).reshape(count, NUMBERS)
-        uniform = (raw >> np.uint64(40)).astype(np.float32) / np.float32(2**24)  # exact, in [0, 1)
-        noise = grain.random_raw(count * words).astype("<u8").view(np.uint8).reshape(count, -1)[:, :size * size]
-        labels[some], images[some] = draw(uniform, noise.reshape(count, size, size))
+        noise = random_bytes(grain.random_raw(count * words)).reshape(count, -1)[:, :size * size]
+        labels[some], images[some] = draw(exact.uniform(raw), noise.reshape(count, size, size))
     return labels, images
 
 
@@ -115,7 +115,7 @@ def the_object(numbers, label: np.ndarray, x: Values, y: Values, size: int) -> t
     """How much of each pixel the object covers, and its colour there."""
     radius = between(0.24, 0.4, next(numbers))
     right, down = (x - between(0.36, 0.64, next(numbers))) / radius, (y - between(0.4, 0.62, next(numbers))) / radius
-    right, down = turned(right, down, between(-0.2, 0.2, next(numbers)))
+    right, down = rotated(right, down, between(-0.2, 0.2, next(numbers)))
     cool, striped, shape = label % 2, label // 2 % 2, label // 4
     distance = np.empty(right.shape, np.float32)
     for k, measure in enumerate((disc, square, triangle, cross)):
@@ -126,7 +126,7 @@ def the_object(numbers, label: np.ndarray, x: Values, y: Values, size: int) -> t
     hue = np.where(warm, between(-0.05, 0.15, place), between(0.3, 0.75, place)).astype(np.float32)
     strength, value = between(0.6, 1, next(numbers)), between(0.6, 1, next(numbers))
     paint = colour(hue - np.floor(hue), strength, value)
-    across, _ = turned(right, down, between(-1, 1, next(numbers)))
+    across, _ = rotated(right, down, between(-1, 1, next(numbers)))
     wave = across * between(1, 2, next(numbers)) + next(numbers)
     band = (np.float32(0.25) - np.abs(wave - np.floor(wave) - np.float32(0.5))) * radius
     striped = striped[:, None, None] * cover(band, size)
@@ -156,12 +156,6 @@ def length(x: Values, y: Values) -> Values:
     return np.sqrt(x * x + y * y)
 
 
-def turned(x: Values, y: Values, t: Values) -> tuple[Values, Values]:
-    """Rotated by the angle whose half has the tangent t."""
-    cos, sin = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
-    return cos * x - sin * y, sin * x + cos * y
-
-
 def cover(distance: Values, size: int) -> Values:
     """The share of a pixel inside a line at this distance (negative inside), in units of the picture's side."""
     return np.clip(np.float32(0.5) - distance * np.float32(size), 0, 1)
@@ -177,7 +171,3 @@ def colour(hue: Values, strength: Values, value: Values) -> list[Values]:
     """Red, green, blue, 0 to 1, of a hue in turns (0 is red), a saturation and a value (HSV)."""
     edges = [np.abs(hue * 6 - 3) - 1, 2 - np.abs(hue * 6 - 2), 2 - np.abs(hue * 6 - 4)]
     return [value * (1 - strength * (1 - np.clip(edge, 0, 1))) for edge in edges]
-
-
-def between(low: float | int, high: float | int, uniform: Values) -> Values:
-    return low + (high - low) * uniform
