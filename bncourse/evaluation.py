@@ -153,7 +153,7 @@ class Crops:
         return len(crops.SCALES) * self.squares * crops.CROPS * crops.MIRRORS
 
     @property
-    def least(self) -> int:
+    def shortest_side(self) -> int:
         """The shorter side, in pixels, that a picture needs lest it be enlarged."""
         return self.sides()[-1]
 

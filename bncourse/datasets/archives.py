@@ -41,7 +41,7 @@ class Archive:
 
     def read(self, i: int) -> bytes:
         """Raises WrongData where the archive has become shorter, or the file is too large for a picture."""
-        return self.bytes.at(int(self.offsets[i]), small(int(self.sizes[i]), self.title(i)))
+        return self.bytes.read_at(int(self.offsets[i]), refuse_large(int(self.sizes[i]), self.title(i)))
 
 
 class Folder:
@@ -60,14 +60,14 @@ class Folder:
 
     def read(self, i: int) -> bytes:
         """Raises WrongData for a file that cannot be read or is too large for a picture."""
-        small(int(self.sizes[i]), self.title(i))
+        refuse_large(int(self.sizes[i]), self.title(i))
         try:
             return (self.path / self.names[i]).read_bytes()
         except OSError as error:
             raise WrongData(f"{self.title(i)} cannot be read: {error.strerror}") from None
 
 
-def small(size: int, title: str) -> int:
+def refuse_large(size: int, title: str) -> int:
     if size > LARGEST:
         raise WrongData(f"{title} has {size:,} bytes; expected a picture, {LARGEST:,} at most")
     return size
@@ -97,10 +97,10 @@ def index(archive: Bytes) -> tuple[list[str], np.ndarray, np.ndarray]:
     key = f"1 {archive.path.resolve()} {archive.size} {changed}"
     path = INDEXES / f"{hashlib.sha256(key.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.npz"
     with contextlib.suppress(OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile):
-        return recalled(path, archive.size)
+        return read_index(path, archive.size)
     found = walked(archive)
     with contextlib.suppress(OSError):
-        keep(path, *found)
+        write_index(path, *found)
     return found
 
 
@@ -110,7 +110,7 @@ def walked(archive: Bytes) -> tuple[list[str], np.ndarray, np.ndarray]:
     return [member.name for member in found], places[:, 0].copy(), places[:, 1].copy()
 
 
-def recalled(path: Path, size: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+def read_index(path: Path, size: int) -> tuple[list[str], np.ndarray, np.ndarray]:
     """A kept index. Raises ValueError for one that does not fit the archive's size."""
     with path.open("rb") as file, np.load(file) as kept:
         names = kept["names"].tobytes().decode().split("\n")
@@ -120,7 +120,7 @@ def recalled(path: Path, size: int) -> tuple[list[str], np.ndarray, np.ndarray]:
     return names, offsets, sizes
 
 
-def keep(path: Path, names: list[str], offsets: np.ndarray, sizes: np.ndarray):
+def write_index(path: Path, names: list[str], offsets: np.ndarray, sizes: np.ndarray):
     """Writes under a name of its own, then renames: another process sees a whole index or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:

@@ -28,10 +28,18 @@ AHEAD = 2  # batches that each worker prepares ahead of the network
 class Batches:
     """The mini-batches of one process: images (N, 3, H, W) float32, normalized, and labels (N,) int64.
 
-    `pictures` has a length, `labels`, `image(i, least)` and `name(i)`; `transform(image, rng)` makes bytes (3, H, W)
-    and may have `least`. `order` is one of `order.ORDERS`. `rank` of `world` processes takes its share of every
-    epoch (see `order.batches_of`). A corrupted picture ends the epoch with WrongData, which names it; with
-    corrupted="skip" it is left out of its batch and `skipped` maps its name to what is wrong with it.
+    `pictures` is a split of a data set, such as `imagenet.open_split` or `scenes.Scenes` gives. It has a length,
+    `labels`, `image(i, shortest_side)`, which is a Pillow image, and `name(i)` for messages. `transform(image, rng)`
+    makes bytes (3, H, W) of an image, by random numbers from `rng`; where it has an attribute `shortest_side`, it needs
+    no more pixels than that, and pictures are decoded at a reduced size.
+
+    `batch` is the number of examples in each mini-batch of this process. `seed` is that of the order and of the
+    transform. `order` is one of `shuffling.ORDERS`. Of `world` processes the one called `rank` takes its share of every
+    epoch (see `shuffling.batches_of`); `keep_last` keeps the examples that fill no whole mini-batch, for evaluation.
+    `workers` threads prepare mini-batches ahead of the network; with 0 the caller's own thread prepares each.
+
+    A corrupted picture ends the epoch with WrongData, which names it. With corrupted="skip" such a picture is left out
+    of its mini-batch, and `skipped` maps its name to what is wrong with it. Raises ValueError for other arguments.
     """
 
     def __init__(self, pictures, transform: Callable, *, batch: int, seed: int = 0, order: str = "full",
@@ -74,7 +82,7 @@ class Batches:
         images, labels = [], []
         for i in indices.tolist():
             try:
-                image = self.pictures.image(i, getattr(self.transform, "least", None))
+                image = self.pictures.image(i, getattr(self.transform, "shortest_side", None))
             except WrongData as error:
                 if self.corrupted == "raise":
                     raise

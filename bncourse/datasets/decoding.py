@@ -24,18 +24,20 @@ class CorruptPicture(WrongData):
     """A file that is no picture, or a broken one."""
 
 
-def decode(data: bytes, title: str, least: int | None = None) -> Image.Image:
-    """The picture, RGB and upright; where `least` is given, at a reduced size whose shorter side is >= least.
+def decode(data: bytes, title: str, shortest_side: int | None = None) -> Image.Image:
+    """The picture that a file holds, RGB and upright.
 
-    Raises CorruptPicture, naming the title, for what cannot be decoded.
+    `data` is the content of a JPEG or PNG file, and `title` is what messages call it. Where `shortest_side` is given,
+    a JPEG is decoded at the smallest of its reduced sizes whose shorter side has that many pixels or more; None stands
+    for the whole size. Raises CorruptPicture, which names the title, for what cannot be decoded.
     """
     try:
         image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
         if image.width * image.height > MOST_PIXELS:
             raise CorruptPicture(f"{title} is {image.width:,} x {image.height:,} pixels large; expected "
                                  f"{MOST_PIXELS:,} pixels at most")
-        if least is not None:
-            image.draft(None, (least, least))
+        if shortest_side is not None:
+            image.draft(None, (shortest_side, shortest_side))
         exif = image.info.get("exif", b"")
         upright = UPRIGHT.get(orientation(exif))
         image = to_rgb(image)

@@ -19,8 +19,8 @@ from bncourse.datasets import exact
 from bncourse.datasets.exact import Values, between, random_bytes, rotated
 
 LENGTH = {"train": 4_000, "val": 1_000}
-SHAPES, SURFACES, COLOURS = ("disc", "square", "triangle", "cross"), ("plain", "striped"), ("warm", "cool")
-CLASSES = [f"{colour} {surface} {shape}" for shape in SHAPES for surface in SURFACES for colour in COLOURS]
+SHAPES, SURFACES, COLORS = ("disc", "square", "triangle", "cross"), ("plain", "striped"), ("warm", "cool")
+CLASSES = [f"{color} {surface} {shape}" for shape in SHAPES for surface in SURFACES for color in COLORS]
 NUMBERS = 64  # random numbers that make one scene
 DISCS = 3  # small ones, in the background
 CHUNK = 2**18  # pixels drawn at a time, to stay in the processor's caches
@@ -47,8 +47,8 @@ class Scenes:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def image(self, i: int, least: int | None = None) -> Image.Image:
-        """Scene i. `least` is for pictures that are decoded, and changes nothing here."""
+    def image(self, i: int, shortest_side: int | None = None) -> Image.Image:
+        """Scene i. `shortest_side` is for pictures that are decoded, and changes nothing here."""
         return Image.fromarray(self.images[i])
 
     def name(self, i: int) -> str:
@@ -88,7 +88,7 @@ def draw(uniform: Values, noise: UInt8[np.ndarray, "n size size"]) -> tuple[np.n
     picture = landscape(numbers, x, y, size)
     for _ in range(DISCS):
         distance = length(x - next(numbers), y - next(numbers)) - between(0.02, 0.06, next(numbers))
-        lay(picture, cover(distance, size), colour(next(numbers), between(0.3, 1, next(numbers)), next(numbers)))
+        lay(picture, cover(distance, size), color(next(numbers), between(0.3, 1, next(numbers)), next(numbers)))
     lay(picture, *the_object(numbers, label, x, y, size))
     light = between(0.75, 1.1, next(numbers)) + between(-0.25, 0.25, next(numbers)) * (x - np.float32(0.5))
     grain = between(0, 0.15, next(numbers)) * (noise.astype(np.float32) - 128)
@@ -99,14 +99,14 @@ def draw(uniform: Values, noise: UInt8[np.ndarray, "n size size"]) -> tuple[np.n
 def landscape(numbers, x: Values, y: Values, size: int) -> list[Values]:
     """Sky that pales towards the horizon, and hills before it."""
     hue, strength = next(numbers), between(0.05, 0.3, next(numbers))
-    sky = colour(hue, strength, between(0.6, 1, next(numbers)))
+    sky = color(hue, strength, between(0.6, 1, next(numbers)))
     pale = between(0.2, 0.7, next(numbers)) * y
     picture = [channel + (np.float32(0.95) - channel) * pale + 0 * x for channel in sky]
     for height in (0.55, 0.75):
         wave = x * between(0.5, 2, next(numbers)) + next(numbers)
         hill = np.abs(wave - np.floor(wave) - np.float32(0.5))
         hill = hill * hill * between(-0.8, 0.8, next(numbers)) + between(height - 0.1, height + 0.15, next(numbers))
-        ground = colour(next(numbers), between(0.05, 0.35, next(numbers)), between(0.3, 0.8, next(numbers)))
+        ground = color(next(numbers), between(0.05, 0.35, next(numbers)), between(0.3, 0.8, next(numbers)))
         lay(picture, cover(hill - y, size), ground)
     return picture
 
@@ -125,7 +125,7 @@ def the_object(numbers, label: np.ndarray, x: Values, y: Values, size: int) -> t
     warm = cool[:, None, None] == 0
     hue = np.where(warm, between(-0.05, 0.15, place), between(0.3, 0.75, place)).astype(np.float32)
     strength, value = between(0.6, 1, next(numbers)), between(0.6, 1, next(numbers))
-    paint = colour(hue - np.floor(hue), strength, value)
+    paint = color(hue - np.floor(hue), strength, value)
     across, _ = rotated(right, down, between(-1, 1, next(numbers)))
     wave = across * between(1, 2, next(numbers)) + next(numbers)
     band = (np.float32(0.25) - np.abs(wave - np.floor(wave) - np.float32(0.5))) * radius
@@ -167,7 +167,7 @@ def lay(picture: list[Values], share: Values, paint: list[Values]):
         channel += share * (over - channel)
 
 
-def colour(hue: Values, strength: Values, value: Values) -> list[Values]:
+def color(hue: Values, strength: Values, value: Values) -> list[Values]:
     """Red, green, blue, 0 to 1, of a hue in turns (0 is red), a saturation and a value (HSV)."""
     edges = [np.abs(hue * 6 - 3) - 1, 2 - np.abs(hue * 6 - 2), 2 - np.abs(hue * 6 - 4)]
     return [value * (1 - strength * (1 - np.clip(edge, 0, 1))) for edge in edges]

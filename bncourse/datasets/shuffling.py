@@ -16,7 +16,7 @@ from jaxtyping import Int
 
 ORDERS = ("full", "within-shard", "fixed", "as stored")
 SHARD = 1024
-DEALT = 2**32 - 1  # in the place of an epoch's number: what is done once
+ONCE = 2**32 - 1  # in the place of an epoch's number: what is done once
 
 Indices = Int[np.ndarray, "..."]
 
@@ -29,7 +29,7 @@ def epoch_order(n: int, order: str = "full", *, seed: int = 0, epoch: int = 0, s
         return np.arange(n)
     if order == "full":
         return generator(seed, epoch).permutation(n)
-    dealt = generator(seed, DEALT).permutation(n)
+    dealt = generator(seed, ONCE).permutation(n)
     if order == "fixed":
         return dealt
     rng = generator(seed, epoch)

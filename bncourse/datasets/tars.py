@@ -44,7 +44,7 @@ class Bytes:
             raise MissingData(f"{path} is missing") from None
         self.path, self.size, self.lock = path, os.fstat(self.file.fileno()).st_size, threading.Lock()
 
-    def at(self, offset: int, length: int) -> bytes:
+    def read_at(self, offset: int, length: int) -> bytes:
         """Exactly so many bytes. Raises WrongData where the file ends before."""
         if hasattr(os, "pread"):
             data = os.pread(self.file.fileno(), length, offset)
@@ -67,7 +67,7 @@ def members(archive: Bytes) -> Iterator[Member]:
 
     Raises WrongData, naming the archive, the byte and the member, for whatever this module refuses.
     """
-    start = archive.at(0, min(archive.size, 8))
+    start = archive.read_at(0, min(archive.size, 8))
     for magic, name in COMPRESSED.items():
         if start.startswith(magic):
             raise WrongData(f"{archive.path} is compressed ({name}); members are read in place, which needs the "
@@ -88,7 +88,7 @@ def entries(archive: Bytes, start: int, end: int, inside: str) -> Iterator[Membe
     place, name, size = start, None, None  # name and size: what a header says of the next member
     while True:
         where = f"{archive.path} ({inside}byte {place:,})"
-        block = archive.at(place, min(BLOCK, max(0, end - place)))
+        block = archive.read_at(place, min(BLOCK, max(0, end - place)))
         if len(block) < BLOCK:
             raise WrongData(f"{where} is cut short: the mark of an archive's end is missing")
         if not any(block):
@@ -103,9 +103,9 @@ def entries(archive: Bytes, start: int, end: int, inside: str) -> Iterator[Membe
             raise WrongData(f"{where} is cut short: {found} should reach to byte {offset + length:,}, "
                             f"the end is at {end:,}")
         if kind == LONG_NAME:
-            name = text(archive.at(offset, length))
+            name = text(archive.read_at(offset, length))
         elif kind == RECORDS:
-            name, size = read_records(archive.at(offset, length), name, where)
+            name, size = read_records(archive.read_at(offset, length), name, where)
         elif kind not in EXTENSIONS:
             if kind in PLAIN and not header.name.endswith("/"):
                 yield Member(found, offset, length)

@@ -65,7 +65,7 @@ class Training:
         self.size, self.crop, self.area = size, crop, area
         self.padding = size // 8 if padding is None else padding
         self.distortion = DISTORTIONS[distortion]
-        self.least = 2 * size  # a crop is enlarged only where it has less than a quarter of the area
+        self.shortest_side = 2 * size  # a crop is enlarged only where it has less than a quarter of the area
 
     def __call__(self, image: Image.Image, rng: np.random.Generator) -> UInt8[torch.Tensor, "3 size size"]:
         if self.crop == "inception":
@@ -76,7 +76,7 @@ class Training:
         if rng.random() < 0.5:
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         if self.distortion is not None:
-            image = image.convert("RGB", tuple(colour_matrix(self.distortion, mean_colour(image), rng).ravel()))
+            image = image.convert("RGB", tuple(color_matrix(self.distortion, mean_color(image), rng).ravel()))
         return to_tensor(image)
 
 
@@ -90,7 +90,7 @@ class Center:
         self.size, self.resize = size, round(size * 8 / 7) if resize is None else resize
         if not 0 < self.size <= self.resize:
             raise ValueError(f"size is {size} and resize is {self.resize}; expected 0 < size <= resize")
-        self.least = self.resize
+        self.shortest_side = self.resize
 
     def __call__(self, image: Image.Image, rng: np.random.Generator | None = None) -> UInt8[torch.Tensor,
                                                                                              "3 size size"]:
@@ -133,7 +133,7 @@ def padded_crop(image: Image.Image, size: int, padding: int, rng: np.random.Gene
     return square
 
 
-def colour_matrix(distortion: Distortion, mean: Float[np.ndarray, "3"],
+def color_matrix(distortion: Distortion, mean: Float[np.ndarray, "3"],
                   rng: np.random.Generator) -> Float[np.ndarray, "3 4"]:
     """The distortion of a picture of this mean colour, 0 to 255: what each pixel's (r, g, b, 1) is multiplied by.
 
@@ -161,7 +161,7 @@ def turned(angle: float) -> Float[np.ndarray, "3 3"]:
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
-def mean_colour(image: Image.Image) -> Float[np.ndarray, "3"]:
+def mean_color(image: Image.Image) -> Float[np.ndarray, "3"]:
     return np.array(image.reduce(image.size).getpixel((0, 0)), float)
 
 

@@ -31,7 +31,7 @@ def channel_means(x: Float[Tensor, "N C *spatial"]) -> Float[Tensor, " C"]:
     return sums.sum(0, dtype=dtype) / max(values_per_channel(x), 1)
 
 
-def centre(x: Float[Tensor, "N C *spatial"]) -> tuple[Tensor, Tensor, Tensor]:
+def center(x: Float[Tensor, "N C *spatial"]) -> tuple[Tensor, Tensor, Tensor]:
     """x less its mean, then less the mean of what is left; and the two means, each `(C,)`.
 
     The second mean undoes the rounding of the first, which for float32 values near 10,000 is 0.001.
@@ -44,12 +44,12 @@ def centre(x: Float[Tensor, "N C *spatial"]) -> tuple[Tensor, Tensor, Tensor]:
 
 def batch_statistics(x: Float[Tensor, "N C *spatial"]) -> tuple[Tensor, Tensor]:
     """Mean and biased variance of each channel (Algorithm 1), `(C,)`, in at least float32."""
-    x_c, mean, rest = centre(x)
+    x_c, mean, rest = center(x)
     return mean + rest, channel_means(x_c.square())
 
 
 class Normalize(torch.autograd.Function):
-    """Algorithm 1: y, and what was measured on the way: the mean, its rest (see `centre`), the variance.
+    """Algorithm 1: y, and what was measured on the way: the mean, its rest (see `center`), the variance.
 
     Keeps x alone for the way back, where autograd would keep every intermediate. When the gradient is
     to be differentiated again, the statistics are measured again, as functions of x.
@@ -59,7 +59,7 @@ class Normalize(torch.autograd.Function):
 
     @staticmethod
     def forward(x, gamma, beta, eps):
-        x_c, mean, rest = centre(x)
+        x_c, mean, rest = center(x)
         var = channel_means(x_c.square())
         scale = (var + eps).rsqrt() if gamma is None else gamma * (var + eps).rsqrt()
         y = x_c.mul_(per_channel(scale, x))
@@ -77,7 +77,7 @@ class Normalize(torch.autograd.Function):
         """Section 3's six equations combined: `dx = scale (dy - mean(dy) - x_hat mean(dy x_hat))`."""
         x, gamma, beta, mean, rest, var = ctx.saved_tensors
         if torch.is_grad_enabled():
-            x_c, mean, rest = centre(x)
+            x_c, mean, rest = center(x)
             var = channel_means(x_c.square())
         else:
             x_c = (x - per_channel(mean, x)).sub_(per_channel(rest, x))
@@ -99,6 +99,22 @@ def normalize_with(x: Float[Tensor, "N C *spatial"], mean, var, gamma, beta, eps
     y = (x - per_channel(mean.to(dtype), x)) * per_channel(inv_std if gamma is None else gamma * inv_std, x)
     y = y if beta is None else y + per_channel(beta, x)
     return y.to(x.dtype)
+
+
+@torch.no_grad()
+def track(layer: nn.Module, mean: Float[Tensor, " C"], var: Float[Tensor, " C"], m: int | Tensor) -> None:
+    """Moves the running statistics of a batch norm towards those of one mini-batch (section 3.1).
+
+    `layer` is a batch norm of this package or of `torch.nn`. `mean` and `var` are the mini-batch's mean and biased
+    variance; the variance is multiplied by m / (m - 1), which makes it unbiased. `m` is the number of values of each
+    channel: an int, or a tensor (C,) of numbers above 1. An empty mini-batch is counted and changes nothing else.
+    """
+    layer.num_batches_tracked.add_(1)
+    if isinstance(m, int) and m < 2:
+        return
+    new = 1 / layer.num_batches_tracked.to(mean.dtype) if layer.momentum is None else layer.momentum
+    layer.running_mean.copy_((1 - new) * layer.running_mean + new * mean)
+    layer.running_var.copy_((1 - new) * layer.running_var + new * (m / (m - 1)) * var)
 
 
 class BatchNorm(nn.Module):
@@ -167,17 +183,8 @@ class BatchNorm(nn.Module):
             return normalize_with(input, mean, var, self.weight, self.bias, self.eps)
         y, mean, rest, var = Normalize.apply(input, self.weight, self.bias, self.eps)
         if self.track_running_stats and self.running_mean is not None:
-            self._track(mean + rest, var, values_per_channel(input))
+            track(self, mean + rest, var, values_per_channel(input))
         return y
-
-    @torch.no_grad()
-    def _track(self, mean: Tensor, var: Tensor, m: int) -> None:
-        """Moves the running statistics towards the mini-batch's, the variance times m/(m-1) (section 3.1)."""
-        self.num_batches_tracked.add_(1)
-        if m > 1:
-            new = 1 / self.num_batches_tracked.to(mean.dtype) if self.momentum is None else self.momentum
-            self.running_mean.copy_((1 - new) * self.running_mean + new * mean)
-            self.running_var.copy_((1 - new) * self.running_var + new * (m / (m - 1)) * var)
 
     def _check_shape_and_type(self, x: Tensor) -> None:
         if x.dim() not in self.dims:

@@ -76,18 +76,18 @@ def fold_batchnorm(model: nn.Module, example: Tensor | tuple | None = None) -> n
     scratch = copy.deepcopy(folded)
     flow = trace(scratch) if example is None else watch(scratch, example)
     for name, norm in norms.items():
-        reason = next(objections(name, modules, flow), None)
+        reason = next(reasons_to_stay(name, modules, flow), None)
         if reason is not None:
             report.left[name] = reason
             continue
         layer = report.folded[name] = flow.source[name]
-        absorb(modules[layer], norm)
+        fold_into(modules[layer], norm)
         known = name in flow.dims or isinstance(norm, SPATIAL)
-        retire(norm, layer, None if known else modules[layer].weight.dim())
+        replace_by_identity(norm, layer, None if known else modules[layer].weight.dim())
     return folded
 
 
-def absorb(layer: nn.Module, norm: nn.Module) -> None:
+def fold_into(layer: nn.Module, norm: nn.Module) -> None:
     """W becomes s W, and b becomes s (b - E[x]) + beta."""
 
     def exact(v):
@@ -112,7 +112,7 @@ def per_output(s: Tensor, layer: nn.Module) -> Tensor:
     return s.reshape(*s.shape, *[1] * (layer.weight.dim() - 2))
 
 
-def retire(norm: nn.Module, layer: str, dims: int | None) -> None:
+def replace_by_identity(norm: nn.Module, layer: str, dims: int | None) -> None:
     """Turns the batch norm into a `Folded`: itself, so that whatever else holds it, a list say, sees it."""
     for name, _ in [*norm.named_parameters(recurse=False), *norm.named_buffers(recurse=False)]:
         delattr(norm, name)
@@ -120,7 +120,7 @@ def retire(norm: nn.Module, layer: str, dims: int | None) -> None:
     norm.layer, norm.dims = layer, dims
 
 
-def objections(name: str, modules: dict[str, nn.Module], flow: Flow) -> Iterator[str]:
+def reasons_to_stay(name: str, modules: dict[str, nn.Module], flow: Flow) -> Iterator[str]:
     """Why a batch norm has to stay: the first of these, if there is any."""
     norm = modules[name]
     if not is_batchnorm(norm):
@@ -134,13 +134,13 @@ def objections(name: str, modules: dict[str, nn.Module], flow: Flow) -> Iterator
     source = flow.source[name]
     if source not in modules or not is_linear(modules[source]):
         yield f"its input comes from {source}, not from a linear layer or convolution"
-    yield from objections_to(source, name, modules, flow)
+    yield from reasons_of_the_layer(source, name, modules, flow)
 
 
-def objections_to(source: str, name: str, modules: dict[str, nn.Module], flow: Flow) -> Iterator[str]:
+def reasons_of_the_layer(source: str, name: str, modules: dict[str, nn.Module], flow: Flow) -> Iterator[str]:
     """Why a linear layer cannot take the batch norm that follows it."""
     layer, norm = modules[source], modules[name]
-    for between in on_the_way(source, name, modules):
+    for between in modules_between(source, name, modules):
         if hooked(modules[between]):
             yield f"{between} has hooks"
         if is_parametrized(modules[between]):
@@ -171,7 +171,7 @@ def shared(layer: nn.Module, modules: dict[str, nn.Module]) -> bool:
     return any(owners[id(p)] > 1 for p in layer.parameters(recurse=False))
 
 
-def on_the_way(source: str, name: str, modules: dict[str, nn.Module]) -> list[str]:
+def modules_between(source: str, name: str, modules: dict[str, nn.Module]) -> list[str]:
     """The modules that hold one of the two and not both: x is their output or their input."""
 
     def holders(inner):

@@ -135,7 +135,7 @@ def measuring(model: nn.Module, layers: dict[str, nn.Module]) -> Iterator[dict[s
         for name, buffer in layer.named_buffers(recurse=False)
     ]
     hooks = [
-        layer.register_forward_hook(meter(populations[name]), with_kwargs=True)
+        layer.register_forward_hook(recording_hook(populations[name]), with_kwargs=True)
         for name, layer in layers.items()
     ]
     try:
@@ -153,7 +153,7 @@ def measuring(model: nn.Module, layers: dict[str, nn.Module]) -> Iterator[dict[s
             setattr(layer, name, buffer.copy_(before))
 
 
-def meter(population: Population) -> Callable:
+def recording_hook(population: Population) -> Callable:
     """A forward hook that takes the layer's input into the population."""
 
     def hook(layer, args, kwargs, y):

@@ -3,7 +3,7 @@
     torchrun --nproc-per-node 8 your_script.py        with, in the script:
 
     with distributed.join("cuda") as world:
-        batches = Batches(..., batch=recipe.share, rank=world.rank, world=world.size)
+        batches = Batches(..., batch=recipe.batch_per_device, rank=world.rank, world=world.size)
         columns = train(model, batches, recipe, world=world, device=world.device)
 
 The gradients travel through DistributedDataParallel: by nccl between GPUs, by gloo between CPUs. All the rest
@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 CPU = torch.device("cpu")
 VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-PATIENCE = 600  # seconds that processes wait for one another when they start
-HOW = "start it with torchrun, as in: torchrun --nproc-per-node 2 -m bncourse train ..."
+START_TIMEOUT = 600  # seconds that processes wait for one another when they start
+HINT = "start it with torchrun, as in: torchrun --nproc-per-node 2 -m bncourse train ..."
 
 
 class DistributedError(ValueError):
@@ -35,19 +35,19 @@ class DistributedError(ValueError):
 class World:
     """The processes that train together: this one's rank among `size`, and its device. ALONE is a world of one.
 
-    `talk` is the group through which they tell one another small things, on the CPU.
+    `cpu_group` is the group through which they tell one another small things, on the CPU.
     """
 
     rank: int = 0
     size: int = 1
     device: torch.device = CPU
-    talk: dist.ProcessGroup | None = None
+    cpu_group: dist.ProcessGroup | None = None
 
     def totals(self, *numbers: float) -> list[float]:
         """The sum of each number over all processes, in float64, and the same in every one of them."""
         sums = torch.tensor(numbers, dtype=torch.float64)
         if self.size > 1:
-            dist.all_reduce(sums, group=self.talk)
+            dist.all_reduce(sums, group=self.cpu_group)
         return sums.tolist()
 
     def gather(self, message: bytes) -> list[bytes]:
@@ -55,10 +55,10 @@ class World:
         if self.size == 1:
             return [message]
         lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
-        dist.all_gather(lengths, torch.tensor([len(message)]), group=self.talk)
+        dist.all_gather(lengths, torch.tensor([len(message)]), group=self.cpu_group)
         padded = as_tensor(message.ljust(max(int(length) for length in lengths), b"\0"))
         received = [torch.empty_like(padded) for _ in range(self.size)]
-        dist.all_gather(received, padded, group=self.talk)
+        dist.all_gather(received, padded, group=self.cpu_group)
         return [text.numpy().tobytes()[:int(length)] for text, length in zip(received, lengths, strict=True)]
 
     def from_first(self, message: bytes) -> bytes:
@@ -66,15 +66,15 @@ class World:
         if self.size == 1:
             return message
         length = torch.tensor([len(message)])
-        dist.broadcast(length, 0, group=self.talk)
+        dist.broadcast(length, 0, group=self.cpu_group)
         text = as_tensor(message) if self.rank == 0 else torch.empty(int(length), dtype=torch.uint8)
-        dist.broadcast(text, 0, group=self.talk)
+        dist.broadcast(text, 0, group=self.cpu_group)
         return text.numpy().tobytes()
 
-    def ask(self, wish: bool) -> Callable[[], bool]:
+    def any_wants_to_stop(self, wish: bool) -> Callable[[], bool]:
         """Asks all processes whether any has this wish, and does not wait: the answer, when called, does."""
         wishes = torch.tensor([float(wish)])
-        work = dist.all_reduce(wishes, group=self.talk, async_op=True)
+        work = dist.all_reduce(wishes, group=self.cpu_group, async_op=True)
         return lambda: work.wait() and bool(wishes)
 
     def share_buffers(self, model: nn.Module) -> None:
@@ -107,11 +107,11 @@ def join(device: str = "cpu") -> Iterator[World]:
     if not any(name in os.environ for name in VARIABLES):
         yield World(device=torch.device(device))
         return
-    rank, local, size = described()
+    rank, local, size = torchrun_environment()
     place = device_of(device, local)
     store, *_ = next(dist.rendezvous("env://"))
     dist.init_process_group("nccl" if place.type == "cuda" else "gloo", rank=rank, world_size=size,
-                            store=dist.PrefixStore(meet(store, rank, size), store),
+                            store=dist.PrefixStore(agree_on_store_prefix(store, rank, size), store),
                             device_id=place if place.type == "cuda" else None)
     try:
         yield World(rank, size, place, dist.new_group(backend="gloo"))
@@ -119,22 +119,23 @@ def join(device: str = "cpu") -> Iterator[World]:
         dist.destroy_process_group()
 
 
-def meet(store: dist.Store, rank: int, size: int) -> str:
+def agree_on_store_prefix(store: dist.Store, rank: int, size: int) -> str:
     """A name that the processes of one start have in common, and no earlier start had.
 
     After an elastic restart torchrun's store still holds what the killed processes wrote there (PyTorch issue
     135712), their addresses among it; under a new name these are not found. Rank 0 invents the name, and answers
     every process that repeats it by that process's own token, which nobody who is dead can do.
-    Raises DistributedError where they have not all come within PATIENCE seconds.
+    Raises DistributedError where they have not all come within START_TIMEOUT seconds.
     """
-    name, token, deadline = uuid.uuid4().hex, uuid.uuid4().hex, time.monotonic() + PATIENCE
+    name, token, deadline = uuid.uuid4().hex, uuid.uuid4().hex, time.monotonic() + START_TIMEOUT
     if rank == 0:
         store.set("name", name)
     missing = set(range(1, size)) if rank == 0 else {0}
     while missing:
         if time.monotonic() > deadline:
-            raise DistributedError(f"rank {rank} waited {PATIENCE} seconds for rank {', '.join(map(str, missing))}; "
-                                   f"expected WORLD_SIZE, {size}, processes: start torchrun on every machine")
+            raise DistributedError(f"rank {rank} waited {START_TIMEOUT} seconds for rank "
+                                   f"{', '.join(map(str, missing))}; expected WORLD_SIZE, {size}, processes: "
+                                   "start torchrun on every machine")
         if rank == 0:
             here = {other for other in missing if store.check([f"{name}/{other}"])}
             for other in here:
@@ -150,22 +151,22 @@ def meet(store: dist.Store, rank: int, size: int) -> str:
     return name
 
 
-def described() -> tuple[int, int, int]:
+def torchrun_environment() -> tuple[int, int, int]:
     """Rank, rank on this machine, and number of processes, from the environment. Raises DistributedError."""
     missing = [name for name in VARIABLES if name not in os.environ]
     if missing:
         there = [name for name in VARIABLES if name in os.environ]
         raise DistributedError(f"the environment has {', '.join(there)}, but not {', '.join(missing)}; "
-                               f"expected all that torchrun sets, or none for a single process; {HOW}")
+                               f"expected all that torchrun sets, or none for a single process; {HINT}")
     numbers = []
     for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
         if not os.environ[name].isdecimal():
-            raise DistributedError(f"{name} is {os.environ[name]!r}; expected a whole number; {HOW}")
+            raise DistributedError(f"{name} is {os.environ[name]!r}; expected a whole number; {HINT}")
         numbers.append(int(os.environ[name]))
     rank, local, size = numbers
     if not local <= rank < size:
         raise DistributedError(f"RANK is {rank}, LOCAL_RANK {local} and WORLD_SIZE {size}; expected "
-                               f"LOCAL_RANK <= RANK < WORLD_SIZE; {HOW}")
+                               f"LOCAL_RANK <= RANK < WORLD_SIZE; {HINT}")
     return rank, local, size
 
 

@@ -8,8 +8,8 @@ import math
 from dataclasses import dataclass, fields
 
 PRECISIONS = ("float32", "bf16")
-AT_LEAST_1 = ("steps", "batch", "decay_steps", "devices")
-PERHAPS_AT_LEAST_1 = ("evaluate_every", "checkpoint_every", "threads")  # or None
+COUNTS = ("steps", "batch", "decay_steps", "devices")
+OPTIONAL_COUNTS = ("evaluate_every", "checkpoint_every", "threads")  # or None
 TRUE_OR_FALSE = ("smooth_decay", "early_rows", "decay_everything", "channels_last", "compiled", "sync_batchnorm")
 
 
@@ -61,7 +61,7 @@ class Recipe:
     def __post_init__(self):
         for field in fields(self):
             check_type(field.name, getattr(self, field.name), field.type)
-        for name in AT_LEAST_1 + PERHAPS_AT_LEAST_1:
+        for name in COUNTS + OPTIONAL_COUNTS:
             value = getattr(self, name)
             check(name, value, value is None or value >= 1, "1 or more")
         check("lr", self.lr, 0 < self.lr < math.inf, "a positive number")
@@ -75,7 +75,7 @@ class Recipe:
               f"a multiple of devices, which is {self.devices}, so that each takes as many examples")
 
     @property
-    def share(self) -> int:
+    def batch_per_device(self) -> int:
         """Examples in the mini-batch of one device."""
         return self.batch // self.devices
 

@@ -22,7 +22,7 @@ FREE = ("steps", "checkpoint_every")  # of the recipe: may differ from the check
 NAMED = 3  # differences that a refusal spells out
 
 
-def keep(progression: Progression, folder: str | os.PathLike, epoch_length: int, world: World) -> Path:
+def write_checkpoint(progression: Progression, folder: str | os.PathLike, epoch_length: int, world: World) -> Path:
     """Writes a checkpoint, in the process of rank 0, of what all processes hold; returns its path."""
     own = {"random": random_states.capture(), "losses": progression.losses.cpu()}
     processes = [unpacked(message) for message in world.gather(packed(own))]
@@ -91,13 +91,13 @@ def refuse_other_columns(columns: dict, evaluates: bool, name: str) -> None:
 
 def unlike(weights: dict, model: nn.Module) -> list[str]:
     """Where weights and a model differ, as "0.weight is (8, 3) float32 there and (9, 3) float32 here"."""
-    there, here = ({name: described(tensor) for name, tensor in state.items()}
+    there, here = ({name: shape_and_dtype(tensor) for name, tensor in state.items()}
                    for state in (weights, model.state_dict()))
     return [f"{name} is {there.get(name, 'missing')} there and {here.get(name, 'missing')} here"
             for name in dict.fromkeys([*there, *here]) if there.get(name) != here.get(name)]
 
 
-def described(tensor: torch.Tensor) -> str:
+def shape_and_dtype(tensor: torch.Tensor) -> str:
     return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
 
 

@@ -28,7 +28,7 @@ class Stop:
         """
         if self.world.size == 1:
             return self.signal is not None
-        before, self.asked = self.asked, self.world.ask(self.signal is not None)
+        before, self.asked = self.asked, self.world.any_wants_to_stop(self.signal is not None)
         return before is not None and before()
 
 

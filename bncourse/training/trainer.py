@@ -15,17 +15,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bncourse.datasets.transforms import normalize
 from bncourse.training import random_states
 from bncourse.training.distributed import ALONE, World
 from bncourse.training.recipe import Recipe
-from bncourse.training.resuming import keep, resume
+from bncourse.training.resuming import resume, write_checkpoint
 from bncourse.training.state import Progression
 from bncourse.training.stopping import Interrupted, Stop, on_signals
 from bncourse.training.syncnorm import synchronized
 
 EARLY = (1, 2, 5, 10, 20, 50, 100)  # steps with rows of their own, where the recipe asks for them
-LOOK = 100  # steps between looks at whether the loss is still finite
+FINITE_CHECK_EVERY = 100  # steps between looks at whether the loss is still finite
 
 
 @runtime_checkable
@@ -84,11 +83,11 @@ def train(
     with computing(recipe, device), random_states.unchanged(), on_signals(world, folder is not None) as stop, \
             synchronized(model, recipe.sync_batchnorm and world.size > 1):
         check_alike(batches, world)
-        progression = begin(model, recipe, device)
+        progression = start(model, recipe, device)
         random_states.seed(recipe.seed, world.rank)
         if folder is not None:
             resume(progression, folder, len(batches), world, fall_back, evaluate is not None)
-        network = assembled(model, recipe, world)
+        network = wrapped(model, recipe, world)
         model.train()
         if progress and world.rank == 0:
             progress(progression.step, recipe.steps)
@@ -98,7 +97,7 @@ def train(
             if progress and world.rank == 0:
                 progress(progression.step, recipe.steps)
             if folder is not None:
-                preserve(progression, folder, len(batches), world, stop)
+                checkpoint_if_due(progression, folder, len(batches), world, stop)
     world.share_buffers(model)
     model.eval()
     return progression.columns
@@ -109,11 +108,11 @@ def check_fit(batches: MiniBatches, recipe: Recipe, world: World) -> None:
     if world.size != recipe.devices:
         raise ValueError(f"there are {world.size} processes, but the recipe's devices is {recipe.devices}; expected "
                          f"as many, as each process's batch norm and share of the {recipe.batch} examples depend on it")
-    if batches.batch != recipe.share:
-        raise ValueError(f"batches.batch is {batches.batch}; expected {recipe.share}, the recipe's batch of "
+    if batches.batch != recipe.batch_per_device:
+        raise ValueError(f"batches.batch is {batches.batch}; expected {recipe.batch_per_device}, the recipe's batch of "
                          f"{recipe.batch} shared by {recipe.devices}")
     if not len(batches):
-        raise ValueError(f"batches has no mini-batch in an epoch; expected {recipe.share} examples or more")
+        raise ValueError(f"batches has no mini-batch in an epoch; expected {recipe.batch_per_device} examples or more")
 
 
 def check_alike(batches: MiniBatches, world: World) -> None:
@@ -137,13 +136,13 @@ def computing(recipe: Recipe, device: torch.device) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def begin(model: nn.Module, recipe: Recipe, device: torch.device) -> Progression:
+def start(model: nn.Module, recipe: Recipe, device: torch.device) -> Progression:
     """A training at step 0, its model on the device."""
     model.to(device, memory_format=torch.channels_last if recipe.channels_last else torch.preserve_format)
     return Progression(model, recipe, device)
 
 
-def assembled(model: nn.Module, recipe: Recipe, world: World) -> nn.Module:
+def wrapped(model: nn.Module, recipe: Recipe, world: World) -> nn.Module:
     """What a step calls: the model, or around it what averages gradients over processes, or its compiled form."""
     network = world.parallel(model)
     return torch.compile(network) if recipe.compiled else network
@@ -171,12 +170,19 @@ def upcoming(batches: MiniBatches, progression: Progression) -> Iterator[tuple[T
 
 
 def to_input(images: Tensor, device: str | torch.device, channels_last: bool = False) -> Tensor:
-    """Images on the device, as a network takes them: bytes are normalized there, other types stay as they are."""
+    """Images moved to a device, as a network takes them.
+
+    `images` are numbers (N, 3, H, W) of any floating-point type, which is kept; `Batches` makes them of a picture's
+    bytes. `device` is where the network is. With `channels_last` the channels of the result lie innermost in memory.
+    Raises TypeError for bytes, which have to be normalized first.
+    """
+    if images.dtype == torch.uint8:
+        raise TypeError("images have dtype torch.uint8, bytes; expected floating point: try "
+                        "bncourse.datasets.transforms.normalize(images)")
     device = torch.device(device)
     if device.type == "cuda" and images.device.type == "cpu":
         images = images.pin_memory().to(device, non_blocking=True)
-    images = images.to(device, memory_format=torch.channels_last if channels_last else torch.preserve_format)
-    return normalize(images) if images.dtype == torch.uint8 else images
+    return images.to(device, memory_format=torch.channels_last if channels_last else torch.preserve_format)
 
 
 def take_step(network: nn.Module, progression: Progression, images: Tensor, labels: Tensor) -> None:
@@ -201,7 +207,7 @@ def measure(progression: Progression, evaluate: Callable | None, record: Callabl
     step, every = progression.step, progression.recipe.evaluate_every
     due = step == progression.recipe.steps or (every is not None and step % every == 0)
     early = progression.recipe.early_rows and step in EARLY
-    if not due and not early and step % LOOK:
+    if not due and not early and step % FINITE_CHECK_EVERY:
         return
     losses, = world.totals(progression.losses.item())
     loss = losses / world.size / (step - progression.row_step)
@@ -228,11 +234,12 @@ def scored(model: nn.Module, evaluate: Callable[[nn.Module], Score], wanted: boo
     return {"top1": float(score.top1), "top5": float(score.top5)}
 
 
-def preserve(progression: Progression, folder: str | os.PathLike, epoch_length: int, world: World, stop: Stop) -> None:
+def checkpoint_if_due(progression: Progression, folder: str | os.PathLike, epoch_length: int, world: World,
+                      stop: Stop) -> None:
     """Writes a checkpoint where one is due, or where somebody wants to stop; then raises Interrupted."""
     every, stopped = progression.recipe.checkpoint_every, stop.agreed()
     if stopped or progression.done or (every is not None and progression.step % every == 0):
-        path = keep(progression, folder, epoch_length, world)
+        path = write_checkpoint(progression, folder, epoch_length, world)
         if stopped and not progression.done:
             raise Interrupted(f"stopped after step {progression.step:,} of {progression.recipe.steps:,}, which is kept "
                               f"in {path}; the same command goes on from there")
