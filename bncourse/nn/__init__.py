@@ -7,6 +7,7 @@
     dataflow.py        -                       which layer's output goes where in a model, as folding must know
     inception.py       4.2, Figure 5           BNInception, with the readings of the printed table
     googlenet.py       4.2.1                   GoogLeNet, the Inception of 2014, from which section 4.2 starts
+    layers.py          3.2, 4.2.3              the layers of both: convolution with batch norm, pooling
     local_response.py  4.2.1                   local response normalization, which batch norm replaces
     anatomy.py         Figure 5                shapes, parameters and multiply-adds of a network, counted
 
