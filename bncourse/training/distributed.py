@@ -1,4 +1,4 @@
-"""Several processes that share each mini-batch, on one machine or many: what they are, and what they tell one another.
+"""Several processes that share each mini-batch, on one machine or many: how they find one another and what they say.
 
     torchrun --nproc-per-node 8 your_script.py        with, in the script:
 
@@ -33,9 +33,12 @@ class DistributedError(ValueError):
 
 @dataclass(frozen=True)
 class World:
-    """The processes that train together: this one's rank among `size`, and its device. ALONE is a world of one.
+    """The processes that train together, as one of them sees it. `join` makes it; ALONE is a world of one process.
 
-    `cpu_group` is the group through which they tell one another small things, on the CPU.
+    `rank` is this process's number, from 0, and `size` the number of processes. `device` is where this process
+    computes. `cpu_group` is the group of processes through which numbers and messages travel, on the CPU.
+
+    Every process must call each method, and in the same order, since each waits for the others.
     """
 
     rank: int = 0
@@ -44,14 +47,14 @@ class World:
     cpu_group: dist.ProcessGroup | None = None
 
     def totals(self, *numbers: float) -> list[float]:
-        """The sum of each number over all processes, in float64, and the same in every one of them."""
+        """The sum of each of the numbers over all processes, in float64; every process gets the same sums."""
         sums = torch.tensor(numbers, dtype=torch.float64)
         if self.size > 1:
             dist.all_reduce(sums, group=self.cpu_group)
         return sums.tolist()
 
     def gather(self, message: bytes) -> list[bytes]:
-        """The message of each process, by rank, in every one of them."""
+        """The messages of all processes, in the order of their ranks; every process gets them all."""
         if self.size == 1:
             return [message]
         lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
@@ -62,7 +65,7 @@ class World:
         return [text.numpy().tobytes()[:int(length)] for text, length in zip(received, lengths, strict=True)]
 
     def from_first(self, message: bytes) -> bytes:
-        """The message of rank 0, in every process; what the others give is not used."""
+        """The message of rank 0; every process gets it, and the messages of the others are not used."""
         if self.size == 1:
             return message
         length = torch.tensor([len(message)])
@@ -72,19 +75,26 @@ class World:
         return text.numpy().tobytes()
 
     def any_wants_to_stop(self, wish: bool) -> Callable[[], bool]:
-        """Asks all processes whether any has this wish, and does not wait: the answer, when called, does."""
+        """Begins to ask whether any process wishes to stop, and returns at once a function that gives the answer.
+
+        `wish` is this process's own. The function waits until every process has asked, and is True in all of them if
+        one wishes to stop.
+        """
         wishes = torch.tensor([float(wish)])
         work = dist.all_reduce(wishes, group=self.cpu_group, async_op=True)
         return lambda: work.wait() and bool(wishes)
 
     def share_buffers(self, model: nn.Module) -> None:
-        """Gives every process the buffers of rank 0, the running statistics among them."""
+        """Copies the model's buffers, which hold its running statistics, from rank 0 to every process."""
         if self.size > 1:
             for buffer in model.buffers():
                 dist.broadcast(buffer, 0)
 
     def parallel(self, model: nn.Module) -> nn.Module:
-        """The model, its gradients averaged over the processes as they are computed."""
+        """The model, wrapped so that each backward pass averages its gradients over the processes.
+
+        A world of one process returns the model itself.
+        """
         if self.size == 1:
             return model
         devices = [self.device.index] if self.device.type == "cuda" else None
@@ -95,14 +105,17 @@ ALONE = World()
 
 
 def as_tensor(message: bytes) -> Tensor:
+    """A message as a vector of uint8, which processes can send one another."""
     return torch.frombuffer(bytearray(message), dtype=torch.uint8) if message else torch.empty(0, dtype=torch.uint8)
 
 
 @contextmanager
 def join(device: str = "cpu") -> Iterator[World]:
-    """The world that torchrun describes in the environment; ALONE's kind where there is no torchrun.
+    """A context in which this process has joined the others that torchrun started; it yields their World.
 
-    `device` is "cpu", or "cuda" for one GPU for each process of a machine. Raises DistributedError.
+    Without torchrun the world has one process. `device` is "cpu", or "cuda" for one GPU for each process of a machine.
+    Raises DistributedError where torchrun's environment variables contradict one another, where a machine has too few
+    GPUs, and where not all processes come in time.
     """
     if not any(name in os.environ for name in VARIABLES):
         yield World(device=torch.device(device))
@@ -120,12 +133,15 @@ def join(device: str = "cpu") -> Iterator[World]:
 
 
 def agree_on_store_prefix(store: dist.Store, rank: int, size: int) -> str:
-    """A name that the processes of one start have in common, and no earlier start had.
+    """A name that all processes of this start have agreed on, and that no earlier start used.
 
     After an elastic restart torchrun's store still holds what the killed processes wrote there (PyTorch issue
-    135712), their addresses among it; under a new name these are not found. Rank 0 invents the name, and answers
-    every process that repeats it by that process's own token, which nobody who is dead can do.
-    Raises DistributedError where they have not all come within START_TIMEOUT seconds.
+    135712), their addresses among it; under a new name these are not found. Rank 0 invents the name. Every other
+    process writes a token of its own under the name that it reads, and goes on once rank 0 has repeated the token. A
+    name left behind by a killed rank 0 is never answered in this way, so the process reads again.
+
+    `store` is torchrun's, `rank` this process's number and `size` the number of processes. Raises DistributedError
+    where they have not all come within START_TIMEOUT seconds.
     """
     name, token, deadline = uuid.uuid4().hex, uuid.uuid4().hex, time.monotonic() + START_TIMEOUT
     if rank == 0:
@@ -152,7 +168,10 @@ def agree_on_store_prefix(store: dist.Store, rank: int, size: int) -> str:
 
 
 def torchrun_environment() -> tuple[int, int, int]:
-    """Rank, rank on this machine, and number of processes, from the environment. Raises DistributedError."""
+    """This process's rank, its rank on its machine, and the number of processes, as torchrun's variables say.
+
+    Raises DistributedError where a variable is missing, is no whole number, or contradicts another.
+    """
     missing = [name for name in VARIABLES if name not in os.environ]
     if missing:
         there = [name for name in VARIABLES if name in os.environ]
@@ -171,7 +190,10 @@ def torchrun_environment() -> tuple[int, int, int]:
 
 
 def device_of(kind: str, local: int) -> torch.device:
-    """The device of the process of this rank on its machine. Raises DistributedError."""
+    """The device of the process whose rank on its machine is `local`: the CPU, or the GPU of that number.
+
+    `kind` is "cpu" or "cuda". Raises DistributedError where the machine has no GPU of that number.
+    """
     if kind != "cuda":
         return torch.device(kind)
     if local >= torch.cuda.device_count():

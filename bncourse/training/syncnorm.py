@@ -5,7 +5,7 @@ Each process measures m_r, mu_r and var_r of each channel, and all combine them 
     mu = sum m_r mu_r / m        var = sum m_r (var_r + (mu_r - mu)²) / m        with m = sum m_r
 
 which, unlike E[x²] - E[x]², loses no digits where the mean is large; mu is kept in two parts, as `center` finds
-them, since one float32 number is too coarse for it. On the way back the two sums in the gradient
+them, since one float32 number is too coarse for it. In the backward pass the two sums in the gradient
 of Algorithm 1, of dy and of dy x_hat, are taken over all processes too. `torch.nn.SyncBatchNorm` does the same on
 GPUs alone; this runs wherever torch.distributed does.
 """
@@ -33,10 +33,11 @@ from bncourse.nn.batchnorm import (
 
 @contextmanager
 def synchronized(model: nn.Module, wanted: bool = True) -> Iterator[None]:
-    """Within, if wanted: every batch norm of the model, in training mode, normalizes over all processes.
+    """A context in which every batch norm of a model, in training mode, normalizes over all processes.
 
-    The modules stay the same, with their parameters and running statistics, and are as before afterwards. The
-    gradient cannot be differentiated again. In a forward pass, raises as the layers do, and ValueError where all
+    `model` may hold batch norms of this package and of `torch.nn`. With `wanted=False` nothing is changed. The modules
+    stay the same objects, with their parameters and running statistics, and work as before after the context. The
+    gradient cannot be differentiated again. A forward pass raises what the layers raise, and ValueError where all
     processes together have a single value per channel.
     """
     layers = [module for module in model.modules() if wanted and isinstance(module, BATCHNORMS)]
@@ -53,7 +54,10 @@ def synchronized(model: nn.Module, wanted: bool = True) -> Iterator[None]:
 
 
 def forward(layer: nn.Module, input: Float[Tensor, "N C *spatial"]) -> Tensor:
-    """y of a batch norm whose mini-batch is spread over all processes; in eval mode, as the layer itself does."""
+    """The output y of a batch norm whose mini-batch is spread over all processes, shaped and typed like `input`.
+
+    `input` is this process's part of the mini-batch. In eval mode y is what the layer itself returns.
+    """
     if not layer.training:
         return type(layer).forward(layer, input)
     (layer._check_shape_and_type if isinstance(layer, BatchNorm) else layer._check_input_dim)(input)
@@ -66,7 +70,11 @@ def forward(layer: nn.Module, input: Float[Tensor, "N C *spatial"]) -> Tensor:
 
 
 def joint_statistics(x: Float[Tensor, "N C *spatial"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """How many values of each channel all processes have, their mean in two parts, their biased variance, `(C,)`."""
+    """The statistics of each channel over all processes: m, the mean in two parts, and the biased variance.
+
+    `x` is this process's part of the mini-batch. All four results are `(C,)` and the same in every process. m is the
+    number of values of a channel.
+    """
     x_c, mean, rest = center(x)
     own = torch.stack([torch.full_like(mean, values_per_channel(x)), mean, rest, channel_means(x_c.square())])  # (4, C)
     all_of_them = [torch.empty_like(own) for _ in range(dist.get_world_size())]
@@ -81,15 +89,16 @@ def joint_statistics(x: Float[Tensor, "N C *spatial"]) -> tuple[Tensor, Tensor, 
 
 
 def centered(x: Tensor, mean: Tensor, rest: Tensor) -> Tensor:
-    """x less a mean in two parts, in the type of the mean."""
+    """x less a mean `(C,)` in two parts, as `center` finds them, in the type of the mean."""
     return (x - per_channel(mean, x)).sub_(per_channel(rest, x))
 
 
 class JointNormalize(torch.autograd.Function):
-    """Algorithm 1 by statistics of all processes, through which the gradient passes in all of them."""
+    """Algorithm 1 by the statistics of all processes, with the gradient through them in every process."""
 
     @staticmethod
     def forward(ctx, x, gamma, beta, m, mean, rest, var, eps):
+        """y of this process's part x, by the statistics that `joint_statistics` returns."""
         inv_std = (var + eps).rsqrt()
         ctx.save_for_backward(x, gamma, beta, m, mean, rest, inv_std)
         y = centered(x, mean, rest) * per_channel(inv_std if gamma is None else gamma * inv_std, x)

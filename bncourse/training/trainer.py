@@ -29,8 +29,12 @@ FINITE_CHECK_EVERY = 100  # steps between looks at whether the loss is still fin
 
 @runtime_checkable
 class MiniBatches(Protocol):
-    """One process's mini-batches of `batch` examples: `len` of them in an epoch, of which `epoch(e, start=k)`
-    yields those from the k-th on, as images and labels; the last may be smaller."""
+    """What `train` asks of mini-batches: `datasets.batches.Batches` has it, and a class of your own may.
+
+    `batch` is the number of examples in each mini-batch of this process, and `len` the number of mini-batches in an
+    epoch. `epoch(e, start=k)` yields the mini-batches of epoch e from the k-th on, each a pair of images (N, 3, H, W)
+    and labels (N,); the last may be smaller.
+    """
 
     batch: int
 
@@ -40,8 +44,8 @@ class MiniBatches(Protocol):
 
 
 @runtime_checkable
-class Score(Protocol):
-    """The shares of the examples whose label is the first guess, and among the first five."""
+class Accuracy(Protocol):
+    """What `evaluate` returns: the shares of examples whose label is the first guess, and among the first five."""
 
     top1: float
     top5: float
@@ -52,7 +56,7 @@ def train(
     batches: MiniBatches,
     recipe: Recipe,
     *,
-    evaluate: Callable[[nn.Module], Score] | None = None,
+    evaluate: Callable[[nn.Module], Accuracy] | None = None,
     folder: str | os.PathLike | None = None,
     device: str | torch.device = "cpu",
     progress: Callable[[int, int], object] | None = None,
@@ -60,13 +64,16 @@ def train(
     world: World = ALONE,
     fall_back: bool = False,
 ) -> dict[str, list]:
-    """Trains the model in place by softmax cross-entropy; returns the columns of its measurements.
+    """Trains a model in place by softmax cross-entropy, and returns what was measured, as columns.
 
-    Every `evaluate_every` steps, and after the last, a row: `step`, `loss` (mean over the steps since the row
-    before), `top1` and `top5` as `evaluate` gives them for the model in eval mode (without `evaluate`, no such
-    columns; NaN in early rows), `lr`, `seconds` spent on training since its beginning, `images_per_second` since
-    the row before.
-    `record(row)` is called with each, and `progress(done, total)` after each step, in the process of rank 0.
+    `model` maps images to scores `(N, K)` of K classes. `batches` are its mini-batches, and `recipe` says how it is
+    trained. It is trained on `device`, and afterwards in eval mode.
+
+    The columns are lists by name, with a row for every `evaluate_every` steps and for the last: `step`; `loss`, the
+    mean over the steps since the row before; `top1` and `top5`, as `evaluate` gives them for the model in eval mode;
+    `lr`; `seconds` spent on training since its beginning; `images_per_second` since the row before. Without `evaluate`
+    there are no top1 and top5, and in early rows they are NaN. In the process of rank 0, `record(row)` is called with
+    each row and `progress(done, total)` after each step.
 
     A loss that is not finite is a measurement too: its row is written at the next multiple of 100 steps or of
     `evaluate_every`, with top1 and top5 not measured (NaN), and it is the last.
@@ -125,7 +132,10 @@ def check_alike(batches: MiniBatches, world: World) -> None:
 
 @contextmanager
 def computing(recipe: Recipe, device: torch.device) -> Iterator[None]:
-    """Within: the recipe's threads, and on a GPU the fastest convolutions for shapes that do not change."""
+    """A context with the recipe's number of threads, and on a GPU with the convolutions that are fastest for one shape.
+
+    On a GPU PyTorch tries several ways to compute each convolution, which pays where shapes do not change.
+    """
     threads = torch.get_num_threads()
     on_gpu = torch.backends.cudnn.flags(enabled=True, benchmark=True) if device.type == "cuda" else nullcontext()
     try:
@@ -137,13 +147,13 @@ def computing(recipe: Recipe, device: torch.device) -> Iterator[None]:
 
 
 def start(model: nn.Module, recipe: Recipe, device: torch.device) -> Progression:
-    """A training at step 0, its model on the device."""
+    """A training at step 0, with its model moved to the device."""
     model.to(device, memory_format=torch.channels_last if recipe.channels_last else torch.preserve_format)
     return Progression(model, recipe, device)
 
 
 def wrapped(model: nn.Module, recipe: Recipe, world: World) -> nn.Module:
-    """What a step calls: the model, or around it what averages gradients over processes, or its compiled form."""
+    """The module that a step calls: the model, wrapped to average gradients over processes, compiled where asked."""
     network = world.parallel(model)
     return torch.compile(network) if recipe.compiled else network
 
@@ -151,8 +161,9 @@ def wrapped(model: nn.Module, recipe: Recipe, world: World) -> nn.Module:
 def upcoming(batches: MiniBatches, progression: Progression) -> Iterator[tuple[Tensor, Tensor]]:
     """The mini-batches that are left, epoch after epoch, until the training is done.
 
-    Opening an epoch may draw random numbers (a loader seeds its workers), and a training that was resumed opens
-    one more; so it happens beside the random states. Raises ValueError where an epoch ends early.
+    Opening an epoch may draw random numbers, as a loader does that seeds its workers. A training that was resumed opens
+    one epoch more than one that was not. So the random states are put back after an epoch is opened, and the two
+    trainings stay the same. Raises ValueError where an epoch ends early.
     """
     while not progression.done:
         epoch, start = divmod(progression.step, len(batches))
@@ -186,7 +197,7 @@ def to_input(images: Tensor, device: str | torch.device, channels_last: bool = F
 
 
 def take_step(network: nn.Module, progression: Progression, images: Tensor, labels: Tensor) -> None:
-    """One step of SGD."""
+    """One step of stochastic gradient descent on one mini-batch; its loss is added to those since the last row."""
     recipe, device = progression.recipe, progression.losses.device
     for group in progression.optimizer.param_groups:
         group["lr"] = recipe.learning_rate(progression.step)
@@ -214,7 +225,7 @@ def measure(progression: Progression, evaluate: Callable | None, record: Callabl
     if not due and not early and math.isfinite(loss):
         return
     progression.pause()
-    scores = {} if evaluate is None else scored(progression.model, evaluate, due and math.isfinite(loss), world)
+    scores = {} if evaluate is None else accuracies(progression.model, evaluate, due and math.isfinite(loss), world)
     row = progression.add_row(loss, scores)
     if record and world.rank == 0:
         record(row)
@@ -222,8 +233,9 @@ def measure(progression: Progression, evaluate: Callable | None, record: Callabl
 
 
 @torch.no_grad()
-def scored(model: nn.Module, evaluate: Callable[[nn.Module], Score], wanted: bool, world: World) -> dict[str, float]:
-    """top1 and top5 of the model with the running statistics of rank 0; NaN where they are not wanted."""
+def accuracies(model: nn.Module, evaluate: Callable[[nn.Module], Accuracy], wanted: bool,
+               world: World) -> dict[str, float]:
+    """The accuracies top1 and top5 of the model, with the running statistics of rank 0; NaN where not wanted."""
     if not wanted:
         return {"top1": math.nan, "top5": math.nan}
     world.share_buffers(model)
@@ -236,7 +248,7 @@ def scored(model: nn.Module, evaluate: Callable[[nn.Module], Score], wanted: boo
 
 def checkpoint_if_due(progression: Progression, folder: str | os.PathLike, epoch_length: int, world: World,
                       stop: Stop) -> None:
-    """Writes a checkpoint where one is due, or where somebody wants to stop; then raises Interrupted."""
+    """Writes a checkpoint where one is due; where the training is asked to stop, also then, and raises Interrupted."""
     every, stopped = progression.recipe.checkpoint_every, stop.agreed()
     if stopped or progression.done or (every is not None and progression.step % every == 0):
         path = write_checkpoint(progression, folder, epoch_length, world)
