@@ -55,11 +55,15 @@ class Batches:
         self.skipped: dict[str, str] = {}
 
     def __len__(self) -> int:
-        """Batches in an epoch of this process."""
+        """The number of mini-batches in an epoch of this process."""
         return len(self.places)
 
     def epoch(self, epoch: int = 0, start: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """The batches of an epoch from batch `start` on; those before it are not decoded."""
+        """The mini-batches of an epoch, by its number, from the mini-batch `start` on.
+
+        Yields pairs of images (n, 3, H, W) float32 and labels (n,) int64. Pictures of the mini-batches before `start`
+        are not decoded. Raises WrongData for a corrupted picture, unless corrupted pictures are skipped.
+        """
         order = epoch_order(len(self.pictures), self.order, seed=self.seed, epoch=epoch)
         wanted = iter([order[place] for place in self.places[start:]])
         if not self.workers:
@@ -78,7 +82,10 @@ class Batches:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def load(self, indices: np.ndarray, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """One batch. Raises WrongData for a corrupted picture, or where all are corrupted and skipped."""
+        """One mini-batch, of the examples with these indices: images and labels, as `epoch` yields them.
+
+        Raises WrongData for a corrupted picture, and where all pictures are corrupted and skipped.
+        """
         images, labels = [], []
         for i in indices.tolist():
             try:

@@ -21,7 +21,7 @@ UPRIGHT = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4:
 
 
 class CorruptPicture(WrongData):
-    """A file that is no picture, or a broken one."""
+    """Raised for a file that is no picture, or that cannot be decoded; the message names it."""
 
 
 def decode(data: bytes, title: str, shortest_side: int | None = None) -> Image.Image:
@@ -52,7 +52,7 @@ def decode(data: bytes, title: str, shortest_side: int | None = None) -> Image.I
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Three channels of 8 bits: 16-bit grey by its upper byte, transparency over white."""
+    """A picture in three channels of 8 bits. Of 16-bit grey the upper byte is kept; transparency is laid over white."""
     if image.mode.startswith("I"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
@@ -63,7 +63,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def orientation(exif: bytes) -> int:
-    """EXIF's orientation, 1 to 8; 1 where the block does not say it, or cannot be read, as many cannot."""
+    """How a camera was held, by EXIF's numbers 1 to 8; 1, upright, where the block does not say or cannot be read."""
     tiff = exif.removeprefix(b"Exif\0\0")
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None or len(tiff) < 10:

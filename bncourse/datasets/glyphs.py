@@ -44,10 +44,11 @@ NOISE_NUMBERS = SIZE * SIZE // 8  # one byte a pixel, eight bytes a number
 
 
 def load(split: str = "train", n: int | None = None, seed: int = 0) -> tuple[Images, Labels]:
-    """Images (n, 28, 28) uint8, 0 is paper and 255 is ink, and labels (n,) int64.
+    """Pictures of digits, made from a seed.
 
-    n is 10,000 in "train" and 2,000 in "test" unless given. Raises ValueError for another split
-    and for a negative n.
+    `split` is "train" or "test", which have different pictures. `n` is their number, 10,000 in "train" and 2,000 in
+    "test" unless given. `seed` is 0 or more. Returns images (n, 28, 28) uint8, where 0 is paper and 255 is ink, and
+    labels (n,) int64, the digits. Raises ValueError for another split and for a negative n.
     """
     if split not in LENGTH:
         raise ValueError(f"split is {split!r}; expected 'train' or 'test'")
@@ -69,7 +70,10 @@ def load(split: str = "train", n: int | None = None, seed: int = 0) -> tuple[Ima
 
 
 def write(drawing: str, uniform: Float[np.ndarray, "n numbers"], noise: Images) -> Images:
-    """One drawing in n hands, given by random numbers in [0, 1)."""
+    """One drawing of `DRAWINGS` in n hands.
+
+    `uniform` holds the random numbers in [0, 1) of each hand, and `noise` random bytes (n, 28, 28).
+    """
     strokes = [stroke.split() for stroke in drawing.split(",")]
     names = list(dict.fromkeys(point for stroke in strokes for point in stroke))
     hand, moves = uniform[:, :12], uniform[:, 12:].reshape(len(uniform), 2, POINTS)
@@ -84,7 +88,10 @@ def write(drawing: str, uniform: Float[np.ndarray, "n numbers"], noise: Images) 
 
 
 def placed(points: Points, hand: Float[np.ndarray, "n 12"]) -> Points:
-    """From the 10 x 10 grid to pixels: size, bend, slant, rotation, shift."""
+    """The points of a drawing, moved from its 10 x 10 grid to pixels: sized, bent, slanted, rotated and shifted.
+
+    `hand` holds the random numbers in [0, 1) that decide how, one row for each picture.
+    """
     height, width, slant, bend, skew, turn, right, down, _ = hand[:, :9].T[:, :, None]
     x, y = (points[:, 0] - 4.5) / 9, (points[:, 1] - 4.5) / 9
     x, y = x + between(-0.4, 0.4, bend) * (y * y - 0.1), y + between(-0.2, 0.2, skew) * x * y
@@ -109,7 +116,7 @@ def lines(points: list) -> list:
 
 
 def distance_to(lines: list) -> Float[np.ndarray, "n 28 28"]:
-    """Distance of each pixel's centre from the nearest of the lines, in pixels."""
+    """The distance of each pixel's center from the nearest of the lines, in pixels."""
     pixel = np.arange(SIZE, dtype=np.float32)
     nearest = np.float32(np.inf)
     for start, end in lines:

@@ -52,7 +52,7 @@ class Split:
         return len(self.members)
 
     def name(self, i: int) -> str:
-        """Archive and member, or folder and file: what messages call a picture."""
+        """What messages call picture i: its archive and its name in it, or its folder and file."""
         return self.source.title(self.members[i])
 
     def image(self, i: int, shortest_side: int | None = None) -> Image.Image:
@@ -69,7 +69,10 @@ class Split:
         return self.kept[i, shortest_side]
 
     def fingerprint(self) -> str:
-        """SHA-256 of every picture's name, label and size in bytes, and of the bytes of 1,000, evenly spread."""
+        """A SHA-256 that tells this data set from others, in hexadecimal digits.
+
+        It is made of every picture's name, label and size in bytes, and of the content of 1,000, evenly spread.
+        """
         digest = hashlib.sha256()
         for member, label in zip(self.members, self.labels.tolist(), strict=True):
             digest.update(f"{self.source.names[member]} {label} {self.source.sizes[member]}\n".encode())
@@ -101,7 +104,7 @@ def open_split(folder: Path | str, split: str = "train", *, keep_decoded: bool =
 
 
 def read_split(folder: Path, split: str) -> tuple[Archive | Folder, list[int], list[str]]:
-    """Where a split's files lie, which of them are pictures, and the class of each by its name."""
+    """The archive or folder of a split, the places in it of its pictures, and the class of each by its name."""
     source = open_source(folder, split)
     listed = class_list(folder, split)
     members = [i for i, name in enumerate(source.names) if PICTURE.fullmatch(name)]
@@ -149,7 +152,10 @@ def class_of(source: Archive | Folder, i: int, split: str, listed: dict[str, str
 
 
 def class_list(folder: Path, split: str) -> dict[str, str]:
-    """File name -> class, from the first list that there is, else nothing. A number is a place among the classes."""
+    """The class of each file by the file's name, from the first of `LISTS` that the set has; empty where it has none.
+
+    A number in a list is a place among the classes of the set's index. Raises WrongData for a list without sense.
+    """
     path = next((path for text in LISTS if (path := folder / text.format(split=split)).is_file()), None)
     if path is None:
         return {}

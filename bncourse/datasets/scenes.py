@@ -27,10 +27,12 @@ CHUNK = 2**18  # pixels drawn at a time, to stay in the processor's caches
 
 
 class Scenes:
-    """Scenes in memory: `images` (n, size, size, 3) uint8, `labels` (n,) int64, `classes` their 16 names.
+    """The scenes of one split, drawn at once and held in memory.
 
-    n is 4,000 in "train" and 1,000 in "val" unless given. Raises ValueError for another split, a negative n and a
-    size under 8 pixels.
+    `split` is "train" or "val". `n` is the number of scenes, 4,000 in "train" and 1,000 in "val" unless given. `size`
+    is their height and width in pixels, and `seed` is 0 or more. The attribute `images` is (n, size, size, 3) uint8,
+    `labels` (n,) int64, and `classes` the names of the 16 classes. Raises ValueError for another split, a negative n
+    and a size under 8 pixels.
     """
 
     def __init__(self, split: str = "train", n: int | None = None, *, size: int = 64, seed: int = 0):
@@ -48,14 +50,15 @@ class Scenes:
         return len(self.labels)
 
     def image(self, i: int, shortest_side: int | None = None) -> Image.Image:
-        """Scene i. `shortest_side` is for pictures that are decoded, and changes nothing here."""
+        """Scene i. `shortest_side` matters for pictures that are decoded, and changes nothing here."""
         return Image.fromarray(self.images[i])
 
     def name(self, i: int) -> str:
+        """What messages call scene i."""
         return f"scenes: {self.split}/{i} (seed {self.seed})"
 
     def fingerprint(self) -> str:
-        """SHA-256 of the pictures' shape and bytes, then of the labels."""
+        """A SHA-256 of the pictures' shape and bytes and of the labels, in hexadecimal digits."""
         digest = hashlib.sha256(f"{self.images.shape}\n".encode())
         digest.update(self.images)
         digest.update(self.labels.astype("<i8"))
@@ -63,7 +66,7 @@ class Scenes:
 
 
 def drawn(split: str, n: int, size: int, seed: int) -> tuple[np.ndarray, UInt8[np.ndarray, "n size size 3"]]:
-    """Labels and pictures, some at a time."""
+    """Labels (n,) and pictures of the scenes of a split, drawn some at a time."""
     stream, grain = (np.random.PCG64([seed, list(LENGTH).index(split), part]) for part in (0, 1))
     words = -(-size * size // 8)  # a byte of noise a pixel
     step = max(1, CHUNK // size**2)
@@ -78,7 +81,7 @@ def drawn(split: str, n: int, size: int, seed: int) -> tuple[np.ndarray, UInt8[n
 
 
 def draw(uniform: Values, noise: UInt8[np.ndarray, "n size size"]) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and pictures of n scenes, given by random numbers in [0, 1)."""
+    """Labels and pictures of n scenes, made of `uniform` (n, NUMBERS), random numbers in [0, 1), and bytes of noise."""
     numbers = iter(uniform.T[:, :, None, None])
     size = noise.shape[-1]
     pixel = (np.arange(size, dtype=np.float32) + np.float32(0.5)) / np.float32(size)
@@ -97,7 +100,10 @@ def draw(uniform: Values, noise: UInt8[np.ndarray, "n size size"]) -> tuple[np.n
 
 
 def landscape(numbers, x: Values, y: Values, size: int) -> list[Values]:
-    """Sky that pales towards the horizon, and hills before it."""
+    """A picture, as three channels, of a sky that pales towards the horizon and of hills before it.
+
+    `numbers` gives the random numbers in turn, and `x` and `y` are the places of the pixels, 0 to 1.
+    """
     hue, strength = next(numbers), between(0.05, 0.3, next(numbers))
     sky = color(hue, strength, between(0.6, 1, next(numbers)))
     pale = between(0.2, 0.7, next(numbers)) * y
@@ -136,6 +142,7 @@ def the_object(numbers, label: np.ndarray, x: Values, y: Values, size: int) -> t
 
 
 def disc(x: Values, y: Values) -> Values:
+    """How far the points (x, y) lie outside a disc around the origin, negative inside; so the three functions below."""
     return length(x, y) - np.float32(0.9)
 
 
@@ -157,12 +164,15 @@ def length(x: Values, y: Values) -> Values:
 
 
 def cover(distance: Values, size: int) -> Values:
-    """The share of a pixel inside a line at this distance (negative inside), in units of the picture's side."""
+    """The share of each pixel that lies inside a shape.
+
+    `distance` is that of the pixel's center from the shape's edge, negative inside, in units of the picture's side.
+    """
     return np.clip(np.float32(0.5) - distance * np.float32(size), 0, 1)
 
 
 def lay(picture: list[Values], share: Values, paint: list[Values]):
-    """Paints over the picture, in place."""
+    """Covers a picture, in place: the given share of each pixel takes the color `paint`."""
     for channel, over in zip(picture, paint, strict=True):
         channel += share * (over - channel)
 
