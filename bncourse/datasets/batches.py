@@ -12,11 +12,13 @@ Workers are threads: Pillow decodes, resizes and multiplies colours outside Pyth
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from PIL import Image
 
 from bncourse.datasets.files import WrongData
 from bncourse.datasets.shuffling import batches_of, epoch_order, generator
@@ -25,11 +27,28 @@ from bncourse.datasets.transforms import normalize
 AHEAD = 2  # batches that each worker prepares ahead of the network
 
 
+@runtime_checkable
+class Pictures(Protocol):
+    """What `Batches` asks of a split of a data set; `imagenet.Split` and `scenes.Scenes` have it.
+
+    `len` is the number of pictures, and `labels` holds the label of each. `image(i, shortest_side)` is picture i, whose
+    shorter side need have no more pixels than `shortest_side` where that is not None. `name(i)` is what messages call
+    picture i.
+    """
+
+    labels: Sequence[int] | np.ndarray
+
+    def __len__(self) -> int: ...
+
+    def image(self, i: int, shortest_side: int | None) -> Image.Image: ...
+
+    def name(self, i: int) -> str: ...
+
+
 class Batches:
     """The mini-batches of one process: images (N, 3, H, W) float32, normalized, and labels (N,) int64.
 
-    `pictures` is a split of a data set, such as `imagenet.open_split` or `scenes.Scenes` gives. It has a length,
-    `labels`, `image(i, shortest_side)`, which is a Pillow image, and `name(i)` for messages. `transform(image, rng)`
+    `pictures` is a split of a data set, such as `imagenet.open_split` or `scenes.Scenes` gives. `transform(image, rng)`
     makes bytes (3, H, W) of an image, by random numbers from `rng`; where it has an attribute `shortest_side`, it needs
     no more pixels than that, and pictures are decoded at a reduced size.
 
@@ -42,7 +61,7 @@ class Batches:
     of its mini-batch, and `skipped` maps its name to what is wrong with it. Raises ValueError for other arguments.
     """
 
-    def __init__(self, pictures, transform: Callable, *, batch: int, seed: int = 0, order: str = "full",
+    def __init__(self, pictures: Pictures, transform: Callable, *, batch: int, seed: int = 0, order: str = "full",
                  rank: int = 0, world: int = 1, workers: int = 0, corrupted: str = "raise", keep_last: bool = False):
         if corrupted not in ("raise", "skip"):
             raise ValueError(f"corrupted is {corrupted!r}; expected 'raise' or 'skip'")

@@ -12,12 +12,12 @@ Pictures = Float[np.ndarray, "N H W"]
 
 def thicker(x: Pictures) -> Pictures:
     """Pictures as of a pen two pixels wider: each pixel becomes the brightest of itself and its four neighbours."""
-    return with_neighbours(x).max(axis=0)
+    return with_neighbors(x).max(axis=0)
 
 
 def thinner(x: Pictures) -> Pictures:
     """Pictures as of a pen two pixels finer: each pixel becomes the darkest of itself and its four neighbours."""
-    return with_neighbours(x).min(axis=0)
+    return with_neighbors(x).min(axis=0)
 
 
 def moved(x: Pictures, right: int) -> Pictures:
@@ -33,7 +33,7 @@ def noisy(x: Pictures, std: float | int, rng: np.random.Generator) -> Pictures:
     return np.clip(x + std * rng.normal(size=x.shape), 0, 1)
 
 
-def with_neighbours(x: Pictures) -> Float[np.ndarray, "5 N H W"]:
+def with_neighbors(x: Pictures) -> Float[np.ndarray, "5 N H W"]:
     """The pictures, and the pictures moved by one pixel up, down, left and right over a border of their own."""
     p = np.pad(x, ((0, 0), (1, 1), (1, 1)), mode="edge")
     return np.stack([x, p[:, :-2, 1:-1], p[:, 2:, 1:-1], p[:, 1:-1, :-2], p[:, 1:-1, 2:]])

@@ -90,7 +90,11 @@ def open_split(folder: Path | str, split: str = "train", *, keep_decoded: bool =
     """
     folder = Path(folder)
     source, members, names = read_split(folder, split)
-    synsets, classes = class_index(folder) or (other_classes(folder, split) or sorted(set(names)),) * 2
+    index = class_index(folder)
+    if index is None:
+        synsets = classes = other_classes(folder, split) or sorted(set(names))
+    else:
+        synsets, classes = index
     if len(synsets) < 2:
         raise WrongData(f"{source.path} holds pictures of one class, {synsets[0]}; expected two or more classes, "
                         f"and in {folder} {LAYOUT}")
