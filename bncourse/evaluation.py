@@ -20,16 +20,20 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from torch import Tensor, nn
 
+from bncourse.datasets import crops
 from bncourse.training import to_input
 from bncourse.training.distributed import ALONE, World
 
-SCALES = (8, 9, 10, 11)  # the shorter side, in sevenths of the crop: 256, 288, 320 and 352 for 224
-PIXELS = 36 * 224**2  # of the images in one forward pass on a CPU: 144 crops at once take half as long again
+PIXELS = 36 * 224**2  # of the images in one forward pass on a CPU, where 144 crops at once take 1.5 times as long
 ON_GPU = 8  # times as many
 
 
 class Score(NamedTuple):
-    """The fractions of examples whose label is the most probable class, or among the five most probable."""
+    """How good a network is: its top-1 and top-5 accuracy, from 0 to 1, and the number of examples.
+
+    `top1` is the share of examples whose label is the most probable class, and `top5` the share of those whose label is
+    among the five most probable.
+    """
 
     top1: float
     top5: float
@@ -37,11 +41,12 @@ class Score(NamedTuple):
 
 
 def score(probabilities: Float[Tensor, "N K"], labels: Int[Tensor, "N"]) -> Score:
-    """Top-1 and top-5 accuracy of probabilities, or of anything that grows with them.
+    """Top-1 and top-5 accuracy of class probabilities, or of logits or any other numbers that grow with them.
 
-    Of equally probable classes the first is taken first, so that a network which says the same of all classes
-    is right as often as chance. What is not a number is wrong. Raises ValueError where there are no examples,
-    or where a label is not a class.
+    `probabilities` is (N, K), a row for each example, and `labels` (N,) holds classes from 0 to K - 1. Of equally
+    probable classes the first is taken first, so that a network which says the same of all classes is right as often
+    as chance. An example whose label has the probability NaN counts as wrong. Raises ValueError where there are no
+    examples, or where a label is not a class.
     """
     if not len(probabilities):
         raise ValueError("there are no examples; expected one or more")
@@ -50,7 +55,7 @@ def score(probabilities: Float[Tensor, "N K"], labels: Int[Tensor, "N"]) -> Scor
 
 
 def hits(probabilities: Tensor, labels: Tensor) -> tuple[int, int]:
-    """How many labels are the most probable class, and among the five most probable."""
+    """How many labels are the most probable class, and how many are among the five most probable; see `score`."""
     examples, classes = probabilities.shape
     if labels.shape != (examples,):
         raise ValueError(f"labels have shape {tuple(labels.shape)}; expected ({examples},), one for each example")
@@ -66,10 +71,11 @@ def hits(probabilities: Tensor, labels: Tensor) -> tuple[int, int]:
 
 def evaluate(model: nn.Module, batches: Iterable, device: str | torch.device = "cpu", *, world: World = ALONE,
              **settings) -> Score:
-    """Top-1 and top-5 accuracy over batches of `(images, labels)`, each example once; see `predictions`.
+    """Top-1 and top-5 accuracy of a model over mini-batches of images and labels, where each example counts once.
 
-    Several processes take a share of the batches each, and all get the score of all examples. Raises ValueError
-    where there is none.
+    `batches` and `settings` are those of `predictions`, and `device` is where the model is. Where several processes of
+    `world` each have a share of the mini-batches, all of them get the score of all examples. Raises ValueError where
+    there is no example.
     """
     counts = [(*hits(p, labels), len(labels)) for p, labels in predictions(model, batches, device, **settings)]
     first, fifth, examples = world.totals(*map(float, np.sum([(0, 0, 0), *counts], 0)))
@@ -80,7 +86,10 @@ def evaluate(model: nn.Module, batches: Iterable, device: str | torch.device = "
 
 def predict(model: nn.Module, batches: Iterable, device: str | torch.device = "cpu",
             **settings) -> tuple[Float[Tensor, "N K"], Int[Tensor, "N"]]:
-    """Class probabilities and labels of all batches, on the CPU; see `predictions`."""
+    """Class probabilities (N, K) and labels (N,) of all mini-batches together, on the CPU.
+
+    The arguments are those of `predictions`. Raises ValueError where there is no example.
+    """
     found = list(predictions(model, batches, device, **settings))
     if not found:
         raise ValueError("batches holds no example; expected one or more")
@@ -90,11 +99,12 @@ def predict(model: nn.Module, batches: Iterable, device: str | torch.device = "c
 
 def predictions(model: nn.Module, batches: Iterable, device: str | torch.device = "cpu", *,
                 precision: str = "float32") -> Iterator[tuple[Tensor, Tensor]]:
-    """Class probabilities `(n, K)` and labels `(n,)`, a batch at a time, on the CPU.
+    """Yields a model's class probabilities `(n, K)` and the labels `(n,)` of each mini-batch, on the CPU.
 
-    Images are `(n, 3, H, W)`, or `(n, crops, 3, H, W)`: then the crops of all pictures share forward passes of at
-    most PIXELS pixels, and a picture's probabilities are the mean over its crops. `precision` is "float32", or
-    "bf16" where products may be rounded to bfloat16.
+    `model` gives scores of K classes, and is on `device`. `batches` is a series of pairs of images and labels. Images
+    are `(n, 3, H, W)`, or `(n, crops, 3, H, W)`: then the crops of all pictures share forward passes of at most PIXELS
+    pixels, and a picture's probabilities are the mean over its crops. `precision` is "float32", or "bf16" where
+    products may be rounded to bfloat16. Between mini-batches the model is in the mode in which it was.
     """
     device = torch.device(device)
     for images, labels in batches:
@@ -111,13 +121,13 @@ def predictions(model: nn.Module, batches: Iterable, device: str | torch.device 
 
 
 def per_pass(images: Tensor, device: torch.device) -> int:
-    """How many of the images one forward pass takes."""
+    """The number of images, all shaped like these, that one forward pass on the device takes."""
     return max(1, PIXELS * (1 if device.type == "cpu" else ON_GPU) // images[0, 0].numel())
 
 
 @contextmanager
 def at_inference(model: nn.Module) -> Iterator[None]:
-    """Puts the model into eval mode, and each of its modules back afterwards."""
+    """A context with the model in eval mode, after which each of its modules is in the mode in which it was."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
@@ -128,22 +138,24 @@ def at_inference(model: nn.Module) -> Iterator[None]:
 
 
 def ensemble(members: Sequence[Float[Tensor, "N K"]]) -> Float[Tensor, "N K"]:
-    """The arithmetic mean of the networks' class probabilities (section 4.2.3). Raises ValueError."""
+    """An ensemble's class probabilities (N, K): the arithmetic mean of its networks' (section 4.2.3).
+
+    `members` holds the probabilities (N, K) of each network. Raises ValueError where their shapes differ, or where
+    there are none.
+    """
     shapes = {tuple(p.shape) for p in members}
     if len(shapes) != 1:
         raise ValueError(f"members have the shapes {sorted(shapes)}; expected one shape, of one network or more")
     return torch.stack(list(members)).mean(0)
 
 
-# Crops, after Szegedy et al. 2014.
-
 class Crops:
-    """Of each picture, four scales x three squares x six crops x two mirrors, as a transform for Batches.
+    """A transform that makes 144 crops of each picture: 4 scales x 3 squares x 6 crops x 2 mirrors (section 4.2.3).
 
-    The picture is resized to a shorter side of each of `SCALES`. Squares are at the left, centre and right, or
-    at the top, centre and bottom; of each the four corners and the centre are cropped, and the whole is resized.
-    Of square pictures the three squares are one: `squares=1`, the centre alone, gives the same mean from 48
-    crops instead of 144. Returns `(crops, 3, size, size)` uint8.
+    `datasets.crops` says where the crops lie. `size` is the side of a crop in pixels. `squares` is 3, or 1 for the
+    middle square alone: of a square picture the three squares are one, and 48 crops have the same mean as 144.
+    Called with a picture, it returns the crops `(crops, 3, size, size)` uint8, each followed by its mirror image; the
+    random generator that `Batches` hands it is not used. Raises ValueError for another number of squares.
     """
 
     def __init__(self, size: int = 224, squares: int = 3):
@@ -152,39 +164,25 @@ class Crops:
         self.size, self.squares = size, squares
 
     def __len__(self) -> int:
-        return len(SCALES) * self.squares * 6 * 2
+        return len(crops.SCALES) * self.squares * crops.CROPS * crops.MIRRORS
 
     @property
-    def least(self) -> int:
+    def shortest_side(self) -> int:
         """The shorter side, in pixels, that a picture needs lest it be enlarged."""
         return self.sides()[-1]
 
     def sides(self) -> list[int]:
-        """The shorter sides to which a picture is resized."""
-        return [round(self.size * sevenths / 7) for sevenths in SCALES]
+        """The shorter sides to which a picture is resized, in pixels."""
+        return crops.shorter_sides(self.size)
 
     def __call__(self, image: Image.Image, rng: np.random.Generator | None = None) -> UInt8[Tensor, "crops 3 S S"]:
-        found = [crop for side in self.sides() for square in squares(image, side, self.squares)
-                 for crop in six(square, self.size)]
+        found = [crop for side in self.sides() for crop in self.at_scale(image, side)]
         upright = torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2)  # (crops / 2, 3, S, S)
         return torch.stack([upright, upright.flip(3)], 1).flatten(0, 1)
 
-
-def squares(image: Image.Image, side: int, count: int) -> Iterator[Image.Image]:
-    """The squares of a picture resized to this shorter side: its beginning, middle and end, or the middle alone."""
-    width, height = image.size
-    factor = side / min(width, height)
-    wide, high = (max(side, round(length * factor)) for length in image.size)
-    resized = image.resize((wide, high), Image.Resampling.BILINEAR)
-    rest = max(wide, high) - side
-    for start in (0, rest // 2, rest) if count == 3 else (rest // 2,):
-        left, top = (start, 0) if wide > high else (0, start)
-        yield resized.crop((left, top, left + side, top + side))
-
-
-def six(square: Image.Image, size: int) -> Iterator[UInt8[np.ndarray, "S S 3"]]:
-    """The four corners of a square, its centre, and the whole of it resized."""
-    pixels, rest = np.asarray(square), square.width - size
-    for top, left in ((0, 0), (0, rest), (rest, 0), (rest, rest), (rest // 2, rest // 2)):
-        yield pixels[top:top + size, left:left + size]
-    yield np.asarray(square.resize((size, size), Image.Resampling.BILINEAR))
+    def at_scale(self, image: Image.Image, side: int) -> Iterator[UInt8[np.ndarray, "S S 3"]]:
+        """The crops of a picture whose shorter side is brought to `side`, without mirror images."""
+        image = image.resize(crops.resized(*image.size, side), Image.Resampling.BILINEAR)
+        for square in crops.squares(*image.size, self.squares):
+            for place in crops.six_places(square, self.size):
+                yield np.asarray(image.crop(place).resize((self.size, self.size), Image.Resampling.BILINEAR))

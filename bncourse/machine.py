@@ -51,7 +51,8 @@ def processor() -> str:
 
 
 def threads() -> int:
-    """Threads of the linear algebra: the environment's, else a loaded PyTorch's, else the number of cores."""
+    """The number of threads of the linear algebra: as the environment says, else as PyTorch does where it is loaded,
+    else the number of cores."""
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         if os.environ.get(variable, "").isdigit():
             return int(os.environ[variable])

@@ -28,13 +28,13 @@ HOUSE = {
     "paper":       (0, "paths",                                      ""),
     "nn":          (1, "paper",                                      "torch jaxtyping"),
     "training":    (2, "nn datasets runs",                           "numpy jaxtyping torch tqdm"),
-    "evaluation":  (2, "training",                                   "numpy jaxtyping torch PIL"),
+    "evaluation":  (2, "datasets training",                          "numpy jaxtyping torch PIL"),
     "experiments": (3, "paths kernels datasets runs paper nn training evaluation", "numpy jaxtyping threadpoolctl "
                                                                      "torch"),
-    "figures":     (3, "kernels runs paper",                         "numpy jaxtyping matplotlib PIL"),
+    "figures":     (3, "datasets kernels runs paper",                "numpy jaxtyping matplotlib PIL"),
     "explorers":   (4, "figures kernels nn runs",                    "numpy jaxtyping matplotlib PIL ipywidgets "
                                                                      "IPython traitlets tqdm"),
-    "checks":      (4, "experiments figures kernels nn paths",       "numpy jaxtyping torch"),
+    "checks":      (4, "datasets experiments figures kernels nn paths", "numpy jaxtyping torch"),
     "lesson":      (4, "checks datasets paper paths runs",           "numpy IPython threadpoolctl"),
     "notebooks":   (5, "paths",                                      "nbformat nbclient jupyter_client traitlets zmq"),
     "rounding":    (5, "comparison notebooks",                       "nbformat numpy torch"),

@@ -148,8 +148,6 @@ def test_networks_that_disagree_on_the_examples_are_no_ensemble(members):
         ensemble(members)
 
 
-# Crops.
-
 def picture(rng, width, height):
     """A picture whose colours say where a pixel lies: red across, green down; blue is noise."""
     across, down = np.meshgrid(np.arange(width) * 255 / width, np.arange(height) * 255 / height)
@@ -190,7 +188,7 @@ def test_the_144_crops_are_those_made_one_by_one(width, height, rng):
 
 
 def test_the_shorter_sides_are_the_papers_at_224():
-    assert Crops(224).sides() == [256, 288, 320, 352] and Crops(224).least == 352
+    assert Crops(224).sides() == [256, 288, 320, 352] and Crops(224).shortest_side == 352
 
 
 def test_of_square_pictures_the_centre_alone_gives_the_same_mean(rng):

@@ -4,7 +4,7 @@ import numpy as np
 
 from bncourse.checks.frame import Check, Mistake
 from bncourse.checks.statements import Statement, Statements
-from bncourse.figures.ensembles import rectangles
+from bncourse.datasets.crops import rectangles
 
 PICTURES = [(74, 64, 56), (64, 93, 56), (102, 75, 64)]  # width, height, size: the rests are even, odd, and both odd
 

@@ -10,7 +10,7 @@ train.tar and val.tar will do as well."""
 
 
 def add(commands):
-    """Describes the command."""
+    """Adds `data` to the commands of an argparse parser."""
     data = commands.add_parser("data", help="say which data is there; fetch what is not")
     data.add_argument("name", nargs="?", metavar="NAME",
                       help="this data set alone: mnist is fetched and checked, imagenet says how to get it")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def add(commands):
-    """Describes the command."""
+    """Adds `evaluate` to the commands of an argparse parser."""
     evaluate = commands.add_parser("evaluate", help="test trained networks, alone and together", allow_abbrev=False)
     option = evaluate.add_argument
     option("networks", nargs="+", type=Path, metavar="NETWORK", help="the folder of a training, or a checkpoint in it; "

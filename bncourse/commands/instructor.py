@@ -6,7 +6,7 @@ from bncourse.paths import ROOT
 
 
 def add(commands):
-    """Describes the command."""
+    """Adds `instructor` to the commands of an argparse parser."""
     instructor = commands.add_parser("instructor", help="make the notebooks to grade from: everything open")
     instructor.add_argument("--to", type=Path, default=ROOT / "build" / "instructor", metavar="FOLDER",
                             help="where to write them (default: build/instructor)")

@@ -14,7 +14,7 @@ HELP = {
 
 
 def add(commands):
-    """Describes the command."""
+    """Adds `notebooks` to the commands of an argparse parser."""
     notebooks = commands.add_parser("notebooks", help="execute the notebooks anew, check them, or find what moves")
     notebooks.add_argument("what", choices=HELP, help="; ".join(f"{what} {text}" for what, text in HELP.items()))
     notebooks.add_argument("paths", nargs="*", type=Path, help="notebooks (default: all of the course)")

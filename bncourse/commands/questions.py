@@ -6,7 +6,7 @@ from bncourse.paths import ROOT
 
 
 def add(commands):
-    """Describes the command."""
+    """Adds `questions` to the commands of an argparse parser."""
     questions = commands.add_parser("questions", help="collect the questions: Markdown, and GIFT for Moodle")
     questions.add_argument("--to", type=Path, default=ROOT / "build" / "questions", metavar="FOLDER",
                            help="where to write them (default: build/questions)")

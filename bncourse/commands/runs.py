@@ -1,21 +1,49 @@
 """`python3 -m bncourse runs`: list the recorded measurements, record what is planned, repeat what was recorded."""
 
+import ast
+
+from bncourse.paths import ROOT
+
 
 def add(commands):
-    """Describes the command."""
+    """Adds `runs` to the commands of an argparse parser, with what follows it: list, record, replay."""
     runs = commands.add_parser("runs", help="list, record or replay the measurements")
     runs.set_defaults(do=show, experiment=None)
     what = runs.add_subparsers(dest="what", metavar="what")
     listed = what.add_parser("list", help="the recorded runs (what is done unless something is named)")
     listed.add_argument("experiment", nargs="?", help="only the runs of this experiment")
     record = what.add_parser("record", help="measure what an experiment plans and has not recorded yet")
-    record.add_argument("experiment", help="a file of bncourse/experiments that has a PLAN: whitening")
+    record.add_argument("experiment", help=f"one of {', '.join(planned())}")
     record.add_argument("--part", help="only this part of the plan")
     record.set_defaults(do=record_missing)
     replay = what.add_parser("replay", help="measure the first steps of recorded runs again, and compare")
     replay.add_argument("names", nargs="*", metavar="NAME", help="an experiment, or experiment/variant (default: all)")
     replay.add_argument("--steps", type=int, default=300, help="how many steps, where a run has more (default: 300)")
     replay.set_defaults(do=replay_recorded)
+
+
+def planned() -> list[str]:
+    """The experiments that plan runs: the files of bncourse/experiments that define both PLAN and `run`.
+
+    The files are read and not imported, so that help comes at once and from a bare clone.
+    """
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "bncourse" / "experiments").glob("*.py")}
+    likely = {name: text for name, text in texts.items() if "PLAN" in text and "def run(" in text}
+    return sorted(name for name, text in likely.items() if {"PLAN", "run"} <= defined(text))
+
+
+def defined(source: str) -> set[str]:
+    """The names that a file's source defines or imports at its top level."""
+    names = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+    return names
 
 
 def show(options) -> int:

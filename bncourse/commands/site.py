@@ -6,7 +6,7 @@ from bncourse.paths import ROOT
 
 
 def add(commands):
-    """Describes the command."""
+    """Adds `site` to the commands of an argparse parser."""
     site = commands.add_parser("site", help="make the course page: lessons, slides, downloads")
     site.add_argument("--edition", choices=["student", "instructor"], default="student",
                       help="without answers (student, the default), or with everything")

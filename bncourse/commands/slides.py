@@ -6,7 +6,7 @@ from bncourse.paths import ROOT
 
 
 def add(commands):
-    """Describes the command."""
+    """Adds `slides` to the commands of an argparse parser."""
     slides = commands.add_parser("slides", help="make the slides, to be shown without a network")
     slides.add_argument("lessons", nargs="*", metavar="NN", help="lessons to make (default: all)")
     slides.add_argument("--pdf", action="store_true", help="print each deck as a PDF too; needs a Chromium")

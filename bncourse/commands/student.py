@@ -6,7 +6,7 @@ from bncourse.paths import ROOT
 
 
 def add(commands):
-    """Describes the command."""
+    """Adds `student` to the commands of an argparse parser."""
     student = commands.add_parser("student", help="make the notebooks to hand out: no solutions, no answers")
     student.add_argument("--to", type=Path, default=ROOT / "build" / "student", metavar="FOLDER",
                          help="where to write them (default: build/student)")

@@ -1,4 +1,21 @@
-"""Pictures and labels, made from a seed (glyphs) or read from files (mnist).
+"""Pictures and their labels: made from a seed or read from files, then cropped, shuffled and put into mini-batches.
+
+    glyphs.py      4.1     digits made from a seed, in place of MNIST where nothing can be downloaded
+    mnist.py       4.1     MNIST, from its four original files
+    conditions.py  1       the same pictures under other conditions: another pen, another place, noise
+    scenes.py      4.2     colour pictures of 16 classes made from a seed, in place of photographs
+    imagenet.py    4.2     photographs sorted into classes: ImageNet, or any set that is laid out like it
+    archives.py    -       a picture's bytes, read out of a tar archive or a folder
+    tars.py        -       the tar format, read in place
+    decoding.py    -       a picture from the bytes of a JPEG or PNG file
+    transforms.py  4.2.1   random crops, mirror images and photometric distortions; the crop of the center
+    crops.py       4.2.3   where the 144 crops of a picture lie
+    shuffling.py   4.2.1   the order of an epoch's examples: shuffled, within shards, or fixed
+    batches.py     4.2     mini-batches for a network, shared among processes
+    exact.py       -       arithmetic that gives the same bits on every machine, for glyphs and scenes
+    files.py       -       files that are found or downloaded, and checked
+
+The functions of this file serve section 4.1's two data sets, glyphs and mnist:
 
     chosen()              the data that this session runs on: BNCOURSE_DATASET, else glyphs
     describe()            what it is, in a few words
@@ -17,27 +34,35 @@ TITLES = {"glyphs": "glyphs, digits made from a seed (synthetic)", "mnist": "MNI
 
 
 def chosen() -> str:
-    """The name in BNCOURSE_DATASET, "glyphs" where it is not set. Raises ValueError for another name."""
-    return known("BNCOURSE_DATASET", os.environ.get("BNCOURSE_DATASET") or "glyphs")
+    """The data set that the environment variable BNCOURSE_DATASET names; "glyphs" where the variable is not set.
+
+    Raises ValueError where the variable names an unknown data set.
+    """
+    return check_dataset("BNCOURSE_DATASET", os.environ.get("BNCOURSE_DATASET") or "glyphs")
 
 
 def load(name: str | None = None, split: str = "train") -> tuple[UInt8[np.ndarray, "N 28 28"],
                                                                  Int[np.ndarray, "N"]]:
-    """Images (N, 28, 28) uint8 and labels (N,) int64 of the named data, of the chosen one unless named.
+    """Images and labels of one split of a data set.
 
-    Raises ValueError for an unknown name or split, and `files.DataError` where files are missing or wrong.
+    `name` is "glyphs" or "mnist", and where it is None the data set that `chosen` names. `split` is "train" or "test".
+    Returns images (N, 28, 28) uint8, where 0 is paper and 255 is ink, and labels (N,) int64 from 0 to 9. Raises
+    ValueError for an unknown name or split, and `files.DataError` where files are missing or wrong.
     """
-    name = chosen() if name is None else known("name", name)
+    name = chosen() if name is None else check_dataset("name", name)
     return importlib.import_module(f"bncourse.datasets.{name}").load(split)
 
 
 def describe(name: str | None = None) -> str:
-    """What the named data is, the chosen one unless named; the same words on every machine."""
-    return TITLES[chosen() if name is None else known("name", name)]
+    """A few words that say what a data set is, for captions; the same words on every machine.
+
+    `name` is "glyphs" or "mnist", and where it is None the data set that `chosen` names. Raises ValueError.
+    """
+    return TITLES[chosen() if name is None else check_dataset("name", name)]
 
 
-def known(where: str, name: str) -> str:
-    """The name, if there is such data. Raises ValueError, saying where the name stood."""
+def check_dataset(where: str, name: str) -> str:
+    """The name, if it is that of a data set. Raises ValueError otherwise, which says `where` the name stood."""
     if name not in TITLES:
         raise ValueError(f"{where} is {name!r}; expected one of {', '.join(TITLES)}")
     return name

@@ -30,7 +30,11 @@ DEEPEST = 3  # folders below the top: <class>/images/x.JPEG has two
 
 
 class Archive:
-    """The plain files of a tar archive, in the order in which they are stored."""
+    """The plain files of the tar archive at `path`, in the order in which they are stored.
+
+    `names` are the files' names in the archive, `sizes` their lengths and `offsets` where each begins, in bytes. Raises
+    MissingData where there is no such file, and WrongData where it is no archive that `tars` reads.
+    """
 
     def __init__(self, path: Path):
         self.path, self.bytes = path, Bytes(path)
@@ -40,12 +44,16 @@ class Archive:
         return f"{self.path.name}: {self.names[i]}"
 
     def read(self, i: int) -> bytes:
-        """Raises WrongData where the archive has become shorter, or the file is too large for a picture."""
-        return self.bytes.at(int(self.offsets[i]), small(int(self.sizes[i]), self.title(i)))
+        """The content of file i. Raises WrongData where it is too large for a picture, or the archive was cut short."""
+        return self.bytes.read_at(int(self.offsets[i]), refuse_large(int(self.sizes[i]), self.title(i)))
 
 
 class Folder:
-    """The plain files below a folder, sorted by name."""
+    """The plain files below the folder at `path`, sorted by name.
+
+    `names` are paths relative to the folder, and `sizes` lengths in bytes. Raises MissingData where there is no such
+    folder, and WrongData for a link that leads nowhere, a device or a pipe.
+    """
 
     def __init__(self, path: Path):
         if not path.is_dir():
@@ -59,15 +67,16 @@ class Folder:
         return f"{self.path.name}/{self.names[i]}"
 
     def read(self, i: int) -> bytes:
-        """Raises WrongData for a file that cannot be read or is too large for a picture."""
-        small(int(self.sizes[i]), self.title(i))
+        """The content of file i. Raises WrongData where it is too large for a picture or cannot be read."""
+        refuse_large(int(self.sizes[i]), self.title(i))
         try:
             return (self.path / self.names[i]).read_bytes()
         except OSError as error:
             raise WrongData(f"{self.title(i)} cannot be read: {error.strerror}") from None
 
 
-def small(size: int, title: str) -> int:
+def refuse_large(size: int, title: str) -> int:
+    """The size in bytes of the file that messages call `title`. Raises WrongData for one too large for a picture."""
     if size > LARGEST:
         raise WrongData(f"{title} has {size:,} bytes; expected a picture, {LARGEST:,} at most")
     return size
@@ -90,28 +99,29 @@ def listed(path: Path, below: str) -> Iterator[tuple[str, int]]:
 
 
 def index(archive: Bytes) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Names, offsets and sizes of the members, from the kept index where there is one that fits."""
+    """Names, offsets and sizes of an archive's plain files, from the index on disk where there is one that fits."""
     if archive.size < REMEMBERED:
         return walked(archive)
     changed = os.fstat(archive.file.fileno()).st_mtime_ns
     key = f"1 {archive.path.resolve()} {archive.size} {changed}"
     path = INDEXES / f"{hashlib.sha256(key.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.npz"
     with contextlib.suppress(OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile):
-        return recalled(path, archive.size)
+        return read_index(path, archive.size)
     found = walked(archive)
     with contextlib.suppress(OSError):
-        keep(path, *found)
+        write_index(path, *found)
     return found
 
 
 def walked(archive: Bytes) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Names, offsets and sizes of an archive's plain files, found by going from header to header."""
     found = list(members(archive))
     places = np.array([member[1:] for member in found], np.int64).reshape(-1, 2)
     return [member.name for member in found], places[:, 0].copy(), places[:, 1].copy()
 
 
-def recalled(path: Path, size: int) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """A kept index. Raises ValueError for one that does not fit the archive's size."""
+def read_index(path: Path, size: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Names, offsets and sizes from the index at `path`. Raises ValueError where they do not fit the archive's size."""
     with path.open("rb") as file, np.load(file) as kept:
         names = kept["names"].tobytes().decode().split("\n")
         offsets, sizes = kept["offsets"].astype(np.int64), kept["sizes"].astype(np.int64)
@@ -120,8 +130,8 @@ def recalled(path: Path, size: int) -> tuple[list[str], np.ndarray, np.ndarray]:
     return names, offsets, sizes
 
 
-def keep(path: Path, names: list[str], offsets: np.ndarray, sizes: np.ndarray):
-    """Writes under a name of its own, then renames: another process sees a whole index or none."""
+def write_index(path: Path, names: list[str], offsets: np.ndarray, sizes: np.ndarray):
+    """Writes an index to `path`, under a temporary name first: another process sees the whole index or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
         np.savez(file, names=np.frombuffer("\n".join(names).encode(), np.uint8), offsets=offsets, sizes=sizes)

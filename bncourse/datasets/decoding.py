@@ -21,21 +21,23 @@ UPRIGHT = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4:
 
 
 class CorruptPicture(WrongData):
-    """A file that is no picture, or a broken one."""
+    """Raised for a file that is no picture, or that cannot be decoded; the message names it."""
 
 
-def decode(data: bytes, title: str, least: int | None = None) -> Image.Image:
-    """The picture, RGB and upright; where `least` is given, at a reduced size whose shorter side is >= least.
+def decode(data: bytes, title: str, shortest_side: int | None = None) -> Image.Image:
+    """The picture that a file holds, RGB and upright.
 
-    Raises CorruptPicture, naming the title, for what cannot be decoded.
+    `data` is the content of a JPEG or PNG file, and `title` is what messages call it. Where `shortest_side` is given,
+    a JPEG is decoded at the smallest of its reduced sizes whose shorter side has that many pixels or more; None stands
+    for the whole size. Raises CorruptPicture, which names the title, for what cannot be decoded.
     """
     try:
         image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
         if image.width * image.height > MOST_PIXELS:
             raise CorruptPicture(f"{title} is {image.width:,} x {image.height:,} pixels large; expected "
                                  f"{MOST_PIXELS:,} pixels at most")
-        if least is not None:
-            image.draft(None, (least, least))
+        if shortest_side is not None:
+            image.draft(None, (shortest_side, shortest_side))
         exif = image.info.get("exif", b"")
         upright = UPRIGHT.get(orientation(exif))
         image = to_rgb(image)
@@ -50,7 +52,7 @@ def decode(data: bytes, title: str, least: int | None = None) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Three channels of 8 bits: 16-bit grey by its upper byte, transparency over white."""
+    """A picture in three channels of 8 bits. Of 16-bit grey the upper byte is kept; transparency is laid over white."""
     if image.mode.startswith("I"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
@@ -61,7 +63,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def orientation(exif: bytes) -> int:
-    """EXIF's orientation, 1 to 8; 1 where the block does not say it, or cannot be read, as many cannot."""
+    """How a camera was held, by EXIF's numbers 1 to 8; 1, upright, where the block does not say or cannot be read."""
     tiff = exif.removeprefix(b"Exif\0\0")
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None or len(tiff) < 10:

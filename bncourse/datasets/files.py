@@ -29,28 +29,28 @@ REASONS = {
 
 
 class DataError(Exception):
-    """Data that cannot be used; the message names the file and what to do."""
+    """Raised for data that cannot be used; the message names the file and says what to do."""
 
 
 class MissingData(DataError):
-    """A file that is neither in the folder nor to be had from where it is published."""
+    """Raised for a file that is not in its folder and cannot be downloaded."""
 
 
 class WrongData(DataError):
-    """A file that is truncated, corrupted, or another than it should be."""
+    """Raised for a file that is truncated, corrupted, or another than it should be."""
 
 
 def folder() -> Path:
-    """Where real data lies: BNCOURSE_DATA, else data/cache."""
+    """The folder in which real data lies: the one that BNCOURSE_DATA names, else data/cache of the repository."""
     return Path(os.environ.get("BNCOURSE_DATA") or DATA / "cache").expanduser()
 
 
 def fetch(name: str, sha256: str, urls: Sequence[str], otherwise: str) -> Path:
-    """The path of the named file, downloaded from the first of the urls that gives it, if it is not there yet.
+    """The path of a file of real data, which is downloaded if it is not there yet, and checked each time.
 
-    `name` is relative to `folder()`; `otherwise` says what to do without the file, for the message.
-    Raises WrongData where the file there has another checksum, which leaves it as it is, and
-    MissingData where it is not there and no url gives it.
+    `name` is its path relative to `folder()`, and `sha256` its checksum in hexadecimal digits. The `urls` are tried in
+    turn. `otherwise` says what to do without the file, for the message of an error. Raises WrongData where the file has
+    another checksum, and leaves it as it is; MissingData where it is not there and no url gives it.
     """
     path = folder() / name
     if not path.exists():
@@ -60,7 +60,7 @@ def fetch(name: str, sha256: str, urls: Sequence[str], otherwise: str) -> Path:
 
 
 def check(path: Path, sha256: str):
-    """Raises WrongData unless the file has this checksum."""
+    """Raises WrongData unless the file at `path` has the checksum `sha256`."""
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
@@ -71,7 +71,7 @@ def check(path: Path, sha256: str):
 
 
 def download(path: Path, sha256: str, urls: Sequence[str], otherwise: str):
-    """Tries the urls in turn until one gives the file. Raises MissingData where none does."""
+    """Downloads a file to `path` from the first of the urls that gives it. Raises MissingData where none does."""
     refusals = []
     for url in urls:
         fetcher = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT, chunk_size=2**16)
@@ -99,7 +99,7 @@ def reason(error: Exception) -> str:
 
 @contextlib.contextmanager
 def quiet():
-    """Without pooch's reports: what went wrong is in the error, what goes on is in the progress bar."""
+    """A context without pooch's reports: an error tells what went wrong, and the progress bar what goes on."""
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel(logging.CRITICAL)

@@ -5,16 +5,16 @@ a little, then sized, slanted, rotated, bent and shifted, inked with a pen of so
 strength, and covered with a little noise. The pictures are synthetic, and captions say so.
 
 A picture depends only on the seed, the split and its index, so the first hundred of ten thousand
-are the hundred that `n=100` gives. It is the same on every machine, bit for bit: the random numbers
-are the raw output of PCG64, and what follows is single additions, multiplications, divisions,
-square roots, minima and maxima in float32, which IEEE 754 rounds in one way only. There is no sine
-(a rotation uses the rational parametrization of the circle) and no sum whose order is left open.
+are the hundred that `n=100` gives. It is the same on every machine, bit for bit (see exact.py).
 """
 
 from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
+
+from bncourse.datasets import exact
+from bncourse.datasets.exact import between, random_bytes, rotated
 
 Images = UInt8[np.ndarray, "n 28 28"]
 Labels = Int[np.ndarray, "n"]
@@ -44,10 +44,11 @@ NOISE_NUMBERS = SIZE * SIZE // 8  # one byte a pixel, eight bytes a number
 
 
 def load(split: str = "train", n: int | None = None, seed: int = 0) -> tuple[Images, Labels]:
-    """Images (n, 28, 28) uint8, 0 is paper and 255 is ink, and labels (n,) int64.
+    """Pictures of digits, made from a seed.
 
-    n is 10,000 in "train" and 2,000 in "test" unless given. Raises ValueError for another split
-    and for a negative n.
+    `split` is "train" or "test", which have different pictures. `n` is their number, 10,000 in "train" and 2,000 in
+    "test" unless given. `seed` is 0 or more. Returns images (n, 28, 28) uint8, where 0 is paper and 255 is ink, and
+    labels (n,) int64, the digits. Raises ValueError for another split and for a negative n.
     """
     if split not in LENGTH:
         raise ValueError(f"split is {split!r}; expected 'train' or 'test'")
@@ -56,8 +57,8 @@ def load(split: str = "train", n: int | None = None, seed: int = 0) -> tuple[Ima
         raise ValueError(f"n is {n}; expected the number of pictures, 0 or more")
     stream = np.random.PCG64([seed, list(LENGTH).index(split)])
     raw = stream.random_raw(n * (SHAPE_NUMBERS + NOISE_NUMBERS)).reshape(n, SHAPE_NUMBERS + NOISE_NUMBERS)
-    uniform = (raw[:, :SHAPE_NUMBERS] >> np.uint64(40)).astype(np.float32) / np.float32(2**24)  # exact, in [0, 1)
-    noise = raw[:, SHAPE_NUMBERS:].astype("<u8").view(np.uint8).reshape(n, SIZE, SIZE)
+    uniform = exact.uniform(raw[:, :SHAPE_NUMBERS])
+    noise = random_bytes(raw[:, SHAPE_NUMBERS:]).reshape(n, SIZE, SIZE)
     labels = (uniform[:, 0] * 10).astype(np.int64)
     images = np.empty((n, SIZE, SIZE), np.uint8)
     for digit, drawings in DRAWINGS.items():
@@ -69,7 +70,10 @@ def load(split: str = "train", n: int | None = None, seed: int = 0) -> tuple[Ima
 
 
 def write(drawing: str, uniform: Float[np.ndarray, "n numbers"], noise: Images) -> Images:
-    """One drawing in n hands, given by random numbers in [0, 1)."""
+    """One drawing of `DRAWINGS` in n hands.
+
+    `uniform` holds the random numbers in [0, 1) of each hand, and `noise` random bytes (n, 28, 28).
+    """
     strokes = [stroke.split() for stroke in drawing.split(",")]
     names = list(dict.fromkeys(point for stroke in strokes for point in stroke))
     hand, moves = uniform[:, :12], uniform[:, 12:].reshape(len(uniform), 2, POINTS)
@@ -83,21 +87,18 @@ def write(drawing: str, uniform: Float[np.ndarray, "n numbers"], noise: Images) 
     return np.clip(ink + dirt + 0.5, 0, 255).astype(np.uint8)
 
 
-def between(low: int | float, high: int | float, uniform: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    return low + (high - low) * uniform
-
-
 def placed(points: Points, hand: Float[np.ndarray, "n 12"]) -> Points:
-    """From the 10 x 10 grid to pixels: size, bend, slant, rotation, shift."""
+    """The points of a drawing, moved from its 10 x 10 grid to pixels: sized, bent, slanted, rotated and shifted.
+
+    `hand` holds the random numbers in [0, 1) that decide how, one row for each picture.
+    """
     height, width, slant, bend, skew, turn, right, down, _ = hand[:, :9].T[:, :, None]
     x, y = (points[:, 0] - 4.5) / 9, (points[:, 1] - 4.5) / 9
     x, y = x + between(-0.4, 0.4, bend) * (y * y - 0.1), y + between(-0.2, 0.2, skew) * x * y
     height = between(13, 20, height)
     x, y = x * height * between(0.5, 0.95, width), y * height
     x = x - between(-0.25, 0.45, slant) * y
-    t = between(-0.13, 0.13, turn)  # tangent of half the angle: up to 15 degrees
-    cos, sin = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
-    x, y = cos * x - sin * y, sin * x + cos * y
+    x, y = rotated(x, y, between(-0.13, 0.13, turn))  # by 15 degrees at most
     return np.stack([x + between(11, 16, right), y + between(11.5, 15.5, down)], axis=1)
 
 
@@ -115,7 +116,7 @@ def lines(points: list) -> list:
 
 
 def distance_to(lines: list) -> Float[np.ndarray, "n 28 28"]:
-    """Distance of each pixel's centre from the nearest of the lines, in pixels."""
+    """The distance of each pixel's center from the nearest of the lines, in pixels."""
     pixel = np.arange(SIZE, dtype=np.float32)
     nearest = np.float32(np.inf)
     for start, end in lines:

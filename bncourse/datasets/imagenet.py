@@ -33,10 +33,13 @@ LAYOUT = "train and val (folders of class folders), or train.tar and val.tar"
 SAMPLED = 1000  # pictures whose bytes a fingerprint reads
 
 
-class Pictures:
-    """The pictures of one split, each with its label.
+class Split:
+    """The pictures of one split, "train" or "val", each with its label; `open_split` makes it.
 
-    `labels` (N,) int64, `classes` the names of the classes, `synsets` what folders call them.
+    `labels` (N,) int64 holds the label of each picture. `classes` holds the name of each class in the order of the
+    labels, and `synsets` what folders and lists call it, such as n01440764. `source` is the archive or folder in which
+    the pictures lie, and `members` their places in it. With `keep_decoded` a picture stays in memory once it has been
+    decoded.
     """
 
     def __init__(self, source: Archive | Folder, members: list[int], labels: np.ndarray, synsets: list[str],
@@ -49,22 +52,27 @@ class Pictures:
         return len(self.members)
 
     def name(self, i: int) -> str:
-        """Archive and member, or folder and file: what messages call a picture."""
+        """What messages call picture i: its archive and its name in it, or its folder and file."""
         return self.source.title(self.members[i])
 
-    def image(self, i: int, least: int | None = None) -> Image.Image:
-        """Picture i, RGB and upright; where `least` is given, reduced as far as its shorter side stays >= least.
+    def image(self, i: int, shortest_side: int | None = None) -> Image.Image:
+        """Picture i, RGB and upright.
 
-        Not to be changed where decoded pictures are kept. Raises WrongData, naming archive and member.
+        Where `shortest_side` is given, a JPEG may come reduced, its shorter side no shorter than that many pixels.
+        Where decoded pictures are kept in memory, the same image comes each time, and must not be changed. Raises
+        WrongData, which names the archive and the member.
         """
         if self.kept is None:
-            return decode(self.source.read(self.members[i]), self.name(i), least)
-        if (i, least) not in self.kept:
-            self.kept[i, least] = decode(self.source.read(self.members[i]), self.name(i), least)
-        return self.kept[i, least]
+            return decode(self.source.read(self.members[i]), self.name(i), shortest_side)
+        if (i, shortest_side) not in self.kept:
+            self.kept[i, shortest_side] = decode(self.source.read(self.members[i]), self.name(i), shortest_side)
+        return self.kept[i, shortest_side]
 
     def fingerprint(self) -> str:
-        """SHA-256 of every picture's name, label and size in bytes, and of the bytes of 1,000, evenly spread."""
+        """A SHA-256 that tells this data set from others, in hexadecimal digits.
+
+        It is made of every picture's name, label and size in bytes, and of the content of 1,000, evenly spread.
+        """
         digest = hashlib.sha256()
         for member, label in zip(self.members, self.labels.tolist(), strict=True):
             digest.update(f"{self.source.names[member]} {label} {self.source.sizes[member]}\n".encode())
@@ -73,14 +81,20 @@ class Pictures:
         return digest.hexdigest()
 
 
-def open_split(folder: Path | str, split: str = "train", *, keep_decoded: bool = False) -> Pictures:
-    """The pictures of a split, as they are stored. `keep_decoded` keeps each in memory once it is decoded.
+def open_split(folder: Path | str, split: str = "train", *, keep_decoded: bool = False) -> Split:
+    """The pictures of a split, in the order in which they are stored.
 
-    Raises MissingData where there is no such split, WrongData where what is there cannot be used.
+    `folder` is the data set's. `split` is the name of the split, by which its folder or archive is found. With
+    `keep_decoded` each picture stays in memory once it has been decoded. Raises MissingData where there is no such
+    split, and WrongData where what is there cannot be used.
     """
     folder = Path(folder)
     source, members, names = read_split(folder, split)
-    synsets, classes = class_index(folder) or (other_classes(folder, split) or sorted(set(names)),) * 2
+    index = class_index(folder)
+    if index is None:
+        synsets = classes = other_classes(folder, split) or sorted(set(names))
+    else:
+        synsets, classes = index
     if len(synsets) < 2:
         raise WrongData(f"{source.path} holds pictures of one class, {synsets[0]}; expected two or more classes, "
                         f"and in {folder} {LAYOUT}")
@@ -90,11 +104,11 @@ def open_split(folder: Path | str, split: str = "train", *, keep_decoded: bool =
             raise WrongData(f"{source.title(member)} is of class {name}, which is none of the {len(synsets):,} "
                             f"classes of {folder}")
     labels = np.array([number[name] for name in names], np.int64)
-    return Pictures(source, members, labels, synsets, classes, keep_decoded)
+    return Split(source, members, labels, synsets, classes, keep_decoded)
 
 
 def read_split(folder: Path, split: str) -> tuple[Archive | Folder, list[int], list[str]]:
-    """Where a split's files lie, which of them are pictures, and the class of each by its name."""
+    """The archive or folder of a split, the places in it of its pictures, and the class of each by its name."""
     source = open_source(folder, split)
     listed = class_list(folder, split)
     members = [i for i, name in enumerate(source.names) if PICTURE.fullmatch(name)]
@@ -142,7 +156,10 @@ def class_of(source: Archive | Folder, i: int, split: str, listed: dict[str, str
 
 
 def class_list(folder: Path, split: str) -> dict[str, str]:
-    """File name -> class, from the first list that there is, else nothing. A number is a place among the classes."""
+    """The class of each file by the file's name, from the first of `LISTS` that the set has; empty where it has none.
+
+    A number in a list is a place among the classes of the set's index. Raises WrongData for a list without sense.
+    """
     path = next((path for text in LISTS if (path := folder / text.format(split=split)).is_file()), None)
     if path is None:
         return {}

@@ -36,10 +36,11 @@ def available() -> bool:
 
 
 def load(split: str = "train") -> tuple[UInt8[np.ndarray, "N 28 28"], Int[np.ndarray, "N"]]:
-    """Images (N, 28, 28) uint8, 0 is paper and 255 is ink, and labels (N,) int64.
+    """The pictures and labels of one split of MNIST, "train" or "test".
 
-    N is 60,000 in "train" and 10,000 in "test". Raises ValueError for another split, and
-    `files.MissingData` or `files.WrongData`, naming the file, where the data cannot be used.
+    Returns images (N, 28, 28) uint8, where 0 is paper and 255 is ink, and labels (N,) int64, the digits. N is 60,000 in
+    "train" and 10,000 in "test". Raises ValueError for another split, and `files.MissingData` or `files.WrongData`,
+    which name the file, where the data cannot be used.
     """
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}; expected 'train' or 'test'")
@@ -53,13 +54,14 @@ def load(split: str = "train") -> tuple[UInt8[np.ndarray, "N 28 28"], Int[np.nda
 
 
 def fetch(name: str) -> Path:
+    """The path of one of the four files, downloaded from a mirror if need be. Raises MissingData or WrongData."""
     return files.fetch(f"mnist/{name}", SHA256[name], [mirror + name for mirror in MIRRORS], OTHERWISE)
 
 
 def read_idx(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, "..."]:
-    """The unsigned bytes of a gzipped IDX file that must have this shape.
+    """The array of unsigned bytes that the gzipped IDX file at `path` holds, and that must have this shape.
 
-    Raises WrongData, naming the file and the field of its header that is wrong.
+    Raises WrongData, which names the file and the field of its header that is wrong.
     """
     try:
         data = gzip.decompress(path.read_bytes())

@@ -6,30 +6,33 @@ object is a disc, a square, a triangle or a cross; plain or striped; of a warm c
 and noise vary. The pictures are synthetic, and captions say so.
 
 A scene depends only on the seed, the split and its index; `size` only draws it finer. It is the same on every
-machine, bit for bit, as are the glyphs (glyphs.py): raw output of PCG64, then single operations in float32.
+machine, bit for bit (see exact.py).
 """
 
 import hashlib
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from PIL import Image
 
-Values = Float[np.ndarray, "..."]
+from bncourse.datasets import exact
+from bncourse.datasets.exact import Values, between, random_bytes, rotated
 
 LENGTH = {"train": 4_000, "val": 1_000}
-SHAPES, SURFACES, COLOURS = ("disc", "square", "triangle", "cross"), ("plain", "striped"), ("warm", "cool")
-CLASSES = [f"{colour} {surface} {shape}" for shape in SHAPES for surface in SURFACES for colour in COLOURS]
+SHAPES, SURFACES, COLORS = ("disc", "square", "triangle", "cross"), ("plain", "striped"), ("warm", "cool")
+CLASSES = [f"{color} {surface} {shape}" for shape in SHAPES for surface in SURFACES for color in COLORS]
 NUMBERS = 64  # random numbers that make one scene
 DISCS = 3  # small ones, in the background
 CHUNK = 2**18  # pixels drawn at a time, to stay in the processor's caches
 
 
 class Scenes:
-    """Scenes in memory: `images` (n, size, size, 3) uint8, `labels` (n,) int64, `classes` their 16 names.
+    """The scenes of one split, drawn at once and held in memory.
 
-    n is 4,000 in "train" and 1,000 in "val" unless given. Raises ValueError for another split, a negative n and a
-    size under 8 pixels.
+    `split` is "train" or "val". `n` is the number of scenes, 4,000 in "train" and 1,000 in "val" unless given. `size`
+    is their height and width in pixels, and `seed` is 0 or more. The attribute `images` is (n, size, size, 3) uint8,
+    `labels` (n,) int64, and `classes` the names of the 16 classes. Raises ValueError for another split, a negative n
+    and a size under 8 pixels.
     """
 
     def __init__(self, split: str = "train", n: int | None = None, *, size: int = 64, seed: int = 0):
@@ -46,15 +49,16 @@ class Scenes:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def image(self, i: int, least: int | None = None) -> Image.Image:
-        """Scene i. `least` is for pictures that are decoded, and changes nothing here."""
+    def image(self, i: int, shortest_side: int | None = None) -> Image.Image:
+        """Scene i. `shortest_side` matters for pictures that are decoded, and changes nothing here."""
         return Image.fromarray(self.images[i])
 
     def name(self, i: int) -> str:
+        """What messages call scene i."""
         return f"scenes: {self.split}/{i} (seed {self.seed})"
 
     def fingerprint(self) -> str:
-        """SHA-256 of the pictures' shape and bytes, then of the labels."""
+        """A SHA-256 of the pictures' shape and bytes and of the labels, in hexadecimal digits."""
         digest = hashlib.sha256(f"{self.images.shape}\n".encode())
         digest.update(self.images)
         digest.update(self.labels.astype("<i8"))
@@ -62,7 +66,7 @@ class Scenes:
 
 
 def drawn(split: str, n: int, size: int, seed: int) -> tuple[np.ndarray, UInt8[np.ndarray, "n size size 3"]]:
-    """Labels and pictures, some at a time."""
+    """Labels (n,) and pictures of the scenes of a split, drawn some at a time."""
     stream, grain = (np.random.PCG64([seed, list(LENGTH).index(split), part]) for part in (0, 1))
     words = -(-size * size // 8)  # a byte of noise a pixel
     step = max(1, CHUNK // size**2)
@@ -71,14 +75,13 @@ def drawn(split: str, n: int, size: int, seed: int) -> tuple[np.ndarray, UInt8[n
         some = slice(start, min(start + step, n))
         count = some.stop - some.start
         raw = stream.random_raw(count * NUMBERS).reshape(count, NUMBERS)
-        uniform = (raw >> np.uint64(40)).astype(np.float32) / np.float32(2**24)  # exact, in [0, 1)
-        noise = grain.random_raw(count * words).astype("<u8").view(np.uint8).reshape(count, -1)[:, :size * size]
-        labels[some], images[some] = draw(uniform, noise.reshape(count, size, size))
+        noise = random_bytes(grain.random_raw(count * words)).reshape(count, -1)[:, :size * size]
+        labels[some], images[some] = draw(exact.uniform(raw), noise.reshape(count, size, size))
     return labels, images
 
 
 def draw(uniform: Values, noise: UInt8[np.ndarray, "n size size"]) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and pictures of n scenes, given by random numbers in [0, 1)."""
+    """Labels and pictures of n scenes, made of `uniform` (n, NUMBERS), random numbers in [0, 1), and bytes of noise."""
     numbers = iter(uniform.T[:, :, None, None])
     size = noise.shape[-1]
     pixel = (np.arange(size, dtype=np.float32) + np.float32(0.5)) / np.float32(size)
@@ -88,7 +91,7 @@ def draw(uniform: Values, noise: UInt8[np.ndarray, "n size size"]) -> tuple[np.n
     picture = landscape(numbers, x, y, size)
     for _ in range(DISCS):
         distance = length(x - next(numbers), y - next(numbers)) - between(0.02, 0.06, next(numbers))
-        lay(picture, cover(distance, size), colour(next(numbers), between(0.3, 1, next(numbers)), next(numbers)))
+        lay(picture, cover(distance, size), color(next(numbers), between(0.3, 1, next(numbers)), next(numbers)))
     lay(picture, *the_object(numbers, label, x, y, size))
     light = between(0.75, 1.1, next(numbers)) + between(-0.25, 0.25, next(numbers)) * (x - np.float32(0.5))
     grain = between(0, 0.15, next(numbers)) * (noise.astype(np.float32) - 128)
@@ -97,16 +100,19 @@ def draw(uniform: Values, noise: UInt8[np.ndarray, "n size size"]) -> tuple[np.n
 
 
 def landscape(numbers, x: Values, y: Values, size: int) -> list[Values]:
-    """Sky that pales towards the horizon, and hills before it."""
+    """A picture, as three channels, of a sky that pales towards the horizon and of hills before it.
+
+    `numbers` gives the random numbers in turn, and `x` and `y` are the places of the pixels, 0 to 1.
+    """
     hue, strength = next(numbers), between(0.05, 0.3, next(numbers))
-    sky = colour(hue, strength, between(0.6, 1, next(numbers)))
+    sky = color(hue, strength, between(0.6, 1, next(numbers)))
     pale = between(0.2, 0.7, next(numbers)) * y
     picture = [channel + (np.float32(0.95) - channel) * pale + 0 * x for channel in sky]
     for height in (0.55, 0.75):
         wave = x * between(0.5, 2, next(numbers)) + next(numbers)
         hill = np.abs(wave - np.floor(wave) - np.float32(0.5))
         hill = hill * hill * between(-0.8, 0.8, next(numbers)) + between(height - 0.1, height + 0.15, next(numbers))
-        ground = colour(next(numbers), between(0.05, 0.35, next(numbers)), between(0.3, 0.8, next(numbers)))
+        ground = color(next(numbers), between(0.05, 0.35, next(numbers)), between(0.3, 0.8, next(numbers)))
         lay(picture, cover(hill - y, size), ground)
     return picture
 
@@ -115,7 +121,7 @@ def the_object(numbers, label: np.ndarray, x: Values, y: Values, size: int) -> t
     """How much of each pixel the object covers, and its colour there."""
     radius = between(0.24, 0.4, next(numbers))
     right, down = (x - between(0.36, 0.64, next(numbers))) / radius, (y - between(0.4, 0.62, next(numbers))) / radius
-    right, down = turned(right, down, between(-0.2, 0.2, next(numbers)))
+    right, down = rotated(right, down, between(-0.2, 0.2, next(numbers)))
     cool, striped, shape = label % 2, label // 2 % 2, label // 4
     distance = np.empty(right.shape, np.float32)
     for k, measure in enumerate((disc, square, triangle, cross)):
@@ -125,8 +131,8 @@ def the_object(numbers, label: np.ndarray, x: Values, y: Values, size: int) -> t
     warm = cool[:, None, None] == 0
     hue = np.where(warm, between(-0.05, 0.15, place), between(0.3, 0.75, place)).astype(np.float32)
     strength, value = between(0.6, 1, next(numbers)), between(0.6, 1, next(numbers))
-    paint = colour(hue - np.floor(hue), strength, value)
-    across, _ = turned(right, down, between(-1, 1, next(numbers)))
+    paint = color(hue - np.floor(hue), strength, value)
+    across, _ = rotated(right, down, between(-1, 1, next(numbers)))
     wave = across * between(1, 2, next(numbers)) + next(numbers)
     band = (np.float32(0.25) - np.abs(wave - np.floor(wave) - np.float32(0.5))) * radius
     striped = striped[:, None, None] * cover(band, size)
@@ -136,6 +142,7 @@ def the_object(numbers, label: np.ndarray, x: Values, y: Values, size: int) -> t
 
 
 def disc(x: Values, y: Values) -> Values:
+    """How far the points (x, y) lie outside a disc around the origin, negative inside; so the three functions below."""
     return length(x, y) - np.float32(0.9)
 
 
@@ -156,28 +163,21 @@ def length(x: Values, y: Values) -> Values:
     return np.sqrt(x * x + y * y)
 
 
-def turned(x: Values, y: Values, t: Values) -> tuple[Values, Values]:
-    """Rotated by the angle whose half has the tangent t."""
-    cos, sin = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
-    return cos * x - sin * y, sin * x + cos * y
-
-
 def cover(distance: Values, size: int) -> Values:
-    """The share of a pixel inside a line at this distance (negative inside), in units of the picture's side."""
+    """The share of each pixel that lies inside a shape.
+
+    `distance` is that of the pixel's center from the shape's edge, negative inside, in units of the picture's side.
+    """
     return np.clip(np.float32(0.5) - distance * np.float32(size), 0, 1)
 
 
 def lay(picture: list[Values], share: Values, paint: list[Values]):
-    """Paints over the picture, in place."""
+    """Covers a picture, in place: the given share of each pixel takes the color `paint`."""
     for channel, over in zip(picture, paint, strict=True):
         channel += share * (over - channel)
 
 
-def colour(hue: Values, strength: Values, value: Values) -> list[Values]:
+def color(hue: Values, strength: Values, value: Values) -> list[Values]:
     """Red, green, blue, 0 to 1, of a hue in turns (0 is red), a saturation and a value (HSV)."""
     edges = [np.abs(hue * 6 - 3) - 1, 2 - np.abs(hue * 6 - 2), 2 - np.abs(hue * 6 - 4)]
     return [value * (1 - strength * (1 - np.clip(edge, 0, 1))) for edge in edges]
-
-
-def between(low: float | int, high: float | int, uniform: Values) -> Values:
-    return low + (high - low) * uniform

@@ -16,20 +16,24 @@ from jaxtyping import Int
 
 ORDERS = ("full", "within-shard", "fixed", "as stored")
 SHARD = 1024
-DEALT = 2**32 - 1  # in the place of an epoch's number: what is done once
+ONCE = 2**32 - 1  # in the place of an epoch's number, for what is drawn once and not for each epoch
 
 Indices = Int[np.ndarray, "..."]
 
 
 def epoch_order(n: int, order: str = "full", *, seed: int = 0, epoch: int = 0, shard: int = SHARD) -> Indices:
-    """The indices 0 to n - 1 as this epoch visits them. Raises ValueError for an unknown order."""
+    """The indices 0 to n - 1 of the examples, in the sequence in which an epoch visits them.
+
+    `order` is one of `ORDERS`, `seed` and `epoch` decide the sequence, and `shard` is the number of examples in a shard
+    of the order "within-shard". Raises ValueError for an unknown order.
+    """
     if order not in ORDERS:
         raise ValueError(f"order is {order!r}; expected one of {', '.join(map(repr, ORDERS))}")
     if order == "as stored":
         return np.arange(n)
     if order == "full":
         return generator(seed, epoch).permutation(n)
-    dealt = generator(seed, DEALT).permutation(n)
+    dealt = generator(seed, ONCE).permutation(n)
     if order == "fixed":
         return dealt
     rng = generator(seed, epoch)
@@ -43,7 +47,10 @@ def generator(*words: int) -> np.random.Generator:
 
 
 def batches_of(n: int, batch: int, rank: int = 0, world: int = 1, keep_last: bool = False) -> list[slice]:
-    """The places in an epoch's order that make the batches of one process, rank of world.
+    """Which slices of an epoch's order are the mini-batches of one process.
+
+    `n` is the number of examples, and `batch` that in each mini-batch of one process. `rank` is the process's number
+    among `world` processes.
 
     The order is cut into pieces of world * batch, and process r takes the r-th batch of each piece: together the
     processes do what one process does with batches of world * batch. Examples that fill no whole piece are left out

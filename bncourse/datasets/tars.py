@@ -27,7 +27,10 @@ COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb
 
 
 class Member(NamedTuple):
-    """A plain file: its name, after the inner archive's if it lies in one, and where its bytes are."""
+    """A plain file in an archive: its name, and where its content begins and how long it is, in bytes.
+
+    A file inside an inner archive has both names, as in "n01440764.tar: n01440764_18.JPEG".
+    """
 
     name: str
     offset: int
@@ -35,7 +38,7 @@ class Member(NamedTuple):
 
 
 class Bytes:
-    """An open file, read at any offset by any thread."""
+    """The open file at `path`, which several threads may read at any offset. Raises MissingData where there is none."""
 
     def __init__(self, path: Path):
         try:
@@ -44,8 +47,8 @@ class Bytes:
             raise MissingData(f"{path} is missing") from None
         self.path, self.size, self.lock = path, os.fstat(self.file.fileno()).st_size, threading.Lock()
 
-    def at(self, offset: int, length: int) -> bytes:
-        """Exactly so many bytes. Raises WrongData where the file ends before."""
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes from `offset` on. Raises WrongData where the file ends before that."""
         if hasattr(os, "pread"):
             data = os.pread(self.file.fileno(), length, offset)
         else:
@@ -67,7 +70,7 @@ def members(archive: Bytes) -> Iterator[Member]:
 
     Raises WrongData, naming the archive, the byte and the member, for whatever this module refuses.
     """
-    start = archive.at(0, min(archive.size, 8))
+    start = archive.read_at(0, min(archive.size, 8))
     for magic, name in COMPRESSED.items():
         if start.startswith(magic):
             raise WrongData(f"{archive.path} is compressed ({name}); members are read in place, which needs the "
@@ -84,11 +87,11 @@ def members(archive: Bytes) -> Iterator[Member]:
 
 
 def entries(archive: Bytes, start: int, end: int, inside: str) -> Iterator[Member]:
-    """The plain files between two offsets; `inside` is for messages."""
+    """The plain files of the archive that lies between two offsets of a file; `inside` names it in messages."""
     place, name, size = start, None, None  # name and size: what a header says of the next member
     while True:
         where = f"{archive.path} ({inside}byte {place:,})"
-        block = archive.at(place, min(BLOCK, max(0, end - place)))
+        block = archive.read_at(place, min(BLOCK, max(0, end - place)))
         if len(block) < BLOCK:
             raise WrongData(f"{where} is cut short: the mark of an archive's end is missing")
         if not any(block):
@@ -103,9 +106,9 @@ def entries(archive: Bytes, start: int, end: int, inside: str) -> Iterator[Membe
             raise WrongData(f"{where} is cut short: {found} should reach to byte {offset + length:,}, "
                             f"the end is at {end:,}")
         if kind == LONG_NAME:
-            name = text(archive.at(offset, length))
+            name = text(archive.read_at(offset, length))
         elif kind == RECORDS:
-            name, size = read_records(archive.at(offset, length), name, where)
+            name, size = read_records(archive.read_at(offset, length), name, where)
         elif kind not in EXTENSIONS:
             if kind in PLAIN and not header.name.endswith("/"):
                 yield Member(found, offset, length)
@@ -116,14 +119,14 @@ def entries(archive: Bytes, start: int, end: int, inside: str) -> Iterator[Membe
 
 
 class Header(NamedTuple):
-    """What a header block itself says of the next member."""
+    """What a header block itself says of the member that follows: its name, and its size in bytes."""
 
     name: str
     size: int
 
 
 def read_header(block: bytes, where: str) -> Header:
-    """Raises WrongData for a block that is no header."""
+    """What a block of 512 bytes says as a header. Raises WrongData, which begins with `where`, if it is none."""
     checksum = block[148:156]
     if number(checksum) != sum(block) - sum(checksum) + 8 * ord(" "):
         raise WrongData(f"{where} holds no header of a tar archive: its check sum is wrong")
@@ -135,7 +138,7 @@ def read_header(block: bytes, where: str) -> Header:
 
 
 def number(field: bytes) -> int | None:
-    """Octal digits, or big-endian bytes after 0x80; None for anything else."""
+    """The number in a header's field: octal digits, or big-endian bytes after 0x80. None for anything else."""
     if field[0] == 0x80:
         return int.from_bytes(field[1:], "big")
     digits = field.split(b"\0", 1)[0].strip(b" ")
@@ -143,6 +146,7 @@ def number(field: bytes) -> int | None:
 
 
 def text(field: bytes) -> str:
+    """The text in a header's field, up to the first zero byte."""
     return field.split(b"\0", 1)[0].decode("utf-8", "replace")
 
 
@@ -167,7 +171,7 @@ def read_records(data: bytes, name: str | None, where: str) -> tuple[str | None,
 
 
 def harmless(name: str, where: str) -> str:
-    """The name without `./`. Raises WrongData for one that leads elsewhere or does not print."""
+    """A member's name without `./`. Raises WrongData for a name that leads out of the archive or does not print."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts or "\\" in name or not name.isprintable():
         raise WrongData(f"{where} has a member named {name!r}; expected a plain name below the archive's top")

@@ -1,4 +1,4 @@
-"""A picture -> the (3, H, W) bytes that a network sees: random in training, the centre in evaluation.
+"""From a picture to the (3, H, W) bytes that a network sees: random in training, the center in evaluation.
 
     Training(224)(image, rng), Center(224)(image, rng)
 
@@ -32,8 +32,12 @@ EIGENVALUES = np.array([0.2175, 0.0188, 0.0045])  # of the colours' covariance, 
 
 @dataclass(frozen=True)
 class Distortion:
-    """Largest changes: `factor` of brightness, contrast and saturation (1 - factor to 1 + factor), `hue` in turns
-    to either side, `lighting` the standard deviation of the weight of each principal component."""
+    """How much photometric distortion may change a picture.
+
+    Brightness, contrast and saturation are each multiplied by a number from 1 - `factor` to 1 + `factor`. The hue turns
+    by up to `hue` of a full turn to either side. `lighting` is the standard deviation of the weight that each principal
+    component of ImageNet's colours is given.
+    """
 
     factor: float | int
     hue: float | int
@@ -44,11 +48,16 @@ DISTORTIONS = {"full": Distortion(0.5, 0.05, 0.1), "less": Distortion(0.2, 0, 0.
 
 
 class Training:
-    """A random crop, a mirror image half the time, and photometric distortion "full", "less" or "none".
+    """A transform for training: a random crop, often mirrored, with photometric distortions (section 4.2.1).
 
-    `crop` is "inception", of random area and aspect, or "padded", for pictures that are small already: the picture,
-    its shorter side brought to `size`, with `padding` pixels (an eighth of the size unless given) of mean colour
-    around it, and a square of `size` anywhere in that.
+    `size` is the side of the crop in pixels, and `distortion` is "full", "less" or "none". Half of the crops become
+    mirror images. `crop` is "inception" or "padded". An "inception" crop has a random place, aspect and area, a share
+    of the picture between the two numbers of `area`. A "padded" crop is for pictures that are small already. The
+    picture's shorter side is brought to `size`, the picture is given a border of `padding` pixels of mean colour, an
+    eighth of the size unless said, and the crop is a square of `size` anywhere in picture and border.
+
+    Called with a picture and a random generator, it returns bytes `(3, size, size)`. The attribute `shortest_side` is
+    the shorter side that a picture needs, in pixels. Raises ValueError, which names the argument.
     """
 
     def __init__(self, size: int, distortion: str = "full", *, crop: str = "inception", padding: int | None = None,
@@ -65,7 +74,7 @@ class Training:
         self.size, self.crop, self.area = size, crop, area
         self.padding = size // 8 if padding is None else padding
         self.distortion = DISTORTIONS[distortion]
-        self.least = 2 * size  # a crop is enlarged only where it has less than a quarter of the area
+        self.shortest_side = 2 * size  # a crop is enlarged only where it has less than a quarter of the area
 
     def __call__(self, image: Image.Image, rng: np.random.Generator) -> UInt8[torch.Tensor, "3 size size"]:
         if self.crop == "inception":
@@ -76,21 +85,22 @@ class Training:
         if rng.random() < 0.5:
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         if self.distortion is not None:
-            image = image.convert("RGB", tuple(colour_matrix(self.distortion, mean_colour(image), rng).ravel()))
+            image = image.convert("RGB", tuple(color_matrix(self.distortion, mean_color(image), rng).ravel()))
         return to_tensor(image)
 
 
 class Center:
-    """The middle square of the picture whose shorter side was brought to 8/7 of `size` (256 for 224), or to `resize`.
+    """A transform for evaluation: the square in the middle of a picture, as bytes `(3, size, size)`.
 
-    Takes a random generator as `Training` does, and draws nothing from it.
+    The picture's shorter side is first brought to `resize` pixels, which is 8/7 of `size` unless given: 256 for 224. A
+    random generator may be handed over as to `Training`, and is not used. Raises ValueError for sizes that cannot be.
     """
 
     def __init__(self, size: int, resize: int | None = None):
         self.size, self.resize = size, round(size * 8 / 7) if resize is None else resize
         if not 0 < self.size <= self.resize:
             raise ValueError(f"size is {size} and resize is {self.resize}; expected 0 < size <= resize")
-        self.least = self.resize
+        self.shortest_side = self.resize
 
     def __call__(self, image: Image.Image, rng: np.random.Generator | None = None) -> UInt8[torch.Tensor,
                                                                                              "3 size size"]:
@@ -105,7 +115,11 @@ class Center:
 
 def inception_box(size: tuple[int, int], area: tuple[float | int, float | int],
                   rng: np.random.Generator) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom of a crop of random area and aspect anywhere in a picture of this (width, height)."""
+    """A random crop's left, top, right and bottom, in pixels of a picture whose width and height are `size`.
+
+    `area` is the smallest and the largest share of the picture that a crop has; its aspect is from 3/4 to 4/3. After
+    ten draws that do not fit into the picture it is the square in the middle.
+    """
     width, height = size
     for share, aspect, x, y in rng.random((10, 4)):
         pixels = width * height * (area[0] + (area[1] - area[0]) * share)
@@ -120,7 +134,7 @@ def inception_box(size: tuple[int, int], area: tuple[float | int, float | int],
 
 
 def padded_crop(image: Image.Image, size: int, padding: int, rng: np.random.Generator) -> Image.Image:
-    """A square of `size` anywhere in the picture (shorter side `size`) with `padding` pixels around it."""
+    """A random square of `size` pixels from a picture whose shorter side is brought to `size`, padded all around."""
     shorter = min(image.size)
     if shorter != size:
         image = image.resize(tuple(max(size, round(side * size / shorter)) for side in image.size),
@@ -133,23 +147,23 @@ def padded_crop(image: Image.Image, size: int, padding: int, rng: np.random.Gene
     return square
 
 
-def colour_matrix(distortion: Distortion, mean: Float[np.ndarray, "3"],
+def color_matrix(distortion: Distortion, mean: Float[np.ndarray, "3"],
                   rng: np.random.Generator) -> Float[np.ndarray, "3 4"]:
-    """The distortion of a picture of this mean colour, 0 to 255: what each pixel's (r, g, b, 1) is multiplied by.
+    """A random distortion, as the matrix by which each pixel's vector (r, g, b, 1) is multiplied.
 
-    Brightness scales, contrast scales around the mean grey, saturation scales around each pixel's grey, the hue turns
-    around the grey axis, and lighting adds a colour.
+    `mean` is the picture's mean colour, 0 to 255. Brightness scales, contrast scales around the grey of the mean,
+    saturation scales around each pixel's grey, and the hue turns around the grey axis, in random order; then lighting
+    adds a colour.
     """
     brightness, contrast, saturation = 1 + distortion.factor * rng.uniform(-1, 1, 3)
-    steps = [brightness * np.eye(3), contrast, (1 - saturation) * GREY + saturation * np.eye(3)]
+    steps = {"brightness": brightness * np.eye(3), "contrast": contrast * np.eye(3),
+             "saturation": (1 - saturation) * GREY + saturation * np.eye(3)}
     if distortion.hue:
-        steps.append(turned(2 * np.pi * distortion.hue * rng.uniform(-1, 1)))
+        steps["hue"] = turned(2 * np.pi * distortion.hue * rng.uniform(-1, 1))
     matrix, shift = np.eye(3), np.zeros(3)
     for k in rng.permutation(len(steps)):
-        step, grey = steps[k], 0.0
-        if k == 1:
-            grey = (1 - contrast) * GREY @ (matrix @ mean + shift)
-            step = contrast * np.eye(3)
+        name, step = list(steps.items())[k]
+        grey = (1 - contrast) * GREY @ (matrix @ mean + shift) if name == "contrast" else 0.0
         matrix, shift = step @ matrix, step @ shift + grey
     shift = shift + 255 * PRINCIPAL @ (distortion.lighting * rng.normal(size=3) * np.sqrt(EIGENVALUES))
     return np.column_stack([matrix, shift])
@@ -161,18 +175,21 @@ def turned(angle: float) -> Float[np.ndarray, "3 3"]:
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
-def mean_colour(image: Image.Image) -> Float[np.ndarray, "3"]:
+def mean_color(image: Image.Image) -> Float[np.ndarray, "3"]:
+    """The mean red, green and blue of a picture, 0 to 255."""
     return np.array(image.reduce(image.size).getpixel((0, 0)), float)
 
 
 def to_tensor(image: Image.Image) -> UInt8[torch.Tensor, "3 height width"]:
+    """The bytes of a picture, channels first."""
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
 def normalize(images: torch.Tensor) -> Float[torch.Tensor, "*N 3 height width"]:
-    """Bytes `(*N, 3, H, W)` to float32: (x / 255 - MEAN) / STD, per channel, on the device where they are.
+    """The numbers that a network takes, made of bytes: (x / 255 - MEAN) / STD for each channel, in float32.
 
-    Raises TypeError for images that are not bytes.
+    `images` are bytes `(*N, 3, H, W)`, and the result has their shape and is on their device. This is the one place
+    where bytes become numbers; `Batches` calls it. Raises TypeError for images that are not bytes.
     """
     if images.dtype != torch.uint8:
         raise TypeError(f"images have dtype {images.dtype}; expected torch.uint8, bytes from 0 to 255")

@@ -62,7 +62,7 @@ class Config:
     population_batches: int = 20
 
     def __post_init__(self):
-        datasets.known("dataset", self.dataset)
+        datasets.check_dataset("dataset", self.dataset)
         for name, least in MINIMUM.items():
             value = getattr(self, name)
             if not (name == "test_images" and value is None) and (type(value) is not int or value < least):

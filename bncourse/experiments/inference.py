@@ -37,7 +37,7 @@ class Config:
     population_batches: int = 20
 
     def __post_init__(self):
-        datasets.known("dataset", self.dataset)
+        datasets.check_dataset("dataset", self.dataset)
         for name, least in {"steps": 1, "seed": 0, "batch": 2, "records": 1, "population_batches": 1}.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected {least} or more")

@@ -41,7 +41,7 @@ class Config:
     population_batches: int = 20
 
     def __post_init__(self):
-        datasets.known("dataset", self.dataset)
+        datasets.check_dataset("dataset", self.dataset)
         for name, known in {"place": PLACES, "activation": tuple(ACTIVATIONS)}.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(known)}")

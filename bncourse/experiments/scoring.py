@@ -34,8 +34,8 @@ class EvenSubset:
     def __len__(self) -> int:
         return len(self.chosen)
 
-    def image(self, i: int, least: int | None = None):
-        return self.pictures.image(int(self.chosen[i]), least)
+    def image(self, i: int, shortest_side: int | None = None):
+        return self.pictures.image(int(self.chosen[i]), shortest_side)
 
     def name(self, i: int) -> str:
         return self.pictures.name(int(self.chosen[i]))

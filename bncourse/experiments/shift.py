@@ -39,8 +39,8 @@ class Config:
     eps: float = 1e-3
 
     def __post_init__(self):
-        datasets.known("train", self.train)
-        datasets.known("test", self.test)
+        datasets.check_dataset("train", self.train)
+        datasets.check_dataset("test", self.test)
 
     def variant(self) -> str:
         """A name for the run's file: both data sets, every other field that is not the usual one, the seed."""

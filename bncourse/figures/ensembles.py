@@ -1,7 +1,6 @@
 """The pictures of lesson 13: where crops lie, what a mean of probabilities does, error against networks and crops."""
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import product
 from numbers import Real
 
 import numpy as np
@@ -10,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from bncourse.datasets.crops import rectangles
 from bncourse.figures.style import DPI, PAPER, QUIET, SIZE, WITH, blank
 from bncourse.paper import Figure4
 from bncourse.runs import Run, ensemble_table
@@ -19,22 +19,6 @@ PALE = "#56B4E9"  # one network, or one crop; many have the colour of batch norm
 MEASURES = {"top-1": "top1_error", "top-5": "top5_error", "loss": "loss"}
 UNITS = {"top1_error": "top-1 error, %", "top5_error": "top-5 error, %", "loss": "loss"}
 GAP = 0.12  # between two pictures, in widths
-
-
-def rectangles(width: int, height: int, size: int) -> Int[np.ndarray, "18 4"]:
-    """Left, top, right, bottom of the crops of a resized picture: for each of three squares, six.
-
-    The squares are as high, or as wide, as the picture, at its beginning, middle and end. Of each are cropped the
-    corners (two above, two below), the centre, and the whole, which is then resized. Half a pixel is rounded down.
-    """
-    side, found = min(width, height), []
-    rest, inner = max(width, height) - side, side - size
-    for start in (0, rest // 2, rest):
-        left, top = (start, 0) if width > height else (0, start)
-        for down, right in (*product((0, inner), repeat=2), (inner // 2, inner // 2)):
-            found.append((left + right, top + down, left + right + size, top + down + size))
-        found.append((left, top, left + side, top + side))
-    return np.array(found)
 
 
 def crops(pixels: UInt8[np.ndarray, "H W 3"], size: int, ax: Axes | None = None) -> Axes:

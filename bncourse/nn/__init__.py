@@ -1,4 +1,18 @@
-"""Batch normalization in PyTorch: modules, population statistics, folding them away; and BN-Inception."""
+"""Batch normalization in PyTorch: modules that keep their statistics, and the networks of section 4.2.
+
+    batchnorm.py       Algorithm 1, 3.1, 3.2   BatchNorm1d, 2d, 3d: in place of those of torch.nn
+    population.py      Algorithm 2, 7 to 11    `population_statistics`: the statistics that inference uses, measured
+                                               after training
+    fold.py            Algorithm 2, line 11    `fold_batchnorm`: batch norms multiplied into the layers before them
+    dataflow.py        -                       which layer's output goes where in a model, as folding must know
+    inception.py       4.2, Figure 5           BNInception, with the readings of the printed table
+    googlenet.py       4.2.1                   GoogLeNet, the Inception of 2014, from which section 4.2 starts
+    layers.py          3.2, 4.2.3              the layers of both: convolution with batch norm, pooling
+    local_response.py  4.2.1                   local response normalization, which batch norm replaces
+    anatomy.py         Figure 5                shapes, parameters and multiply-adds of a network, counted
+
+Nothing here uses bncourse.kernels: the same mathematics is written twice, and the tests compare the two.
+"""
 
 from bncourse.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from bncourse.nn.dataflow import Untraceable

@@ -18,13 +18,23 @@ from torch import nn
 
 
 def on_paper(network: Callable[..., nn.Module], **choices) -> nn.Module:
-    """The network of these choices with shapes and without values, built at once and weighing nothing."""
+    """A network built on the device "meta": its parameters have shapes, no values, and take no memory.
+
+    `network` is a class or function that returns a module, and `choices` are its arguments. Returns that module. It
+    can be counted by the functions of this file, and cannot compute.
+    """
     with torch.device("meta"):
         return network(**choices)
 
 
 class Layer(NamedTuple):
-    """A layer without sublayers: shapes without the batch, `(C, H, W)` or `(C,)`, and kernel and stride or None."""
+    """One call of a layer, that is, of a module that contains no other module.
+
+    `name` is the layer's name in the model, and `kind` the name of its class. `inputs` and `outputs` are the shapes of
+    one example before and after the layer, `(C, H, W)` or `(C,)`, without the batch. `kernel` and `stride` are those of
+    a convolution, height before width, and None for other layers. `parameters` counts the numbers that training
+    changes, and `multiply_adds` the products that the layer computes for one example.
+    """
 
     name: str
     kind: str
@@ -37,17 +47,29 @@ class Layer(NamedTuple):
 
 
 def layers(model: nn.Module, shape: tuple[int, ...]) -> list[Layer]:
-    """The layers that one example of this shape passes, in the order in which it does."""
+    """The layers that one example passes on its way through the model, in this order.
+
+    `shape` is the example's, `(C, H, W)` for an image. A layer that is called twice is listed twice. The model itself
+    is not changed, since a copy of it is called. Raises what the model raises for an example of another shape.
+    """
     return [describe(*call) for call in calls(model, shape) if is_layer(call[1])]
 
 
 def output_shapes(model: nn.Module, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    """The shape of what each module returns for one example of this shape, by the module's name."""
+    """The shape that each module of the model returns for one example, by the module's name, without the batch.
+
+    `shape` is the example's, `(C, H, W)` for an image. Of a module that is called twice, the last call counts.
+    """
     return {name: outputs for name, _, _, outputs in calls(model, shape)}
 
 
 class Part(NamedTuple):
-    """A row of the network's table: the shape it returns, and where it has branches, the width of each."""
+    """One row of a network's table, such as those of Figure 5.
+
+    `name` is the part's name, and `outputs` the shape that it returns for one example. `branches` maps the name of
+    each branch of an Inception module to its number of feature maps, and is empty for other parts. `parameters` and
+    `multiply_adds` are sums over the part's layers, as in `Layer`.
+    """
 
     name: str
     outputs: tuple[int, ...]
@@ -57,10 +79,11 @@ class Part(NamedTuple):
 
 
 def parts(model: nn.Module, shape: tuple[int, ...]) -> list[Part]:
-    """The model's layers and modules, in the order in which an example of this shape passes them.
+    """The rows of the model's table, in the order in which the model's children were added.
 
-    A part is a direct child of the model, or a child of one if that is a Sequential; it is named by what it is
-    called there. Its branches are the entries of its attribute `branches`.
+    A direct child of the model is one part, unless it is a Sequential: then each of the Sequential's children is one.
+    A part's name is the last word of its name in the model, "3a" of "modules_3.3a", and its branches are the
+    entries of its attribute `branches`. `shape` is that of one example, `(C, H, W)` for an image.
     """
     called = calls(model, shape)
     shapes = {name: outputs for name, _, _, outputs in called}
@@ -73,7 +96,11 @@ def parts(model: nn.Module, shape: tuple[int, ...]) -> list[Part]:
 
 
 def part_of(model: nn.Module, name: str, shapes: dict[str, tuple[int, ...]], counted: list[Layer]) -> Part:
-    """One part of the network: its output, the widths of its branches, its parameters and multiply-adds."""
+    """The table's row for the module called `name`.
+
+    `shapes` are those of `output_shapes`, and `counted` the layers of the whole model, of which those inside the module
+    are summed.
+    """
     branches = getattr(model.get_submodule(name), "branches", {})
     widths = {branch: shapes[f"{name}.branches.{branch}"][0] for branch in branches}
     within = [layer for layer in counted if f"{layer.name}.".startswith(f"{name}.")]
@@ -83,7 +110,11 @@ def part_of(model: nn.Module, name: str, shapes: dict[str, tuple[int, ...]], cou
 
 
 def calls(model: nn.Module, shape: tuple[int, ...]) -> list[tuple[str, nn.Module, tuple[int, ...], tuple[int, ...]]]:
-    """What one example of this shape passes: each module's name, itself, and the shapes of its input and output."""
+    """Every call of a module while one example passes the model, in the order in which the calls end.
+
+    A call is the module's name, the module itself, and the shapes of its first input and of its output, without the
+    batch. The example has no values: a copy of the model runs in eval mode on the device "meta".
+    """
     model = copy.deepcopy(model).to("meta").eval()
     seen = []
 
@@ -98,11 +129,16 @@ def calls(model: nn.Module, shape: tuple[int, ...]) -> list[tuple[str, nn.Module
 
 
 def is_layer(module: nn.Module) -> bool:
+    """Whether a module contains no other module."""
     return not list(module.children())
 
 
 def describe(name: str, module: nn.Module, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Layer:
-    """A layer, its weights counted once for each place of the output that they produce."""
+    """What `Layer` tells about one call of a module, of which `calls` gives the four facts.
+
+    Each weight of a convolution is multiplied once for every place of its feature map, and each weight of a linear
+    layer once. Other layers count no multiply-adds.
+    """
     places = math.prod(outputs[1:])
     weighs = isinstance(module, nn.Conv2d | nn.Linear)
     return Layer(

@@ -4,6 +4,13 @@
 arguments, buffers, `state_dict`, errors and modes. The transform and its gradient are in `Normalize`,
 from the paper's equations; a module adds what is remembered: gamma (`weight`, as `torch.nn` names it),
 beta (`bias`) and the moving statistics of section 3.1.
+
+    bn = BatchNorm2d(64)
+    y = bn(x)                     training: x is (N, 64, H, W); normalized by the mini-batch, statistics tracked
+    y = bn.eval()(x)              inference: normalized by the moving statistics
+
+Letters in shapes: N examples, C channels (section 3's features, section 3.2's feature maps), and spatial axes such
+as H and W. A channel has m values: N of them, times H W where there are spatial axes.
 """
 
 import torch
@@ -12,29 +19,35 @@ from torch import Tensor, nn
 
 
 def values_per_channel(x: Tensor) -> int:
-    """m of Algorithm 1; m' = m p q where x has spatial axes."""
+    """How many values of each channel a mini-batch x `(N, C, *spatial)` holds: N times its number of locations.
+
+    That is m in Algorithm 1, and m' = m p q in section 3.2, for feature maps of p x q locations.
+    """
     return x.shape[0] * x.shape[2:].numel()
 
 
 def per_channel(v: Tensor, x: Tensor) -> Tensor:
-    """A vector `(C,)` shaped to broadcast along the second axis of x."""
+    """A vector v `(C,)`, with as many axes as x, so that it broadcasts along the second axis of x."""
     return v.reshape(1, -1, *[1] * (x.dim() - 2))
 
 
 def channel_means(x: Float[Tensor, "N C *spatial"]) -> Float[Tensor, " C"]:
-    """The mean of each channel, in at least float32; 0 where there are no values.
+    """The mean of each channel over examples and locations together (section 3.2).
 
-    Over examples and locations together (section 3.2); over locations first, since short sums round less.
+    Returns `(C,)` in at least float32; the mean of no values is 0. Locations are summed first and examples
+    afterwards, since short sums round less than one long sum.
     """
     dtype = torch.promote_types(x.dtype, torch.float32)
     sums = x.sum(tuple(range(2, x.dim())), dtype=dtype) if x.dim() > 2 else x  # (N, C)
     return sums.sum(0, dtype=dtype) / max(values_per_channel(x), 1)
 
 
-def centre(x: Float[Tensor, "N C *spatial"]) -> tuple[Tensor, Tensor, Tensor]:
-    """x less its mean, then less the mean of what is left; and the two means, each `(C,)`.
+def center(x: Float[Tensor, "N C *spatial"]) -> tuple[Tensor, Tensor, Tensor]:
+    """x with mean 0 in each channel, and that mean in two parts.
 
-    The second mean undoes the rounding of the first, which for float32 values near 10,000 is 0.001.
+    The mean of float32 values near 10,000 is rounded to about 0.001, which would spoil a small variance. So the
+    rounded mean is subtracted first, and then `rest`, the mean of the differences, which is small. Returns
+    x - mean - rest, shaped like x, in at least float32; then mean and rest, each `(C,)`.
     """
     mean = channel_means(x)
     x_c = x - per_channel(mean, x)
@@ -43,23 +56,27 @@ def centre(x: Float[Tensor, "N C *spatial"]) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def batch_statistics(x: Float[Tensor, "N C *spatial"]) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance of each channel (Algorithm 1), `(C,)`, in at least float32."""
-    x_c, mean, rest = centre(x)
+    """Mean and variance of each channel of one mini-batch: the first two lines of Algorithm 1.
+
+    The variance divides by m, as the paper's does, and is therefore biased. Both are `(C,)`, in at least float32.
+    """
+    x_c, mean, rest = center(x)
     return mean + rest, channel_means(x_c.square())
 
 
 class Normalize(torch.autograd.Function):
-    """Algorithm 1: y, and what was measured on the way: the mean, its rest (see `centre`), the variance.
+    """The batch-normalizing transform with its gradient by hand: Algorithm 1 and section 3's equations.
 
-    Keeps x alone for the way back, where autograd would keep every intermediate. When the gradient is
-    to be differentiated again, the statistics are measured again, as functions of x.
+    `Normalize.apply(x, gamma, beta, eps)` takes x `(N, C, *spatial)`, gamma and beta `(C,)` or None, and eps, which is
+    added to the variance. Of all intermediates only x is kept for the gradient, where autograd would keep each.
     """
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(x, gamma, beta, eps):
-        x_c, mean, rest = centre(x)
+        """y, shaped and typed like x; and the statistics `(C,)`: the mean in two parts (see `center`), the variance."""
+        x_c, mean, rest = center(x)
         var = channel_means(x_c.square())
         scale = (var + eps).rsqrt() if gamma is None else gamma * (var + eps).rsqrt()
         y = x_c.mul_(per_channel(scale, x))
@@ -68,16 +85,22 @@ class Normalize(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output):
+        """Keeps x, gamma, beta and the statistics. The statistics are not outputs that can be differentiated."""
         x, gamma, beta, ctx.eps = inputs
         ctx.mark_non_differentiable(*output[1:])
         ctx.save_for_backward(x, gamma, beta, *output[1:])
 
     @staticmethod
     def backward(ctx, dy, *_):
-        """Section 3's six equations combined: `dx = scale (dy - mean(dy) - x_hat mean(dy x_hat))`."""
+        """Gradients by x, gamma and beta: section 3's six equations combined.
+
+        dx = gamma / sqrt(var + eps) (dy - mean(dy) - x_hat mean(dy x_hat)), with means over the m values of a channel;
+        dgamma = sum(dy x_hat) and dbeta = sum(dy). Where the gradient itself is to be differentiated, the statistics
+        are computed again from x, so that they count as functions of x.
+        """
         x, gamma, beta, mean, rest, var = ctx.saved_tensors
         if torch.is_grad_enabled():
-            x_c, mean, rest = centre(x)
+            x_c, mean, rest = center(x)
             var = channel_means(x_c.square())
         else:
             x_c = (x - per_channel(mean, x)).sub_(per_channel(rest, x))
@@ -93,7 +116,11 @@ class Normalize(torch.autograd.Function):
 
 
 def normalize_with(x: Float[Tensor, "N C *spatial"], mean, var, gamma, beta, eps) -> Tensor:
-    """y at inference: `gamma (x - mean) / sqrt(var + eps) + beta` with statistics `(C,)` (Algorithm 2)."""
+    """y at inference, by statistics that do not depend on x: `gamma (x - mean) / sqrt(var + eps) + beta`.
+
+    That is Algorithm 2, line 11. `mean`, `var`, and `gamma` and `beta` where they are not None, are vectors `(C,)`.
+    Returns y, shaped and typed like x; half precision is computed in float32.
+    """
     dtype = torch.promote_types(x.dtype, torch.float32)
     inv_std = (var.to(dtype) + eps).rsqrt()
     y = (x - per_channel(mean.to(dtype), x)) * per_channel(inv_std if gamma is None else gamma * inv_std, x)
@@ -101,15 +128,40 @@ def normalize_with(x: Float[Tensor, "N C *spatial"], mean, var, gamma, beta, eps
     return y.to(x.dtype)
 
 
+@torch.no_grad()
+def track(layer: nn.Module, mean: Float[Tensor, " C"], var: Float[Tensor, " C"], m: int | Tensor) -> None:
+    """Moves the running statistics of a batch norm towards those of one mini-batch (section 3.1).
+
+    `layer` is a batch norm of this package or of `torch.nn`. `mean` and `var` are the mini-batch's mean and biased
+    variance; the variance is multiplied by m / (m - 1), which makes it unbiased. `m` is the number of values of each
+    channel: an int, or a tensor (C,) of numbers above 1. An empty mini-batch is counted and changes nothing else.
+    """
+    layer.num_batches_tracked.add_(1)
+    if isinstance(m, int) and m < 2:
+        return
+    new = 1 / layer.num_batches_tracked.to(mean.dtype) if layer.momentum is None else layer.momentum
+    layer.running_mean.copy_((1 - new) * layer.running_mean + new * mean)
+    layer.running_var.copy_((1 - new) * layer.running_var + new * (m / (m - 1)) * var)
+
+
 class BatchNorm(nn.Module):
-    """What `BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d` share; they say how many axes x may have.
+    """The common part of `BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d`, which differ in how many axes x may have.
 
-    momentum weighs the new mini-batch in the moving statistics, and None averages all mini-batches
-    alike. `affine=False` leaves out gamma and beta, `bias=False` beta alone. With
-    `track_running_stats=False` the mini-batch's own statistics serve at inference too.
+    In training mode, y = gamma (x - mean) / sqrt(var + eps) + beta, with the mini-batch's own mean and variance of each
+    channel; in eval mode, with the moving statistics (sections 3 and 3.1).
 
-    Calling it raises ValueError where x has another number of axes, where a mini-batch has a single
-    value per channel (C30), and where eps is not positive; RuntimeError where channels or types disagree.
+    `num_features` is C, the number of channels. `eps` is added to the variance under the root. `momentum` is the
+    weight of the new mini-batch in the moving statistics, which is 1 - alpha for a moving average that keeps the share
+    alpha; with None all mini-batches so far weigh the same. Without `affine` there are no gamma and beta, and without
+    `bias` there is no beta. Without `track_running_stats` nothing is remembered, and the mini-batch's own statistics
+    serve in eval mode too. `device` and `dtype` are those of the parameters and statistics.
+
+    gamma is the parameter `weight`, beta the parameter `bias`, and the buffers are `running_mean`, `running_var` and
+    `num_batches_tracked`: the names and shapes of `torch.nn`, so that a `state_dict` fits both ways.
+
+    Calling the layer raises ValueError where x has another number of axes, where a mini-batch has a single
+    value per channel (C30), and where eps is not positive; NotImplementedError where x holds integers; RuntimeError
+    where channels or types disagree.
     """
 
     _version = 2  # as torch.nn's: from version 2 on, a state_dict holds num_batches_tracked
@@ -143,14 +195,14 @@ class BatchNorm(nn.Module):
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:
-        """Mean 0, variance 1, no mini-batch seen."""
+        """Sets the moving statistics to mean 0 and variance 1, and the number of mini-batches seen to 0."""
         if self.track_running_stats:
             self.running_mean.zero_()
             self.running_var.fill_(1)
             self.num_batches_tracked.zero_()
 
     def reset_parameters(self) -> None:
-        """gamma 1, beta 0, and fresh running statistics."""
+        """Sets gamma to 1 and beta to 0, and resets the moving statistics."""
         self.reset_running_stats()
         if self.weight is not None:
             nn.init.ones_(self.weight)
@@ -158,7 +210,7 @@ class BatchNorm(nn.Module):
             nn.init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        """y, shaped and typed like x (which is called `input` because `torch.nn` calls it so)."""
+        """The normalized mini-batch y, shaped and typed like x, which is called `input` as in `torch.nn`."""
         by_batch = self.training or self.running_mean is None
         self._check_shape_and_type(input)
         self._check_normalizable(input, by_batch)
@@ -167,19 +219,11 @@ class BatchNorm(nn.Module):
             return normalize_with(input, mean, var, self.weight, self.bias, self.eps)
         y, mean, rest, var = Normalize.apply(input, self.weight, self.bias, self.eps)
         if self.track_running_stats and self.running_mean is not None:
-            self._track(mean + rest, var, values_per_channel(input))
+            track(self, mean + rest, var, values_per_channel(input))
         return y
 
-    @torch.no_grad()
-    def _track(self, mean: Tensor, var: Tensor, m: int) -> None:
-        """Moves the running statistics towards the mini-batch's, the variance times m/(m-1) (section 3.1)."""
-        self.num_batches_tracked.add_(1)
-        if m > 1:
-            new = 1 / self.num_batches_tracked.to(mean.dtype) if self.momentum is None else self.momentum
-            self.running_mean.copy_((1 - new) * self.running_mean + new * mean)
-            self.running_var.copy_((1 - new) * self.running_var + new * (m / (m - 1)) * var)
-
     def _check_shape_and_type(self, x: Tensor) -> None:
+        """Raises ValueError, NotImplementedError or RuntimeError where x does not fit the layer."""
         if x.dim() not in self.dims:
             raise ValueError(
                 f"expected {' or '.join(f'{n}D' for n in self.dims)} input (got {x.dim()}D input)"
@@ -200,6 +244,7 @@ class BatchNorm(nn.Module):
             )
 
     def _check_normalizable(self, x: Tensor, by_batch: bool) -> None:
+        """Raises ValueError where x cannot be divided by a standard deviation, its own or the remembered one."""
         if by_batch and values_per_channel(x) == 1:
             raise ValueError(
                 f"Expected more than 1 value per channel when training, got input size {tuple(x.shape)}: "
@@ -225,19 +270,28 @@ class BatchNorm(nn.Module):
 
 
 class BatchNorm1d(BatchNorm):
-    """Batch norm of `(N, C)` or `(N, C, L)`: of units (section 3), or along a sequence (section 3.2)."""
+    """Batch norm of C units, x `(N, C)` (section 3), or of C feature maps along a sequence, x `(N, C, L)`.
+
+    The arguments are those of `BatchNorm`, and of `torch.nn.BatchNorm1d`.
+    """
 
     dims = (2, 3)
 
 
 class BatchNorm2d(BatchNorm):
-    """Batch norm of `(N, C, H, W)`: a mean and a variance for each feature map (section 3.2)."""
+    """Batch norm of images, x `(N, C, H, W)`: one mean and one variance for each feature map (section 3.2).
+
+    The arguments are those of `BatchNorm`, and of `torch.nn.BatchNorm2d`.
+    """
 
     dims = (4,)
 
 
 class BatchNorm3d(BatchNorm):
-    """Batch norm of `(N, C, D, H, W)`: a mean and a variance for each feature map (section 3.2)."""
+    """Batch norm of volumes or films, x `(N, C, D, H, W)`: one mean and one variance for each feature map.
+
+    The arguments are those of `BatchNorm`, and of `torch.nn.BatchNorm3d`.
+    """
 
     dims = (5,)
 

@@ -23,16 +23,20 @@ ABOUT = {"shape", "size", "dim", "ndim", "dtype", "device"}  # questions about a
 
 
 class Untraceable(ValueError):
-    """The forward pass of a model cannot be traced; an example would help."""
+    """Raised where the forward pass of a model cannot be traced; `watch` and an example of its input would do."""
 
 
 @dataclass
 class Flow:
-    """What one forward pass does with the linear layers and batch norms, by name.
+    """What one forward pass of a model does with its linear layers and batch norms.
 
-    `calls` counts how often each runs, and `source` says what made its input: a layer, by name, or a phrase
-    that no layer can be named, such as `relu()`. `uses` says what takes a layer's output, and `reads` what
-    else reads its parameters. `dims` is the number of axes of its input, where an example has shown it.
+    Each attribute is a dictionary with the layers' names in the model as keys:
+
+    calls     how often the layer runs in one forward pass
+    source    what made the layer's input: the name of a layer, or a phrase that cannot be one, such as `relu()`
+    uses      the names or phrases of everything that takes the layer's output
+    reads     the names or phrases of everything else that reads the layer's parameters
+    dims      the number of axes of the layer's input; only `watch` knows it
     """
 
     calls: Counter[str] = field(default_factory=Counter)
@@ -43,17 +47,20 @@ class Flow:
 
 
 def is_linear(module: nn.Module) -> bool:
-    """Whether this is a linear layer or convolution of torch.nn that computes what torch.nn's does."""
+    """Whether a module is a linear layer or convolution of `torch.nn`, or of a subclass that computes the same."""
     return computes_as(module, LINEAR, ("forward", "_conv_forward"))
 
 
 def is_batchnorm(module: nn.Module) -> bool:
-    """Whether this is a batch norm, ours or torch.nn's, that computes what those do."""
+    """Whether a module is a batch norm of this package or of `torch.nn`, or of a subclass that computes the same."""
     return computes_as(module, (*BATCHNORMS, nn.SyncBatchNorm), ("forward",))
 
 
 def computes_as(module: nn.Module, classes: tuple[type, ...], methods: tuple[str, ...]) -> bool:
-    """Whether the module has these methods from one of the classes, neither overridden nor patched."""
+    """Whether a module has the methods of one of the classes, neither overridden in a subclass nor patched.
+
+    `classes` are the classes to compare with, and `methods` the names of the methods that decide what is computed.
+    """
     return not any(name in vars(module) for name in methods) and any(
         isinstance(module, cls)
         and all(getattr(type(module), m, None) is getattr(cls, m, None) for m in methods)
@@ -62,7 +69,11 @@ def computes_as(module: nn.Module, classes: tuple[type, ...], methods: tuple[str
 
 
 def trace(model: nn.Module) -> Flow:
-    """The flow for every input, with optional arguments at their defaults. Raises Untraceable."""
+    """The flow of a model for every input, found by running `forward` on stand-ins for tensors.
+
+    Optional arguments of `forward` have their defaults. Raises Untraceable where the model's Python asks a stand-in for
+    its values, or for what it cannot tell.
+    """
     try:
         graph = LayerTracer().trace(model)
     except Exception as error:  # whatever the model's own code makes of stand-ins for tensors
@@ -89,14 +100,17 @@ def trace(model: nn.Module) -> Flow:
 
 
 def asks_about(node: fx.Node) -> bool:
-    """Whether this is `x.shape`, `x.size()` or the like, which the values of x do not change."""
+    """Whether a node of a trace is `x.shape`, `x.size()` or the like: a question whose answer no value of x changes."""
     return (node.target == getattr and node.args[1] in ABOUT) or (
         node.op == "call_method" and node.target in ABOUT
     )
 
 
 def describe(node: fx.Node, modules: dict[str, nn.Module]) -> str:
-    """A linear layer or batch norm by its name; anything else by a phrase."""
+    """What a node of a trace is called in a `Flow`: a linear layer or batch norm by its name, all else by a phrase.
+
+    `modules` maps names to the modules of the traced model.
+    """
     if node.op == "call_module":
         module = modules[node.target]
         named = is_linear(module) or is_batchnorm(module)
@@ -107,7 +121,10 @@ def describe(node: fx.Node, modules: dict[str, nn.Module]) -> str:
 
 
 class LayerTracer(fx.Tracer):
-    """Goes into modules made of modules; gives the model only the arguments it cannot do without."""
+    """A tracer of torch.fx for `trace`: it looks into every module that contains others, and stops at layers.
+
+    A model is given stand-ins only for those arguments of `forward` that have no default.
+    """
 
     proxy_buffer_attributes = True
 
@@ -123,9 +140,10 @@ class LayerTracer(fx.Tracer):
 
 
 def watch(model: nn.Module, example: Tensor | tuple) -> Flow:
-    """The flow for inputs that take the example's path; a tuple is all the model's positional arguments.
+    """The flow of a model, found by running it once on an example; right for inputs that take the same path.
 
-    Leaves its hooks in the model: give it a copy.
+    `example` is the model's input, or the tuple of all its positional arguments. Hooks stay in the model afterwards:
+    give a copy. Raises what the model raises.
     """
     watcher = Watcher({m: name for name, m in model.named_modules() if is_linear(m) or is_batchnorm(m)})
     with torch.no_grad(), watcher:
@@ -135,7 +153,12 @@ def watch(model: nn.Module, example: Tensor | tuple) -> Flow:
 
 
 class Watcher(TorchDispatchMode):
-    """Notes in `flow` what operations and layers do with each tensor, while it is on."""
+    """Notes what operations and layers do with each tensor, while the watcher is on, in `flow`.
+
+    `layers` maps the linear layers and batch norms to their names. `with watcher:` turns the watcher on, and PyTorch
+    then tells it of every operation. `maker` holds what made each tensor, `owner` the layer that each parameter
+    belongs to, and `inside` the names of the layers that are running.
+    """
 
     def __init__(self, layers: dict[nn.Module, str]):
         super().__init__()
@@ -156,7 +179,7 @@ class Watcher(TorchDispatchMode):
         return made
 
     def note(self, taken, user: str) -> None:
-        """The user takes these tensors, or reads them where they are parameters of another layer."""
+        """Notes that `user` takes the tensors in `taken`, or reads them where they are parameters of another layer."""
         for tensor in tensors(taken):
             if tensor in self.maker:
                 self.flow.uses[self.maker[tensor]].add(user)
@@ -164,6 +187,7 @@ class Watcher(TorchDispatchMode):
                 self.flow.reads[self.owner[tensor]].add(user)
 
     def enter(self, layer, args, kwargs) -> None:
+        """Notes that a layer begins, and what made its input: a hook before its forward pass."""
         name, x = self.layers[layer], args[0] if args else kwargs["input"]
         self.flow.calls[name] += 1
         self.flow.source[name] = self.maker.get(x, "the model's input")
@@ -171,11 +195,12 @@ class Watcher(TorchDispatchMode):
         self.inside.append(name)
 
     def leave(self, layer, args, y) -> None:
+        """Notes that the layer which began last ends: a hook after its forward pass."""
         self.inside.pop()
 
 
 def tensors(tree) -> list[Tensor]:
-    """All tensors in nested tuples, lists, dicts and dataclasses."""
+    """All tensors in `tree`, which may be a tensor, or nested tuples, lists, dicts and dataclasses of anything."""
     found = []
     for leaf in tree_leaves(tree):
         if isinstance(leaf, Tensor):

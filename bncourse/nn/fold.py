@@ -2,6 +2,11 @@
 
 Algorithm 2 ends (line 11) with `y = s x + (beta - s E[x])`, where `s = gamma / sqrt(Var[x] + eps)`. If
 x = W u + b comes from a linear layer or a convolution, then y = (s W) u + (s (b - E[x]) + beta) is one too.
+
+    folded = fold_batchnorm(model)                   a copy of the model without the batch norms that could be folded
+    print(folded.fold_report)                        where each batch norm went, or why it stayed
+
+Both layers must agree on when they run and who uses what they return, which is most of this file: `reasons_to_stay`.
 """
 
 import copy
@@ -21,7 +26,11 @@ SPATIAL = (nn.BatchNorm2d, nn.BatchNorm3d, BatchNorm2d, BatchNorm3d)
 
 @dataclass
 class FoldReport:
-    """What became of each batch norm: `folded` maps its name to the layer that took it, `left` to why not."""
+    """What became of each batch norm of a model; printed, it is one line for each.
+
+    `folded` maps the name of a batch norm to the name of the layer into which it was folded, and `left` maps the name
+    of each of the others to the reason why it stayed.
+    """
 
     folded: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
@@ -33,10 +42,11 @@ class FoldReport:
 
 
 class Folded(nn.Identity):
-    """Stands where a batch norm was, and returns x.
+    """What stands in the place of a batch norm that was folded: it returns its input.
 
-    Raises ValueError where x has not `dims` axes, if that was taken for granted: with others, the batch norm
-    would have scaled another axis than the layer before it does.
+    `layer` is the name of the layer into which the batch norm was folded. `dims` is the number of axes for which
+    folding was right: an input with others raises ValueError, since the batch norm would have scaled another axis than
+    the layer does. It is None where nothing had to be assumed.
     """
 
     layer: str
@@ -55,17 +65,19 @@ class Folded(nn.Identity):
 
 
 def fold_batchnorm(model: nn.Module, example: Tensor | tuple | None = None) -> nn.Module:
-    """A copy of the model in eval mode, its batch norms folded into the layers before them (Algorithm 2).
+    """A copy of a model in eval mode, its batch norms folded into the layers before them (Algorithm 2, line 11).
 
-    Folds batch norms of this package and of `torch.nn` into linear layers and (transposed, grouped)
-    convolutions. Outputs are the same up to rounding; the weights are computed in float64. The model itself
-    is not changed. What cannot be folded is left as it is: print the copy's `fold_report`, which says
-    where each batch norm went, or why it stayed.
+    `model` may hold batch norms of this package and of `torch.nn`; they are folded into linear layers and into
+    convolutions, transposed and grouped ones too. The copy's outputs are the model's up to rounding, and its new
+    weights are computed in float64. The model itself is not changed. A batch norm that cannot be folded stays as it
+    is: print the copy's attribute `fold_report`, a `FoldReport`, which says where each batch norm went, or why it
+    stayed.
 
-    Without an example the model is traced with torch.fx, and raises Untraceable (a ValueError) where its
-    Python asks for shapes or values; what is found holds for every input, with optional arguments at their
-    defaults. With an example, a tensor or the tuple of all positional arguments, the model is run once on it
-    and watched, which always works; the copy is then right for inputs that take the same path.
+    Without an example the model is traced with torch.fx: the copy is right for every input, with optional arguments at
+    their defaults. Raises Untraceable, a ValueError, where the model's Python asks for a tensor's shape or values.
+
+    `example` is an input of the model, or the tuple of all its positional arguments. With it the model is run once and
+    watched, which works for every model: the copy is then right for inputs that take the same path through it.
     """
     folded = copy.deepcopy(model).eval()
     folded.fold_report = report = FoldReport()
@@ -76,21 +88,24 @@ def fold_batchnorm(model: nn.Module, example: Tensor | tuple | None = None) -> n
     scratch = copy.deepcopy(folded)
     flow = trace(scratch) if example is None else watch(scratch, example)
     for name, norm in norms.items():
-        reason = next(objections(name, modules, flow), None)
+        reason = next(reasons_to_stay(name, modules, flow), None)
         if reason is not None:
             report.left[name] = reason
             continue
         layer = report.folded[name] = flow.source[name]
-        absorb(modules[layer], norm)
+        fold_into(modules[layer], norm)
         known = name in flow.dims or isinstance(norm, SPATIAL)
-        retire(norm, layer, None if known else modules[layer].weight.dim())
+        replace_by_identity(norm, layer, None if known else modules[layer].weight.dim())
     return folded
 
 
-def absorb(layer: nn.Module, norm: nn.Module) -> None:
-    """W becomes s W, and b becomes s (b - E[x]) + beta."""
+def fold_into(layer: nn.Module, norm: nn.Module) -> None:
+    """Multiplies a batch norm into the layer before it, in place: W becomes s W, and b becomes s (b - E[x]) + beta.
 
-    def exact(v):
+    s = gamma / sqrt(Var[x] + eps) has one number for each output of the layer. A layer without bias is given one.
+    """
+
+    def exact(v):  # in float64, which not every device has
         return v.detach().to("cpu", torch.float64)
 
     s = (exact(norm.running_var) + norm.eps).rsqrt()
@@ -104,7 +119,10 @@ def absorb(layer: nn.Module, norm: nn.Module) -> None:
 
 
 def per_output(s: Tensor, layer: nn.Module) -> Tensor:
-    """s, one number for each output channel, shaped to broadcast against the layer's weight."""
+    """The vector s, one number for each output of a layer, shaped to broadcast against the layer's weight.
+
+    Outputs are the first axis of a weight; in a transposed convolution the second, within each group.
+    """
     if isinstance(layer, TRANSPOSED):  # weight: (in, out / groups, *kernel), group after group along in
         s = s.reshape(layer.groups, -1).repeat_interleave(layer.in_channels // layer.groups, dim=0)
     else:
@@ -112,16 +130,24 @@ def per_output(s: Tensor, layer: nn.Module) -> Tensor:
     return s.reshape(*s.shape, *[1] * (layer.weight.dim() - 2))
 
 
-def retire(norm: nn.Module, layer: str, dims: int | None) -> None:
-    """Turns the batch norm into a `Folded`: itself, so that whatever else holds it, a list say, sees it."""
+def replace_by_identity(norm: nn.Module, layer: str, dims: int | None) -> None:
+    """Turns a batch norm into a `Folded`, in place.
+
+    The same object changes its class, since other modules or lists may hold it under other names. `layer` is the name
+    of the layer into which the batch norm was folded; `dims` is as in `Folded`.
+    """
     for name, _ in [*norm.named_parameters(recurse=False), *norm.named_buffers(recurse=False)]:
         delattr(norm, name)
     norm.__class__ = Folded
     norm.layer, norm.dims = layer, dims
 
 
-def objections(name: str, modules: dict[str, nn.Module], flow: Flow) -> Iterator[str]:
-    """Why a batch norm has to stay: the first of these, if there is any."""
+def reasons_to_stay(name: str, modules: dict[str, nn.Module], flow: Flow) -> Iterator[str]:
+    """The reasons why a batch norm cannot be folded, each a phrase for `FoldReport`; none where it can be.
+
+    `name` is the batch norm's, `modules` maps names to the modules of the model, and `flow` is what `trace` or `watch`
+    found. A later reason may fail to apply, or raise, where an earlier one holds, so that a caller takes the first.
+    """
     norm = modules[name]
     if not is_batchnorm(norm):
         yield f"{type(norm).__name__} has a forward of its own"
@@ -134,13 +160,13 @@ def objections(name: str, modules: dict[str, nn.Module], flow: Flow) -> Iterator
     source = flow.source[name]
     if source not in modules or not is_linear(modules[source]):
         yield f"its input comes from {source}, not from a linear layer or convolution"
-    yield from objections_to(source, name, modules, flow)
+    yield from reasons_of_the_layer(source, name, modules, flow)
 
 
-def objections_to(source: str, name: str, modules: dict[str, nn.Module], flow: Flow) -> Iterator[str]:
-    """Why a linear layer cannot take the batch norm that follows it."""
+def reasons_of_the_layer(source: str, name: str, modules: dict[str, nn.Module], flow: Flow) -> Iterator[str]:
+    """The reasons why the linear layer `source` cannot take the batch norm `name` that follows it, each a phrase."""
     layer, norm = modules[source], modules[name]
-    for between in on_the_way(source, name, modules):
+    for between in modules_between(source, name, modules):
         if hooked(modules[between]):
             yield f"{between} has hooks"
         if is_parametrized(modules[between]):
@@ -159,20 +185,27 @@ def objections_to(source: str, name: str, modules: dict[str, nn.Module], flow: F
 
 
 def same_axis(layer: nn.Module, norm: nn.Module, dims: int | None) -> bool:
-    """Whether the layer writes the axis of x that is normalized, the second (a Linear writes the last)."""
+    """Whether the axis along which a layer writes its outputs is the axis that the batch norm normalizes, the second.
+
+    A convolution writes the second axis and a Linear the last: the same where its output has two axes. `dims` is the
+    number of axes, and None where no example has shown it.
+    """
     if dims is None:
         return not (isinstance(layer, nn.Linear) and isinstance(norm, SPATIAL))
     return dims == layer.weight.dim()
 
 
 def shared(layer: nn.Module, modules: dict[str, nn.Module]) -> bool:
-    """Whether a parameter of the layer belongs to another layer too."""
+    """Whether another module of the model holds a parameter of the layer as well."""
     owners = Counter(id(p) for module in modules.values() for p in module.parameters(recurse=False))
     return any(owners[id(p)] > 1 for p in layer.parameters(recurse=False))
 
 
-def on_the_way(source: str, name: str, modules: dict[str, nn.Module]) -> list[str]:
-    """The modules that hold one of the two and not both: x is their output or their input."""
+def modules_between(source: str, name: str, modules: dict[str, nn.Module]) -> list[str]:
+    """The names of the modules that contain either the layer `source` or the batch norm `name`, and not both.
+
+    What passes from the layer to the batch norm leaves or enters each of them, as their output or their input.
+    """
 
     def holders(inner):
         return {outer for outer in modules if f"{inner}.".startswith(f"{outer}." if outer else "")}
@@ -181,6 +214,6 @@ def on_the_way(source: str, name: str, modules: dict[str, nn.Module]) -> list[st
 
 
 def hooked(module: nn.Module) -> bool:
-    """Whether someone else looks at what goes in or out of the module."""
+    """Whether a module has hooks, which may look at what goes in or out of it, or change it."""
     hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     return any(getattr(module, kind) for kind in hooks)

@@ -10,14 +10,16 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from bncourse.nn.inception import Convolution, build_stem, channels, initialize, patch_and_stride, pooling
+from bncourse.nn.inception import build_stem, channels, initialize, patch_and_stride
+from bncourse.nn.layers import Convolution, pooling
 from bncourse.paper import GoogLeNetRow, googlenet
 
 
 class GoogLeNet(nn.Module):
-    """Szegedy et al. 2014: nine modules, local response normalization, Dropout of 40 %, ReLU.
+    """The network of Szegedy et al. 2014: nine modules, local response normalization, Dropout of 40 %, ReLU.
 
-    separable is whether the first convolution has 8 filters for each colour and then a 1x1 convolution.
+    `num_classes` is the number of scores that it gives an image. With `separable` the first convolution has 8 filters
+    for each colour, and a 1x1 convolution after them.
     """
 
     def __init__(self, num_classes: int = 1000, separable: bool = False):
@@ -46,7 +48,11 @@ class GoogLeNet(nn.Module):
 
 
 class FiveByFive(nn.Module):
-    """An Inception module of 2014: a branch of 5x5 where BN-Inception has two of 3x3."""
+    """An Inception module of 2014, which has a 5x5 convolution where BN-Inception has two of 3x3 (section 4.2).
+
+    `row` is the module's row of GoogLeNet's table, and `inputs` the number of feature maps that come in. `layer` makes
+    a convolution, as `Convolution` does.
+    """
 
     def __init__(self, row: GoogLeNetRow, inputs: int, layer):
         super().__init__()
@@ -58,4 +64,5 @@ class FiveByFive(nn.Module):
         })
 
     def forward(self, x):
+        """The feature maps of the four branches side by side, `(N, C', H, W)` of x `(N, inputs, H, W)`."""
         return torch.cat([branch(x) for branch in self.branches.values()], dim=1)

@@ -13,16 +13,14 @@ start as in `initialize`.
     net = BNInception(norm="lrn", dropout=0.4)                      # Inception without batch norm
 """
 
-import math
 from collections.abc import Callable
 from functools import partial
 
 import torch
-import torch.fx
-from torch import Tensor, nn
+from torch import nn
 
 from bncourse.nn.anatomy import output_shapes
-from bncourse.nn.local_response import LocalResponseNorm
+from bncourse.nn.layers import Convolution, PerActivation, local_response_norm, pooling
 from bncourse.paper import Figure5, GoogLeNetRow, figure5
 
 ACTIVATIONS = {"relu": partial(nn.ReLU, inplace=True), "sigmoid": nn.Sigmoid}  # in place: less memory to cross
@@ -102,7 +100,11 @@ class Inception(nn.Module):
 
     The branches are a 1x1 convolution; 1x1 and 3x3; 1x1 and two 3x3; pooling and 1x1. In a row of stride 2 the
     last convolution of each branch halves the grid, there is no branch of 1x1 alone, and the pooling passes its
-    input through. `outputs` is the number of feature maps.
+    input through.
+
+    `row` is the module's row of Figure 5, with the width of each convolution. `inputs` is the number of feature maps
+    that come in, and the attribute `outputs` the number that go out. `layer` makes a convolution, as
+    `Convolution` does.
     """
 
     def __init__(self, row: Figure5, inputs: int, layer: Callable):
@@ -126,57 +128,17 @@ class Inception(nn.Module):
         self.outputs = (row.conv1x1 or 0) + row.conv3x3 + row.double3x3 + (row.proj or inputs)
 
     def forward(self, x):
+        """Feature maps `(N, outputs, H', W')` of x `(N, inputs, H, W)`; the grid is halved where the stride is 2."""
         return torch.cat([branch(x) for branch in self.branches.values()], dim=1)
 
 
-class Convolution(nn.Module):
-    """z = g(BN(W u)), section 3.2; without batch norm z = g(W u + b)."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, *, norm, activation, separable=False):
-        super().__init__()
-        bias = norm is None
-        if separable:
-            filters = 8 * inputs
-            self.conv = nn.Sequential(
-                nn.Conv2d(inputs, filters, kernel, stride, kernel // 2, groups=inputs, bias=False),
-                nn.Conv2d(filters, outputs, 1, bias=bias),
-            )
-        else:
-            self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=bias)
-        self.norm = nn.Identity() if norm is None else norm(outputs)
-        self.activation = activation()
-
-    def forward(self, u):
-        return self.activation(self.norm(self.conv(u)))
-
-
-class PerActivation(nn.Module):
-    """Batch norm of `(N, C, H, W)` over the batch alone: each of the C H W activations on its own (section 4.2.3)."""
-
-    def __init__(self, norm: Callable[[int], nn.Module], shape: tuple[int, ...]):
-        super().__init__()
-        self.shape = tuple(shape)
-        self.norm = norm(math.prod(shape))
-
-    def forward(self, x):
-        check_shape(x, self.shape)
-        return self.norm(x.flatten(1)[:, :, None, None]).view_as(x)
-
-
-def check_shape(x: Tensor, shape: tuple[int, ...]) -> None:
-    """Raises ValueError unless each example has this shape, which the size of the images decides."""
-    if x.shape[1:] != shape:
-        raise ValueError(
-            f"x has examples of {tuple(x.shape[1:])}, but the batch norm here is per activation, for {shape}; "
-            f"expected images of the network's image_size"
-        )
-
-
-torch.fx.wrap("check_shape")  # a trace of the network records the call, and does not look inside
-
-
 def build_stem(rows: list[Figure5 | GoogLeNetRow], kind: str, layer: Callable, lrn: bool) -> nn.Sequential:
-    """The first four rows of the table: convolution, pooling, convolution after a 1x1 reduction, pooling."""
+    """What comes before the first module: convolution, pooling, convolution after a 1x1 reduction, pooling.
+
+    `rows` are the first four of Figure 5, or of GoogLeNet's table, and `kind` is one of `STEMS`. `layer` makes a
+    convolution, as `Convolution` does. With `lrn` there is local response normalization before and after the second
+    convolution.
+    """
     first, pool1, second, pool2 = rows
     kernel, stride = patch_and_stride(first)
     stem = nn.Sequential()
@@ -192,19 +154,12 @@ def build_stem(rows: list[Figure5 | GoogLeNetRow], kind: str, layer: Callable, l
     return stem
 
 
-def pooling(kind: str, patch: int, stride: int) -> nn.Module:
-    if kind == "max":
-        return nn.MaxPool2d(patch, stride, padding=patch // 2)
-    return nn.AvgPool2d(patch, stride, padding=patch // 2, count_include_pad=False)
-
-
-def local_response_norm() -> nn.Module:
-    """With GoogLeNet's constants (five neighbours, alpha 0.0001, beta 0.75)."""
-    return LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0)
-
-
 def table(reading: str = "literal", width: float | int = 1.0) -> list[Figure5]:
-    """Figure 5's rows in a reading of 4c and 4d, all widths times a factor, to the nearest multiple of 8."""
+    """Figure 5's rows in one reading of modules 4c and 4d, with every width multiplied by a factor.
+
+    `reading` is "literal" or "consistent", and `width` the factor. Widths are rounded to the nearest multiple of 8,
+    and are at least 8. Returns the rows in the order of the table.
+    """
 
     def scale(number: int | None) -> int | None:
         return number and max(8, round(number * width / 8) * 8)
@@ -219,26 +174,28 @@ def table(reading: str = "literal", width: float | int = 1.0) -> list[Figure5]:
 
 
 def module_name(row: Figure5) -> str | None:
-    """"3a" of "inception (3a)"; None for other rows."""
+    """The name of the module that a row of Figure 5 describes: "3a" of "inception (3a)"; None for other rows."""
     return row.type[-3:-1] if row.type.startswith("inception") else None
 
 
 def channels(row: Figure5 | GoogLeNetRow) -> int:
+    """The number of feature maps that the part in a row of a table returns: the last number of its output size."""
     return row.output_size[2]
 
 
 def patch_and_stride(row: Figure5 | GoogLeNetRow) -> tuple[int, int]:
-    """(7, 2) of "7x7/2"."""
+    """The side of the patch and the stride that a row of a table prints: (7, 2) of "7x7/2"."""
     patch, stride = row.patch_stride.split("/")
     return int(patch.split("x")[0]), int(stride)
 
 
 def initialize(net: nn.Module, activation: str, init_gain: float | int) -> None:
-    """Initial weights under which the network trains without batch norm too, where its nonlinearity allows.
+    """Draws initial weights under which a network trains without batch norm too, where its nonlinearity allows.
 
-    Convolutions are Gaussian of variance 2 / fan-in before a ReLU (He et al. 2015), so that the mean square of
-    what they see is kept, and 1 / fan-in before a sigmoid or where nothing follows. The classifier's standard
-    deviation is 0.01: the first loss is close to log(num_classes). Biases are zero.
+    Weights of convolutions are Gaussian, of variance 2 / fan-in before a ReLU (He et al. 2015), so that the mean square
+    of a layer's inputs is that of its outputs, and 1 / fan-in before a sigmoid or where no nonlinearity follows. They
+    are then multiplied by `init_gain`. The classifier's standard deviation is 0.01, which makes the first loss close to
+    log(num_classes). Biases are zero. `net` is changed in place, and `activation` is one of `ACTIVATIONS`.
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
@@ -253,7 +210,11 @@ def initialize(net: nn.Module, activation: str, init_gain: float | int) -> None:
 
 
 def normalize_each_activation(net: BNInception, modules: int, batchnorm, image_size: int) -> None:
-    """Replaces the batch norms of the last modules by `PerActivation`, of the sizes that the images lead to."""
+    """Replaces the batch norms of the last modules by `PerActivation`, in place (section 4.2.3).
+
+    `modules` is the number of modules, counted from the end. `batchnorm` makes a batch norm from its number of
+    features. `image_size` is the side of the images in pixels, on which the number of activations depends.
+    """
     shapes = output_shapes(net, (3, image_size, image_size))
     last = [module for module in net.modules() if isinstance(module, Inception)][-modules:]
     names = {id(layer): name for name, layer in net.named_modules()}

@@ -3,6 +3,8 @@
 Moving averages lag behind weights that still move, so after training they describe networks that are gone.
 Here the weights stand still while mini-batches go through, and each batch norm is given the average of
 what it sees. On data from elsewhere the same recipe adapts a trained network to it (section 5).
+
+    population_statistics(model, batches)        model is ready for inference; batches are those of the training set
 """
 
 import logging
@@ -20,11 +22,14 @@ log = logging.getLogger(__name__)
 
 
 class Population:
-    """Mean and variance of each channel over mini-batches of any sizes m, in float64.
+    """Mean and variance of each channel over many mini-batches, taken in one at a time, in float64.
 
-    With equal m these are Algorithm 2's, `E_B[mu_B]` and `m/(m-1) E_B[sigma_B²]`. With ragged mini-batches
-    each counts by m for the mean and by m - 1, its degrees of freedom, for the variance: both stay unbiased.
-    The variance is that within mini-batches, which should be drawn at random, as in training.
+    Where all mini-batches have the same number m of values of a channel, the results are those of Algorithm 2, line 10:
+    `E_B[mu_B]` and `m/(m-1) E_B[sigma_B²]`. Where m differs, each mini-batch counts by m for the mean and by m - 1, its
+    degrees of freedom, for the variance, so that both stay unbiased. The variance is that within mini-batches, which
+    should be drawn at random, as in training.
+
+    `mean` is `(C,)`, `batches` is the number of mini-batches, and `values` the sum of their m.
     """
 
     def __init__(self):
@@ -32,7 +37,7 @@ class Population:
         self.mean = self.squares = 0.0
 
     def update(self, x: Float[Tensor, "N C *spatial"]) -> None:
-        """Take in one mini-batch; an empty one changes nothing."""
+        """Takes in one mini-batch of the batch norm's inputs; an empty one changes nothing."""
         m = values_per_channel(x)
         if m == 0:
             return
@@ -44,32 +49,36 @@ class Population:
 
     @property
     def var(self) -> Float[Tensor, " C"]:
-        """`Var[x]`: squared deviations from each mini-batch's mean, over their degrees of freedom."""
+        """The variance `Var[x]`: the squared deviations of all values from their own mini-batch's mean, added up, and
+        divided by the sum of m - 1 over the mini-batches."""
         return self.squares / (self.values - self.batches)
 
 
 def in_double(x: Tensor) -> Tensor:
-    """x in float64; on the CPU where its device, Apple's MPS, has no such numbers."""
+    """A tensor in float64: on its own device, or on the CPU where its device has no such numbers (Apple's MPS)."""
     return (x.cpu() if x.device.type == "mps" else x).double()
 
 
 @torch.no_grad()
 def population_statistics(model: nn.Module, batches: Iterable) -> nn.Module:
-    """Give every batch norm of the model the statistics of these mini-batches (Algorithm 2).
+    """Gives every batch norm of a model the statistics of some mini-batches (Algorithm 2, lines 7 to 11).
 
-    The model, which is returned, may hold batch norms of this package and of `torch.nn`. A mini-batch is a
-    tensor x, or a pair (x, t) of which t is not used; sizes may differ. In one pass, each batch norm
-    normalizes by the mini-batch, as in training, and all else is in eval mode, dropout off. So layer k + 1
-    is measured behind a layer k in training mode. The paper leaves open whether layer k should by then use
-    its population statistics, which would take one pass for each layer.
+    `model` may hold batch norms of this package and of `torch.nn`; their running statistics are replaced, and the
+    model is returned. `batches` is a series of mini-batches, gone through once. A mini-batch is a tensor x, the model's
+    input, or a pair (x, t) whose labels t are not used; sizes may differ.
 
-    A layer used several times in a forward pass is measured over all its uses. One that no value reaches
-    keeps its statistics, and a warning is logged. `num_batches_tracked` counts the mini-batches measured.
+    In one pass, each batch norm normalizes by the mini-batch, as in training, and all other modules are in eval mode,
+    with dropout off. So layer k + 1 is measured behind a layer k in training mode. The paper leaves open whether layer
+    k should by then use its population statistics, which would take one pass for each layer.
+
+    A layer that a forward pass uses several times is measured over all its uses. A layer that no value reaches
+    keeps its statistics, and a warning is logged. `num_batches_tracked` becomes the number of mini-batches measured.
     Modes and hooks are left as they were; after an error, so are the statistics. Under torch.distributed,
     each process measures the mini-batches that it is given.
 
-    Raises ValueError where the model has no batch norm with running statistics, no value reaches one, a
-    mini-batch has a single value per channel or there is no mini-batch; TypeError for other mini-batches.
+    Raises ValueError where the model has no batch norm with running statistics, where no value reaches one, where a
+    mini-batch has a single value per channel, and where there is no mini-batch; TypeError where a mini-batch is not a
+    tensor or a pair.
     """
     layers = tracking_layers(model)
     with measuring(model, layers) as populations:
@@ -89,7 +98,11 @@ def population_statistics(model: nn.Module, batches: Iterable) -> nn.Module:
 
 
 def tracking_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """The batch norms that have running statistics, by name. Raises ValueError where there is none."""
+    """The batch norms of a model that have running statistics, by their names in the model.
+
+    A model that is itself a batch norm is called "model". Raises ValueError where there is none, and for a lazy one
+    that has not seen its first mini-batch.
+    """
     norms = {name or "model": m for name, m in model.named_modules() if isinstance(m, BATCHNORMS)}
     layers = {name: layer for name, layer in norms.items() if layer.running_mean is not None}
     if not layers:
@@ -106,7 +119,10 @@ def tracking_layers(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def inputs(batches: Iterable) -> Iterator[Tensor]:
-    """x of each mini-batch."""
+    """The input x of each mini-batch, where a mini-batch is x or a pair (x, t).
+
+    Raises TypeError for anything else, and for a single tensor in place of a series; ValueError for an empty series.
+    """
     if isinstance(batches, Tensor):
         raise TypeError(f"batches is one tensor, of shape {tuple(batches.shape)}; expected a series: [x]")
     count = 0
@@ -123,9 +139,10 @@ def inputs(batches: Iterable) -> Iterator[Tensor]:
 
 @contextmanager
 def measuring(model: nn.Module, layers: dict[str, nn.Module]) -> Iterator[dict[str, Population]]:
-    """Within: these layers in training mode, all else in eval mode, and whatever enters a layer is measured.
+    """A context in which whatever enters one of the layers is measured; it yields a `Population` for each by name.
 
-    After: modes, hooks and running statistics as they were.
+    Within it the layers are in training mode and all other modules of the model in eval mode. After it, and after an
+    error, modes, hooks and running statistics are as they were.
     """
     populations = {name: Population() for name in layers}
     modes = [(module, module.training) for module in model.modules()]
@@ -135,7 +152,7 @@ def measuring(model: nn.Module, layers: dict[str, nn.Module]) -> Iterator[dict[s
         for name, buffer in layer.named_buffers(recurse=False)
     ]
     hooks = [
-        layer.register_forward_hook(meter(populations[name]), with_kwargs=True)
+        layer.register_forward_hook(recording_hook(populations[name]), with_kwargs=True)
         for name, layer in layers.items()
     ]
     try:
@@ -153,8 +170,8 @@ def measuring(model: nn.Module, layers: dict[str, nn.Module]) -> Iterator[dict[s
             setattr(layer, name, buffer.copy_(before))
 
 
-def meter(population: Population) -> Callable:
-    """A forward hook that takes the layer's input into the population."""
+def recording_hook(population: Population) -> Callable:
+    """A forward hook for a batch norm, which takes each input of the layer into the population."""
 
     def hook(layer, args, kwargs, y):
         population.update(args[0] if args else kwargs["input"])

@@ -30,15 +30,16 @@ class DamagedCheckpoint(CheckpointError):
 
 
 def path_of(folder: str | os.PathLike, step: int) -> Path:
-    """Where the checkpoint after `step` steps lies."""
+    """The path in a folder of the checkpoint that is written after `step` steps."""
     return Path(folder) / f"step-{step:09d}.ckpt"
 
 
 def save(folder: str | os.PathLike, step: int, facts: dict, state: dict) -> Path:
-    """Writes facts (JSON) and state (tensors and plain values), and removes all but the last two checkpoints.
+    """Writes a checkpoint into a folder, removes all but the last two, and returns the new one's path.
 
-    Until the new file is safe on the disk under a temporary name, the old ones stay, so that whatever
-    happens there is a whole one. Returns its path.
+    `step` is the number of steps taken, which names the file. `facts` is a dictionary that JSON can hold, and `state` a
+    dictionary of tensors and plain values, such as a `state_dict`. The old files stay until the new one is safe on the
+    disk under a temporary name, so that there is a whole checkpoint whenever the computer stops. Raises OSError.
     """
     path = path_of(folder, step)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +58,7 @@ def save(folder: str | os.PathLike, step: int, facts: dict, state: dict) -> Path
 
 
 def settle(folder: Path) -> None:
-    """Makes a rename in the folder last through a power cut, where the system can."""
+    """Makes sure that a file's new name in the folder outlasts a power cut, on systems that can."""
     if os.name == "posix":
         directory = os.open(folder, os.O_RDONLY)
         try:
@@ -67,14 +68,15 @@ def settle(folder: Path) -> None:
 
 
 def found(folder: str | os.PathLike) -> list[Path]:
-    """The checkpoints of a folder, oldest first; empty where there is none, or no folder."""
+    """The paths of a folder's checkpoints, oldest first; an empty list where there is none, or no folder."""
     return sorted(Path(folder).glob("step-*.ckpt"))
 
 
 def newest(folder: str | os.PathLike, fall_back: bool = False) -> Path | None:
-    """The newest checkpoint, checked; None where there is none. With `fall_back`, the newest that is not damaged.
+    """The path of a folder's newest checkpoint, after a look at whether it is whole; None where there is none.
 
-    Raises DamagedCheckpoint, saying which one before it could be used instead.
+    With `fall_back`, damaged checkpoints are passed over. Raises DamagedCheckpoint where the newest is damaged, or with
+    `fall_back` all of them; the message names the checkpoint before it, which could be used instead.
     """
     paths = found(folder)[::-1]
     for path, before in zip(paths, [*paths[1:], None], strict=False):
@@ -89,12 +91,15 @@ def newest(folder: str | os.PathLike, fall_back: bool = False) -> Path | None:
 
 
 def load(path: str | os.PathLike) -> tuple[dict, dict]:
-    """The facts and the state that `save` wrote, on the CPU. Raises DamagedCheckpoint, or OSError."""
+    """The facts and the state that `save` wrote into the file at `path`; tensors are on the CPU.
+
+    Raises DamagedCheckpoint where the file is not what `save` wrote, and OSError where it cannot be read.
+    """
     return from_bytes(Path(path).read_bytes(), str(path))
 
 
 def to_bytes(facts: dict, state: dict) -> bytes:
-    """A checkpoint's file: the first line, the SHA-256 of the rest, the facts as JSON, the tensors."""
+    """The content of a checkpoint's file: a first line, the SHA-256 of the rest, the facts as JSON, the tensors."""
     tensors = io.BytesIO()
     torch.save(state, tensors)
     body = json.dumps(facts).encode() + b"\n" + tensors.getvalue()
@@ -102,7 +107,10 @@ def to_bytes(facts: dict, state: dict) -> bytes:
 
 
 def from_bytes(content: bytes, name: str) -> tuple[dict, dict]:
-    """The facts and the state of a checkpoint. Raises DamagedCheckpoint, naming it as `name`."""
+    """The facts and the state in the content of a checkpoint's file, which messages call `name`.
+
+    Raises DamagedCheckpoint. Nothing of the content is run: a pickle of more than tensors and plain values is refused.
+    """
     first, _, rest = content.partition(b"\n")
     if first != FIRST_LINE:
         raise DamagedCheckpoint(f"{name} begins with {content[:24]!r}; expected {FIRST_LINE.decode()!r}. It is not a "

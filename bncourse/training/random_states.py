@@ -12,7 +12,7 @@ import torch
 
 
 def seed(number: int, rank: int) -> None:
-    """Seeds all of them from a number, differently in each process."""
+    """Seeds Python's, NumPy's and PyTorch's random numbers, the GPU's too, from a number and the process's rank."""
     words = np.random.SeedSequence((number, rank)).generate_state(3).tolist()
     random.seed(words[0])
     np.random.seed(words[1])  # noqa: NPY002
@@ -20,7 +20,7 @@ def seed(number: int, rank: int) -> None:
 
 
 def capture() -> dict:
-    """The states, as tensors and plain numbers; see `restore`."""
+    """The present random states, as a dictionary of tensors and plain values, which `restore` takes."""
     version, words, gauss = random.getstate()
     name, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002
     return {
@@ -32,7 +32,7 @@ def capture() -> dict:
 
 
 def restore(states: dict) -> None:
-    """Makes the states those of `capture`; that of a GPU where there is one."""
+    """Sets the random states to those that `capture` returned; the GPU's only where there is a GPU."""
     version, words, gauss = states["python"]
     random.setstate((version, tuple(words.tolist()), gauss))
     name, keys, *rest = states["numpy"]
@@ -44,7 +44,7 @@ def restore(states: dict) -> None:
 
 @contextmanager
 def unchanged() -> Iterator[None]:
-    """After it, the states are what they were before it."""
+    """A context after which the random states are what they were before it, however many numbers it drew."""
     before = capture()
     try:
         yield

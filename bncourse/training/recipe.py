@@ -8,14 +8,16 @@ import math
 from dataclasses import dataclass, fields
 
 PRECISIONS = ("float32", "bf16")
-AT_LEAST_1 = ("steps", "batch", "decay_steps", "devices")
-PERHAPS_AT_LEAST_1 = ("evaluate_every", "checkpoint_every", "threads")  # or None
+COUNTS = ("steps", "batch", "decay_steps", "devices")
+OPTIONAL_COUNTS = ("evaluate_every", "checkpoint_every", "threads")  # or None
 TRUE_OR_FALSE = ("smooth_decay", "early_rows", "decay_everything", "channels_last", "compiled", "sync_batchnorm")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Stochastic gradient descent with momentum, its schedule, and how it is computed. Gradients are never clipped.
+    """How a network is trained: stochastic gradient descent with momentum, its schedule, and how it is computed.
+
+    A recipe is frozen; `dataclasses.replace` makes another. Gradients are never clipped.
 
     steps, batch:      steps to take; examples in each, over all devices together
     lr, momentum:      v = momentum v + dw, then w = w - lr v
@@ -25,16 +27,16 @@ class Recipe:
     precision:         "float32", or "bf16": products in bfloat16 (autocast), weights and statistics in float32
     channels_last:     images and weights lie in memory with their channels innermost
     compiled:          the network goes through torch.compile
-    seed:              of what the network itself draws, such as Dropout
+    seed:              seeds what the network itself draws, such as Dropout
     evaluate_every:    steps between rows of the columns; None for one row, at the end
     early_rows:        rows after steps 1, 2, 5, 10, 20, 50 and 100 as well, of the loss alone, by which a training
                        can be compared with a repetition of its beginning
     checkpoint_every:  steps between checkpoints; None for one, at the end
     sync_batchnorm:    batch norm over the mini-batches of all devices, instead of over each device's own
     devices:           processes that share each mini-batch, one for each device
-    threads:           of each process on the CPU; None leaves what the environment says
+    threads:           threads of each process on the CPU; None leaves what the environment says
 
-    Raises TypeError or ValueError, naming the field.
+    Raises TypeError where a field has another type, and ValueError where its value cannot be; both name the field.
     """
 
     steps: int
@@ -61,7 +63,7 @@ class Recipe:
     def __post_init__(self):
         for field in fields(self):
             check_type(field.name, getattr(self, field.name), field.type)
-        for name in AT_LEAST_1 + PERHAPS_AT_LEAST_1:
+        for name in COUNTS + OPTIONAL_COUNTS:
             value = getattr(self, name)
             check(name, value, value is None or value >= 1, "1 or more")
         check("lr", self.lr, 0 < self.lr < math.inf, "a positive number")
@@ -75,23 +77,24 @@ class Recipe:
               f"a multiple of devices, which is {self.devices}, so that each takes as many examples")
 
     @property
-    def share(self) -> int:
-        """Examples in the mini-batch of one device."""
+    def batch_per_device(self) -> int:
+        """The number of examples in the mini-batch of one device."""
         return self.batch // self.devices
 
     def learning_rate(self, step: int) -> float:
-        """The learning rate after `step` steps: that of the first one is `learning_rate(0)`, which is lr."""
+        """The learning rate of the step that follows `step` others; `learning_rate(0)`, that of the first, is lr."""
         age = self.decay_speed * step / self.decay_steps
         return self.lr * self.decay ** (age if self.smooth_decay else math.floor(age))
 
 
 def check(name: str, value, right: bool, expected: str) -> None:
+    """Raises ValueError, with the field's name, its value and what was expected, unless the value is right."""
     if not right:
         raise ValueError(f"{name} is {value!r}; expected {expected}")
 
 
 def check_type(name: str, value, kind) -> None:
-    """A bool is not a number here."""
+    """Raises TypeError, naming the field, unless the value has the type `kind`. A bool does not count as a number."""
     if not isinstance(value, kind) or isinstance(value, bool) != (name in TRUE_OR_FALSE):
         names = str(getattr(kind, "__name__", kind)).replace(" | ", " or ")
         raise TypeError(f"{name} is {value!r} of type {type(value).__name__}; expected {names}")

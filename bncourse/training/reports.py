@@ -1,4 +1,4 @@
-"""What one sees of a training while it runs: images per second, time left and the rows, on a terminal; TensorBoard.
+"""What a training tells while it runs: images per second, time left and its rows, on a terminal or to TensorBoard.
 
     report = Terminal("bn-x5", batch=32)
     train(..., progress=report, record=report.row)
@@ -17,7 +17,11 @@ EVERY = 30  # seconds between lines where stderr is no terminal
 
 
 class Terminal:
-    """A tqdm bar, or, where stderr is no terminal (a log file), a line every half minute; and a line for each row."""
+    """A progress bar on stderr, and a line for each row; where stderr is a file, a line every half minute.
+
+    `label` begins each line, and `batch` is the number of images in a step. The object itself is the `progress` of
+    `train`, and its method `row` is the `record`.
+    """
 
     def __init__(self, label: str, batch: int):
         self.label, self.batch = label, batch
@@ -26,7 +30,7 @@ class Terminal:
         self.start: int | None = None
 
     def __call__(self, done: int, total: int) -> None:
-        """`done` of `total` steps are done; the speed is that since the first call."""
+        """Shows that `done` of `total` steps are done. The speed is the mean since the first call."""
         if self.start is None:
             self.start, self.began = done, time.monotonic()
             if sys.stderr.isatty():
@@ -41,7 +45,10 @@ class Terminal:
             print(self.line(done, total, self.told - self.began), file=sys.stderr, flush=True)
 
     def line(self, done: int, total: int, seconds: float | int) -> str:
-        """For example "bn-x5: step 1,200 of 5,000, 310 images/s, 0:06:32 left"."""
+        """The line for a file, such as "bn-x5: step 1,200 of 5,000, 310 images/s, 0:06:32 left".
+
+        `seconds` are those since the first call.
+        """
         speed = (done - self.start) / seconds if seconds > 0 else 0.0  # steps per second
         told = f"{self.label}: step {done:,} of {total:,}"
         if speed == 0:
@@ -49,27 +56,27 @@ class Terminal:
         return told + f", {speed * self.batch:,.0f} images/s, {clock((total - done) / speed)} left"
 
     def row(self, row: dict) -> None:
-        """One line with what was measured, above the bar."""
+        """Writes one row of a training's columns as a line above the bar."""
         tqdm.write(row_line(self.label, row), file=sys.stderr)
 
 
 def row_line(label: str, row: dict) -> str:
-    """For example "bn-x5: step 500, loss 2.3100, top-1 24.8 %, top-5 51.0 %, lr 0.0075, 310 images/s"."""
+    """The line for a row: "bn-x5: step 500, loss 2.3100, top-1 24.8 %, top-5 51.0 %, lr 0.0075, 310 images/s"."""
     scores = [f"top-{k} {100 * row[f'top{k}']:.1f} %" for k in (1, 5) if f"top{k}" in row]
     return ", ".join([f"{label}: step {row['step']:,}", f"loss {row['loss']:.4f}", *scores,
                       f"lr {row['lr']:.4g}", f"{row['images_per_second']:,.0f} images/s"])
 
 
 def clock(seconds: float | int) -> str:
-    """Hours, minutes and seconds: "1:02:03"."""
+    """A time in hours, minutes and seconds: "1:02:03" of 3,723 seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def tensorboard(folder: str | os.PathLike) -> Callable[[dict], None]:
-    """A function that writes a row as TensorBoard's scalars into the folder, for `record`.
+    """A function that writes a row's numbers as TensorBoard's scalars into a folder, for the `record` of `train`.
 
-    Raises ImportError, saying what to install, where TensorBoard is not.
+    Raises ImportError, which says what to install, where TensorBoard is missing.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter

@@ -22,8 +22,12 @@ FREE = ("steps", "checkpoint_every")  # of the recipe: may differ from the check
 NAMED = 3  # differences that a refusal spells out
 
 
-def keep(progression: Progression, folder: str | os.PathLike, epoch_length: int, world: World) -> Path:
-    """Writes a checkpoint, in the process of rank 0, of what all processes hold; returns its path."""
+def write_checkpoint(progression: Progression, folder: str | os.PathLike, epoch_length: int, world: World) -> Path:
+    """Writes a checkpoint of what all processes hold, and returns its path.
+
+    Every process calls it, and that of rank 0 writes the file into `folder`. `epoch_length` is the number of
+    mini-batches in an epoch, by which a later training is known to have the same data.
+    """
     own = {"random": random_states.capture(), "losses": progression.losses.cpu()}
     processes = [unpacked(message) for message in world.gather(packed(own))]
     if world.rank == 0:
@@ -39,10 +43,15 @@ def keep(progression: Progression, folder: str | os.PathLike, epoch_length: int,
 
 def resume(progression: Progression, folder: str | os.PathLike, epoch_length: int, world: World,
            fall_back: bool, evaluates: bool) -> None:
-    """Takes up the newest checkpoint of the folder; where there is none, changes nothing.
+    """Puts a training where the newest checkpoint of a folder was written; without a checkpoint it changes nothing.
 
-    Only the machine of rank 0 needs to see the folder. Raises CheckpointError where the checkpoint is
-    damaged, or of another network, recipe or data; then nothing is changed.
+    Every process calls it, and only the machine of rank 0 needs to see `folder`. `progression` is the new training,
+    whose model, optimizer, columns and random states are replaced. `epoch_length` is the number of mini-batches in an
+    epoch. `fall_back` allows an older checkpoint where the newest is damaged. `evaluates` is whether the new training
+    measures accuracies.
+
+    Raises CheckpointError where the checkpoint is damaged, or belongs to another network, recipe or data; then nothing
+    is changed.
     """
     content, name = b"", str(folder)
     if world.rank == 0:
@@ -65,7 +74,10 @@ def resume(progression: Progression, folder: str | os.PathLike, epoch_length: in
 
 
 def refuse_another(progression: Progression, facts: dict, weights: dict, epoch_length: int, name: str) -> None:
-    """Raises CheckpointError where the checkpoint belongs to another recipe, other data or another network."""
+    """Raises CheckpointError where the checkpoint `name` belongs to another recipe, other data or another network.
+
+    `facts` and `weights` are the checkpoint's; `progression` and `epoch_length` are those of the new training.
+    """
     given = asdict(progression.recipe)
     other = [f"{field} {facts['recipe'].get(field)!r} there and {value!r} here" for field, value in given.items()
              if field not in FREE and facts["recipe"].get(field) != value]
@@ -82,7 +94,7 @@ def refuse_another(progression: Progression, facts: dict, weights: dict, epoch_l
 
 
 def refuse_other_columns(columns: dict, evaluates: bool, name: str) -> None:
-    """Raises CheckpointError where rows with an evaluation would follow rows without, or the other way round."""
+    """Raises CheckpointError where rows with accuracies would follow rows without, or the other way round."""
     if columns and ("top1" in columns) != evaluates:
         there, here = ("without evaluate", "with it") if evaluates else ("with evaluate", "without it")
         raise CheckpointError(f"{name} is of a training {there}, and this one is {here}; expected the same, or an "
@@ -90,22 +102,25 @@ def refuse_other_columns(columns: dict, evaluates: bool, name: str) -> None:
 
 
 def unlike(weights: dict, model: nn.Module) -> list[str]:
-    """Where weights and a model differ, as "0.weight is (8, 3) float32 there and (9, 3) float32 here"."""
-    there, here = ({name: described(tensor) for name, tensor in state.items()}
+    """The differences between weights and a model: "0.weight is (8, 3) float32 there and (9, 3) float32 here"."""
+    there, here = ({name: shape_and_dtype(tensor) for name, tensor in state.items()}
                    for state in (weights, model.state_dict()))
     return [f"{name} is {there.get(name, 'missing')} there and {here.get(name, 'missing')} here"
             for name in dict.fromkeys([*there, *here]) if there.get(name) != here.get(name)]
 
 
-def described(tensor: torch.Tensor) -> str:
+def shape_and_dtype(tensor: torch.Tensor) -> str:
+    """A tensor's shape and type in words, such as "(8, 3) float32"."""
     return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
 
 
 def packed(states: dict) -> bytes:
+    """Tensors and plain values as bytes, to be sent to another process."""
     buffer = io.BytesIO()
     torch.save(states, buffer)
     return buffer.getvalue()
 
 
 def unpacked(message: bytes) -> dict:
+    """The tensors and plain values that `packed` made bytes of."""
     return torch.load(io.BytesIO(message), weights_only=True)

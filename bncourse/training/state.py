@@ -1,6 +1,6 @@
 """Where a training is: the network, the optimizer, the step, the loss since the last row, the columns so far.
 
-All that a checkpoint must hold to go on as if nothing had happened, and the conditions under which it may.
+A checkpoint holds all of it, and the random states, so that a training goes on as if nothing had happened.
 """
 
 import math
@@ -14,9 +14,12 @@ from bncourse.training.recipe import Recipe
 
 
 class Progression:
-    """A training after `step` steps. `losses` is the sum of the losses since the last row, on the device.
+    """A training after `step` steps.
 
-    `seconds` are those spent on steps, without evaluation, over all the processes that this training has lived in.
+    `model` is the network in training, `recipe` says how it is trained, and `device` is where it is. The optimizer is
+    made here. `columns` maps each name to the values of all rows so far, and `row_step` is the step of the last row.
+    `losses` is the sum of the losses since the last row, on the device. `seconds` are those spent on steps, without
+    evaluation; a training that was resumed counts the seconds before as well.
     """
 
     def __init__(self, model: nn.Module, recipe: Recipe, device: torch.device):
@@ -28,19 +31,22 @@ class Progression:
         self.go_on()
 
     def go_on(self) -> None:
-        """Starts the clock."""
+        """Lets the clock of `seconds` run from now on."""
         self.since = time.perf_counter()
 
     def pause(self) -> None:
-        """Stops the clock: what follows does not count as training."""
+        """Stops the clock of `seconds`: what follows, such as an evaluation, does not count as training."""
         self.seconds = self.seconds_so_far()
 
     def seconds_so_far(self) -> float:
-        """The seconds spent on training by now, while the clock runs."""
+        """The seconds spent on training until now; to be called while the clock runs."""
         return self.seconds + time.perf_counter() - self.since
 
     def add_row(self, loss: float, scores: dict[str, float]) -> dict:
-        """Appends a row to the columns, and begins the sum of the losses anew."""
+        """Appends a row to the columns, sets the sum of the losses to 0, and returns the row.
+
+        `loss` is the mean loss since the last row, and `scores` are the accuracies `top1` and `top5`, or nothing.
+        """
         since = self.seconds - (self.columns["seconds"][-1] if self.row_step else 0.0)
         images = (self.step - self.row_step) * self.recipe.batch
         row = {"step": self.step, "loss": loss, **scores,
@@ -60,7 +66,10 @@ class Progression:
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict]:
-    """All parameters with their weight of L2: first those that shrink, then those that do not."""
+    """The parameters of a model in two groups for the optimizer: those that L2 shrinks, and those that it spares.
+
+    gamma, beta and all biases are spared, unless the recipe says `decay_everything`.
+    """
     shrinking, others = [], []
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
@@ -71,5 +80,5 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict]:
 
 
 def unique(parameters: list[nn.Parameter]) -> list[nn.Parameter]:
-    """The parameters, each once: modules may share one."""
+    """The parameters in their order, each once, though several modules may hold it."""
     return list({id(parameter): parameter for parameter in parameters}.values())

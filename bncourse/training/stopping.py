@@ -11,32 +11,37 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(RuntimeError):
-    """A training that was asked to stop, and did; the message says how it goes on."""
+    """Raised by a training that was asked to stop, once its checkpoint is written; the message says how it goes on."""
 
 
 class Stop:
-    """The wish to stop: `signal` is the name of the signal that this process got, or None."""
+    """Whether a training is asked to stop. `signal` is the name of the signal that this process received, or None.
+
+    `world` is that of the training's processes, which stop together if one is asked to.
+    """
 
     def __init__(self, world: World):
         self.world, self.signal = world, None
         self.asked = None
 
     def agreed(self) -> bool:
-        """Whether to stop now; called after each step by every process, and the same in all of them.
+        """Whether to stop now. Every process calls this after each step, and all get the same answer.
 
-        Several processes hear of a wish one step later: none waits for the others to have taken the step.
+        With several processes the answer is to the question of the step before, which has had time to travel. So no
+        process has to wait for the others, and all stop one step after the first of them was asked to.
         """
         if self.world.size == 1:
             return self.signal is not None
-        before, self.asked = self.asked, self.world.ask(self.signal is not None)
+        before, self.asked = self.asked, self.world.any_wants_to_stop(self.signal is not None)
         return before is not None and before()
 
 
 @contextmanager
 def on_signals(world: World, wanted: bool) -> Iterator[Stop]:
-    """Within, if wanted: a signal is noted instead of obeyed. The same signal again does what it did before.
+    """A context in which Ctrl-C and SIGTERM are noted in the `Stop` that it yields, instead of ending the process.
 
-    Only a main thread can be interrupted; in any other, signals stay as they are.
+    The same signal a second time does what it did before. Where `wanted` is False, and in any thread but the main one,
+    which alone receives signals, nothing is changed.
     """
     stop, before = Stop(world), {}
 

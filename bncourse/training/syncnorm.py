@@ -4,8 +4,8 @@ Each process measures m_r, mu_r and var_r of each channel, and all combine them 
 
     mu = sum m_r mu_r / m        var = sum m_r (var_r + (mu_r - mu)²) / m        with m = sum m_r
 
-which, unlike E[x²] - E[x]², loses no digits where the mean is large; mu is kept in two parts, as `centre` finds
-them, since one float32 number is too coarse for it. On the way back the two sums in the gradient
+which, unlike E[x²] - E[x]², loses no digits where the mean is large; mu is kept in two parts, as `center` finds
+them, since one float32 number is too coarse for it. In the backward pass the two sums in the gradient
 of Algorithm 1, of dy and of dy x_hat, are taken over all processes too. `torch.nn.SyncBatchNorm` does the same on
 GPUs alone; this runs wherever torch.distributed does.
 """
@@ -20,15 +20,24 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from bncourse.nn.batchnorm import BATCHNORMS, BatchNorm, centre, channel_means, per_channel, values_per_channel
+from bncourse.nn.batchnorm import (
+    BATCHNORMS,
+    BatchNorm,
+    center,
+    channel_means,
+    per_channel,
+    track,
+    values_per_channel,
+)
 
 
 @contextmanager
 def synchronized(model: nn.Module, wanted: bool = True) -> Iterator[None]:
-    """Within, if wanted: every batch norm of the model, in training mode, normalizes over all processes.
+    """A context in which every batch norm of a model, in training mode, normalizes over all processes.
 
-    The modules stay the same, with their parameters and running statistics, and are as before afterwards. The
-    gradient cannot be differentiated again. In a forward pass, raises as the layers do, and ValueError where all
+    `model` may hold batch norms of this package and of `torch.nn`. With `wanted=False` nothing is changed. The modules
+    stay the same objects, with their parameters and running statistics, and work as before after the context. The
+    gradient cannot be differentiated again. A forward pass raises what the layers raise, and ValueError where all
     processes together have a single value per channel.
     """
     layers = [module for module in model.modules() if wanted and isinstance(module, BATCHNORMS)]
@@ -45,7 +54,10 @@ def synchronized(model: nn.Module, wanted: bool = True) -> Iterator[None]:
 
 
 def forward(layer: nn.Module, input: Float[Tensor, "N C *spatial"]) -> Tensor:
-    """y of a batch norm whose mini-batch is spread over all processes; in eval mode, as the layer itself does."""
+    """The output y of a batch norm whose mini-batch is spread over all processes, shaped and typed like `input`.
+
+    `input` is this process's part of the mini-batch. In eval mode y is what the layer itself returns.
+    """
     if not layer.training:
         return type(layer).forward(layer, input)
     (layer._check_shape_and_type if isinstance(layer, BatchNorm) else layer._check_input_dim)(input)
@@ -53,13 +65,17 @@ def forward(layer: nn.Module, input: Float[Tensor, "N C *spatial"]) -> Tensor:
     if (m <= 1).any():
         raise ValueError(f"all processes together have {m[0]:.0f} value per channel; expected several in training")
     if layer.running_mean is not None:
-        track(layer, m, mean + rest, var)
+        track(layer, mean + rest, var, m)
     return JointNormalize.apply(input, layer.weight, layer.bias, m, mean, rest, var, layer.eps)
 
 
 def joint_statistics(x: Float[Tensor, "N C *spatial"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """How many values of each channel all processes have, their mean in two parts, their biased variance, `(C,)`."""
-    x_c, mean, rest = centre(x)
+    """The statistics of each channel over all processes: m, the mean in two parts, and the biased variance.
+
+    `x` is this process's part of the mini-batch. All four results are `(C,)` and the same in every process. m is the
+    number of values of a channel.
+    """
+    x_c, mean, rest = center(x)
     own = torch.stack([torch.full_like(mean, values_per_channel(x)), mean, rest, channel_means(x_c.square())])  # (4, C)
     all_of_them = [torch.empty_like(own) for _ in range(dist.get_world_size())]
     dist.all_gather(all_of_them, own)
@@ -72,28 +88,20 @@ def joint_statistics(x: Float[Tensor, "N C *spatial"]) -> tuple[Tensor, Tensor, 
     return m, mean, rest, var
 
 
-def centred(x: Tensor, mean: Tensor, rest: Tensor) -> Tensor:
-    """x less a mean in two parts, in the type of the mean."""
+def centered(x: Tensor, mean: Tensor, rest: Tensor) -> Tensor:
+    """x less a mean `(C,)` in two parts, as `center` finds them, in the type of the mean."""
     return (x - per_channel(mean, x)).sub_(per_channel(rest, x))
 
 
-@torch.no_grad()
-def track(layer: nn.Module, m: Tensor, mean: Tensor, var: Tensor) -> None:
-    """Moves the running statistics towards the joint mini-batch's, the variance times m/(m-1) (section 3.1)."""
-    layer.num_batches_tracked.add_(1)
-    new = 1 / layer.num_batches_tracked.to(mean.dtype) if layer.momentum is None else layer.momentum
-    layer.running_mean.copy_((1 - new) * layer.running_mean + new * mean)
-    layer.running_var.copy_((1 - new) * layer.running_var + new * (m / (m - 1)) * var)
-
-
 class JointNormalize(torch.autograd.Function):
-    """Algorithm 1 by statistics of all processes, through which the gradient passes in all of them."""
+    """Algorithm 1 by the statistics of all processes, with the gradient through them in every process."""
 
     @staticmethod
     def forward(ctx, x, gamma, beta, m, mean, rest, var, eps):
+        """y of this process's part x, by the statistics that `joint_statistics` returns."""
         inv_std = (var + eps).rsqrt()
         ctx.save_for_backward(x, gamma, beta, m, mean, rest, inv_std)
-        y = centred(x, mean, rest) * per_channel(inv_std if gamma is None else gamma * inv_std, x)
+        y = centered(x, mean, rest) * per_channel(inv_std if gamma is None else gamma * inv_std, x)
         y = y if beta is None else y + per_channel(beta, x)
         return y.to(x.dtype)
 
@@ -103,7 +111,7 @@ class JointNormalize(torch.autograd.Function):
         """`dx = gamma inv_std (dy - mean(dy) - x_hat mean(dy x_hat))`, the means over all processes."""
         x, gamma, beta, m, mean, rest, inv_std = ctx.saved_tensors
         axes = [0, *range(2, x.dim())]
-        x_hat = centred(x, mean, rest) * per_channel(inv_std, x)
+        x_hat = centered(x, mean, rest) * per_channel(inv_std, x)
         dy = dy.to(x_hat.dtype)
         sums = torch.stack([dy.sum(axes), (dy * x_hat).sum(axes)])  # (2, C)
         dbeta, dgamma = sums.clone()

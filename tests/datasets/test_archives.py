@@ -63,7 +63,7 @@ def test_an_index_of_another_archive_or_a_broken_one_is_made_anew(tmp_path, arch
         kept.write_bytes(broken)
         assert read(Archive(archive)) == contents and kept.read_bytes() == whole
     for names, offsets, sizes in ((["x"], [0], [10**9]), (["x"], [-5], [1]), (["x", "y"], [0], [1])):
-        archives.keep(kept, names, np.array(offsets), np.array(sizes))
+        archives.write_index(kept, names, np.array(offsets), np.array(sizes))
         assert read(Archive(archive)) == contents and kept.read_bytes() == whole
     archive.write_bytes(packed({"another": b"file"}))
     assert read(Archive(archive)) == {"another": b"file"}

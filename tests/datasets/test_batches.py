@@ -74,7 +74,7 @@ def test_an_example_looks_the_same_in_whichever_process_it_is_loaded(folder):
 def test_what_is_skipped_is_not_decoded(folder):
     pictures = open_split(folder)
     image, asked = pictures.image, []
-    pictures.image = lambda i, least: (asked.append(i), image(i, least))[1]
+    pictures.image = lambda i, shortest_side: (asked.append(i), image(i, shortest_side))[1]
     assert len(list(Batches(pictures, Center(8), batch=3).epoch(0, start=3))) == 1
     assert len(asked) == 3
 

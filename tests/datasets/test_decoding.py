@@ -19,8 +19,8 @@ def smooth():
     return np.stack([5 * x, 7 * y, 255 - 3 * x - 3 * y], axis=2).astype(np.uint8)
 
 
-def pixels(data, least=None):
-    image = decode(data, "picture", least)
+def pixels(data, shortest_side=None):
+    image = decode(data, "picture", shortest_side)
     assert image.mode == "RGB"
     return np.asarray(image).astype(int)
 
@@ -98,7 +98,7 @@ def test_a_reduced_picture_keeps_its_shape_and_its_shorter_side(rng, width, heig
 
 def test_a_reduced_picture_looks_like_the_whole_one(smooth):
     large = np.asarray(Image.fromarray(smooth).resize((480, 320)))
-    small = pixels(encoded(large, quality=95), least=80)
+    small = pixels(encoded(large, quality=95), shortest_side=80)
     np.testing.assert_allclose(small, np.asarray(Image.fromarray(large).reduce(4)), atol=6)
 
 

@@ -243,7 +243,7 @@ def test_a_thousand_photographs_load_in_place_in_class_order():
     assert pictures.labels.tolist() == list(range(1000))
     for i, (synset, name) in enumerate(index[str(i)] for i in range(1000)):
         assert pictures.name(i).startswith(f"images.tar: {synset}_") and pictures.classes[i] == name
-    images = [pictures.image(i, least=64) for i in range(1000)]
+    images = [pictures.image(i, shortest_side=64) for i in range(1000)]
     assert all(image.mode == "RGB" and min(image.size) >= 56 for image in images)  # the smallest is 75 x 56
     grey = [image for i, image in enumerate(images)
             if Image.open(io.BytesIO(pictures.source.read(pictures.members[i]))).mode == "L"]

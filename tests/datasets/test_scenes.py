@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bncourse.datasets.scenes import CLASSES, Scenes, colour
+from bncourse.datasets.scenes import CLASSES, Scenes, color
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_hues_go_once_around():
     corners = [(1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 1, 1), (0, 0, 1), (1, 0, 1)]
     for k, corner in enumerate(corners):
         values = np.float32(k / 6), np.float32(1), np.float32(1)
-        np.testing.assert_allclose(colour(*(value.reshape(1) for value in map(np.asarray, values))),
+        np.testing.assert_allclose(color(*(value.reshape(1) for value in map(np.asarray, values))),
                                    np.array(corner)[:, None], atol=1e-6)
 
 

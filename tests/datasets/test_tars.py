@@ -19,7 +19,7 @@ def walked(tmp_path):
         path = tmp_path / "a.tar"
         path.write_bytes(data)
         archive = Bytes(path)
-        found = [(name, archive.at(offset, size)) for name, offset, size in members(archive)]
+        found = [(name, archive.read_at(offset, size)) for name, offset, size in members(archive)]
         assert path.read_bytes() == data and list(tmp_path.iterdir()) == [path]
         return found
     return walk
@@ -152,6 +152,6 @@ def test_without_pread_the_same_bytes_are_read(tmp_path, rng, monkeypatch):
     path, data = tmp_path / "x", rng.bytes(1000)
     path.write_bytes(data)
     monkeypatch.delattr("os.pread", raising=False)
-    assert [Bytes(path).at(offset, 100) for offset in (900, 0, 17)] == [data[900:], data[:100], data[17:117]]
+    assert [Bytes(path).read_at(offset, 100) for offset in (900, 0, 17)] == [data[900:], data[:100], data[17:117]]
     with pytest.raises(WrongData, match="is cut short: bytes 950 to 1,050 are expected, and it ends at 1,000"):
-        Bytes(path).at(950, 100)
+        Bytes(path).read_at(950, 100)

@@ -14,7 +14,7 @@ from bncourse.datasets.transforms import (
     Center,
     Distortion,
     Training,
-    colour_matrix,
+    color_matrix,
     inception_box,
     normalize,
     turned,
@@ -101,12 +101,12 @@ def test_one_matrix_does_what_the_steps_do_one_by_one(distortion, rng):
     for seed in range(30):
         x = rng.uniform(0, 255, (50, 3))
         one, other = (np.random.Generator(np.random.PCG64(seed)) for _ in range(2))
-        matrix = colour_matrix(distortion, x.mean(0), one)
+        matrix = color_matrix(distortion, x.mean(0), one)
         np.testing.assert_allclose(x @ matrix[:, :3].T + matrix[:, 3], steps(other, distortion, x), atol=1e-9)
 
 
 def test_no_change_is_the_identity_and_a_turn_of_the_hue_leaves_grey_alone(rng):
-    nothing = colour_matrix(Distortion(0, 0, 0), np.array([1.0, 2.0, 3.0]), rng)
+    nothing = color_matrix(Distortion(0, 0, 0), np.array([1.0, 2.0, 3.0]), rng)
     np.testing.assert_allclose(nothing, np.eye(3, 4), atol=1e-12)
     for angle in rng.uniform(-4, 4, 10):
         np.testing.assert_allclose(turned(angle) @ np.ones(3), np.ones(3), atol=1e-12)
@@ -137,7 +137,7 @@ def test_the_centre_is_the_centre(rng):
     ramp = Image.fromarray(np.broadcast_to(np.arange(240, dtype=np.uint8)[:, None], (160, 240, 3)).copy())
     middles = 56 + 8 * np.arange(16) + 3.5  # of eight columns each, in the middle 128 of 240
     np.testing.assert_allclose(Center(16, 20)(ramp), np.broadcast_to(middles, (3, 16, 16)), atol=1)
-    assert Center(224).least == 256
+    assert Center(224).shortest_side == 256
 
 
 def test_normalized_colours_have_mean_0_and_std_1_where_the_bytes_have_the_constants(rng):

@@ -2,14 +2,10 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from bncourse.evaluation import squares
 from bncourse.figures import ensembles as draw
 from bncourse.paper import figure4
 from bncourse.runs import Run, ensemble_table
-
-SIZES = [(74, 64, 56), (64, 93, 56), (101, 75, 64), (64, 64, 56)]
 
 
 def texts(ax):
@@ -26,24 +22,6 @@ def run(rng):
     told = {"command": "", "revision": None, "dirty": None, "versions": {}, "device": "a processor", "threads": 1,
             "seed": 0, "data": "scenes", "sha256": "0" * 64, "seconds": 1.0, "date": "2026-01-31T00:00:00+00:00"}
     return Run("ensembles", "three", {}, told, {"members": members, "crops": crops, "logits": logits} | values)
-
-
-@pytest.mark.parametrize(("width", "height", "size"), SIZES)
-def test_the_squares_are_where_evaluation_cuts_them(width, height, size):
-    where = np.moveaxis(np.indices((height, width)), 0, -1).astype(np.uint8)  # each pixel holds its row and column
-    image = Image.fromarray(np.concatenate([where, where[..., :1] * 0], axis=2))
-    cut = [np.asarray(square) for square in squares(image, min(width, height), 3)]
-    for (left, top, right, bottom), square in zip(draw.rectangles(width, height, size)[5::6], cut, strict=True):
-        assert tuple(square[0, 0, :2]) == (top, left) and tuple(square[-1, -1, :2]) == (bottom - 1, right - 1)
-
-
-@pytest.mark.parametrize(("width", "height", "size"), SIZES)
-def test_five_crops_of_each_square_have_the_size_and_lie_inside(width, height, size):
-    found = draw.rectangles(width, height, size).reshape(3, 6, 4)
-    assert (found[:, :5, 2:] - found[:, :5, :2] == size).all()
-    whole = found[:, 5:]
-    assert (found[..., :2] >= whole[..., :2]).all() and (found[..., 2:] <= whole[..., 2:]).all()
-    assert (np.abs(found[:, 4].reshape(3, 2, 2).sum(1) - whole[:, 0].reshape(3, 2, 2).sum(1)) <= 1).all()  # the centre
 
 
 def test_the_picture_of_crops_has_three_squares_and_six_rectangles(rng):

@@ -31,8 +31,8 @@ def planted(mistake):
 VAR = "        var = channel_means(x_c.square())\n        scale"
 CENTRED = "dx = (dy * per_channel(scale, x)).sub_(per_channel(scale * mean_dy, x))"
 PROJECTED = "dx = torch.addcmul(dx, x_c, per_channel(scale * inv_std * mean_dy_x_hat, x), value=-1)"
-RUN_MEAN = "self.running_mean.copy_((1 - new) * self.running_mean + new * mean)"
-RUN_VAR = "self.running_var.copy_((1 - new) * self.running_var + new * (m / (m - 1)) * var)"
+RUN_MEAN = "layer.running_mean.copy_((1 - new) * layer.running_mean + new * mean)"
+RUN_VAR = "layer.running_var.copy_((1 - new) * layer.running_var + new * (m / (m - 1)) * var)"
 APPLY = "y, mean, rest, var = Normalize.apply(input, self.weight, self.bias, self.eps)"
 SAVE = "ctx.save_for_backward(x, gamma, beta, *output[1:])"
 PER_ACTIVATION = """n = input[0, 0].numel()
@@ -154,17 +154,17 @@ MISTAKES = {
         {RUN_VAR: "pass"}, "one_step_moves_the_running_statistics_by_momentum"
     ),
     "momentum taken for its complement": Mistake(
-        {"else self.momentum": "else 1 - self.momentum"}, "one_step_moves_the_running_statistics_by_momentum"
+        {"else layer.momentum": "else 1 - layer.momentum"}, "one_step_moves_the_running_statistics_by_momentum"
     ),
     "no momentum taken for a tenth": Mistake(
-        {"1 / self.num_batches_tracked.to(mean.dtype) if": "0.1 if"},
+        {"1 / layer.num_batches_tracked.to(mean.dtype) if": "0.1 if"},
         "without_momentum_all_mini_batches_weigh_the_same",
     ),
     "running buffers that keep the autograd graph": Mistake(
         {
             "        ctx.mark_non_differentiable(*output[1:])\n": "",
             "@torch.no_grad()": "",
-            RUN_MEAN: "self.running_mean = (1 - new) * self.running_mean + new * mean",
+            RUN_MEAN: "layer.running_mean = (1 - new) * layer.running_mean + new * mean",
         },
         "running_statistics_keep_no_graph",
     ),

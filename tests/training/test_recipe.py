@@ -77,4 +77,4 @@ def test_six_times_faster_is_the_same_schedule_in_a_sixth_of_the_steps(smooth):
 
 
 def test_each_device_takes_its_share_of_the_batch():
-    assert replace(BASELINE, batch=32, devices=8).share == 4
+    assert replace(BASELINE, batch=32, devices=8).batch_per_device == 4

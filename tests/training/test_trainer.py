@@ -184,10 +184,13 @@ def test_a_compiled_network_trains_as_the_plain_one(seed, monkeypatch):
     assert compiled == [other] and same(plain, other)
 
 
-def test_bytes_are_normalized_on_the_device(rng):
+def test_images_go_to_the_device_as_they_are_and_bytes_are_refused_until_they_are_normalized(rng):
     images = torch.from_numpy(rng.integers(256, size=(2, 3, 4, 4), dtype=np.uint8))
-    assert to_input(images, "cpu").equal(normalize(images))
-    assert to_input(images.double(), "cpu", channels_last=True).equal(images.double())
+    with pytest.raises(TypeError, match=r"bytes; expected floating point: try .*transforms\.normalize"):
+        to_input(images, "cpu")
+    assert to_input(normalize(images), "cpu").equal(normalize(images))
+    moved = to_input(images.double(), "cpu", channels_last=True)
+    assert moved.equal(images.double()) and moved.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("examples, recipe, said", [
