@@ -59,6 +59,7 @@ class Judge:
     """What all checks share: a call gives the verdict of `judge`, and a pass is remembered."""
 
     exercise: str
+    law: str
 
     def judge(self, attempt: object) -> Verdict:
         """The verdict; raises Unanswered for a stub, Rejection for an answer that cannot be compared."""
@@ -78,8 +79,11 @@ class Judge:
             progress.remember(self.exercise)
         return verdict
 
+    def __repr__(self):
+        return f"Check {self.exercise}: {self.law}"  # no solution, no mistakes: a cell may end in the check's bare name
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Check(Judge):
     """Judges functions with the solution's signature.
 

@@ -17,7 +17,7 @@ def settings(config: Config) -> tuple:
     return (config.learning_rate(), config.halving(), *(getattr(config, name) for name in NUMBERS), *chosen)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Written(Check):
     """Judges functions from a configuration to a configuration, by the `settings` that the network is trained with."""
 

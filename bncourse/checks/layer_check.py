@@ -116,7 +116,7 @@ def _numbers(method: str, value, name: str) -> np.ndarray:
         raise Rejection(f"{method}: {found}") from None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Assembled(Judge):
     """Judges a class by the laws, in their order; `solution` and the mistakes' `wrong` are classes too.
 
@@ -128,6 +128,11 @@ class Assembled(Judge):
     solution: type
     mistakes: tuple[Mistake, ...] = ()
     tolerance: float = 1e-9
+
+    @property
+    def law(self) -> str:
+        """All laws, one below the other."""
+        return "\n".join(law.says for law in self.laws)
 
     def judge(self, attempt: object) -> Verdict:
         if attempt is None or attempt is ...:

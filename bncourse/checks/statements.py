@@ -17,12 +17,18 @@ class Statement:
     why: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Statements(Judge):
     """Judges a dictionary of True and False, one for each sentence; None stands for no answer yet."""
 
     exercise: str
     sentences: Mapping[str, Statement]
+
+    @property
+    def law(self) -> str:
+        """What is asked, and the sentences, one below the other."""
+        return "\n".join(["each of these sentences is to be judged, as true or as false:",
+                          *(f"{key}  {sentence.says}" for key, sentence in self.sentences.items())])
 
     def judge(self, answers: object) -> Verdict:
         """The first wrong sentence with its reason, or how many are still open."""
