@@ -22,9 +22,9 @@ import numpy as np
 
 from bncourse import datasets, runs
 from bncourse.kernels import mlp
+from bncourse.paper import PERCENTILES
 
 Examples = tuple[np.ndarray, np.ndarray]
-PERCENTILES = (15, 50, 85)
 TOLERANCE = {"accuracy": 0.002, "p15": 1e-3, "p50": 1e-3, "p85": 1e-3, "spread": 1e-3}  # of a replay
 EARLY = sorted(k * 10**n for n in range(9) for k in (1, 3))
 USUAL = {"batch": 60, "threshold": 127, "dtype": "float64"}  # in Config, and left out of a run's name

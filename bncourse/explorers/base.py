@@ -24,7 +24,7 @@ from matplotlib.text import Text
 from PIL import Image
 from traitlets import Unicode
 
-from bncourse.figures.style import small
+from bncourse.figures.style import compressed_png
 
 DPI = 100
 
@@ -121,7 +121,7 @@ class Explorer(widgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         data = super()._repr_mimebundle_(**kwargs) or {"text/plain": repr(self)}
-        data["image/png"] = base64.b64encode(small(self.image.value)).decode("ascii")
+        data["image/png"] = base64.b64encode(compressed_png(self.image.value)).decode("ascii")
         return data, {"image/png": {"alt": self.alt}}
 
 

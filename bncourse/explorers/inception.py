@@ -3,7 +3,7 @@
 import ipywidgets as widgets
 
 from bncourse.explorers.base import Explorer, moving
-from bncourse.figures.inception import boxes, columns, modules, name_branches, sides
+from bncourse.figures.inception import BRANCHES, boxes, columns, modules, name_branches, sides
 from bncourse.figures.style import blank
 from bncourse.nn import BNInception
 from bncourse.nn.anatomy import Part, on_paper, parts
@@ -11,7 +11,7 @@ from bncourse.nn.inception import READINGS, table
 
 ROWS = {reading: table(reading) for reading in READINGS}
 NAMES = modules(ROWS["literal"])[0]
-BRANCHES = {"conv1x1": "1x1", "conv3x3": "3x3", "double3x3": "double 3x3", "pool": "pooling"}
+PRINTED = dict(zip(("conv1x1", "conv3x3", "double3x3", "pool"), BRANCHES, strict=True))  # in the code and in Figure 5
 
 
 def anatomy(reading: str) -> list[Part]:
@@ -26,7 +26,7 @@ def facts(found: list[Part], name: str) -> str:
     held = part.parameters / sum(other.parameters for other in found)
     done = part.multiply_adds / sum(other.multiply_adds for other in found)
     return "\n".join([
-        ", ".join(BRANCHES[branch] for branch in part.branches),
+        ", ".join(PRINTED[branch] for branch in part.branches),
         f"{widths} = {part.outputs[0]}",
         f"{part.parameters / 1e6:.2f} million parameters, {held:.1%}",
         f"{part.multiply_adds / 1e6:.0f} million multiply-adds, {done:.1%}",

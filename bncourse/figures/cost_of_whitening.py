@@ -5,9 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from bncourse.figures.style import QUIET, SIZE, WITH, WITHOUT, blank, label_end
+from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, new_figure, spread_labels
 
 Array = np.ndarray
 DPI = 120  # seven pictures and an explorer have to fit into one notebook
@@ -16,19 +15,12 @@ LOOK = {"whitened": WHITENED, "standardized": WITH, "batch norm": WITH}  # all o
 CORNERS = "osD"
 
 
-def canvas(height: float = SIZE[1]) -> Figure:
-    """An empty figure of the course's width."""
-    figure = Figure(figsize=(SIZE[0], height), dpi=DPI, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
-    return figure
-
-
 def steps_and_condition(points: Mapping[str, tuple[Array, Array]], ax: Axes | None = None) -> Axes:
     """Gradient steps against condition number; points maps a form of the inputs to its (conditions, steps).
 
     The line has slope 1 and goes through the middle of all points but those of condition number 1.
     """
-    ax = blank(ax or canvas().add_subplot(), title="Steps follow the condition number",
+    ax = blank(ax or new_figure(dpi=DPI).add_subplot(), title="Steps follow the condition number",
                xlabel="condition number of the inputs (log scale)",
                ylabel="gradient steps to within\none millionth (log scale)")
     kappas, counts = (np.concatenate(values) for values in zip(*points.values(), strict=True))
@@ -49,7 +41,7 @@ def steps_and_condition(points: Mapping[str, tuple[Array, Array]], ax: Axes | No
 
 def clouds(forms: Mapping[str, Float[Array, "N 2"]], marked: tuple[int, ...] = (0, 1, 2)) -> Axes:
     """The same examples of two features in several forms side by side; the marked ones are joined to a triangle."""
-    fig = canvas(2.3)
+    fig = new_figure(2.3, dpi=DPI)
     shades = {"as they are": WITHOUT["color"], "standardized": WITH["color"]}
     for place, (form, x) in enumerate(forms.items(), 1):
         ax = blank(fig.add_subplot(1, len(forms), place), title=form)
@@ -66,13 +58,13 @@ def cost(features: Array, seconds: Mapping[str, Float[Array, "rounds D"]], expon
          ax: Axes | None = None) -> Axes:
     """Seconds forward and backward against the number of features: median of the rounds, band of their quartiles."""
     ratio = np.median(seconds["zca"][:, -1]) / np.median(seconds["batchnorm"][:, -1])
-    ax = blank(ax or canvas().add_subplot(),
+    ax = blank(ax or new_figure(dpi=DPI).add_subplot(),
                title=f"At {features[-1]} features ZCA takes {ratio:.0f} times as long as batch norm",
                xlabel="features of the layer (log scale)", ylabel="milliseconds, forward\nand backward (log scale)")
     names = {"batchnorm": "batch norm", "zca": "ZCA", "pca": "PCA", "cholesky": "Cholesky"}
     dashes = {"batchnorm": "-", "zca": "-", "pca": "--", "cholesky": ":"}
     ends = {method: 1e3 * np.median(rounds[:, -1]) for method, rounds in seconds.items()}
-    heights = apart(ends)
+    heights = spread_labels(ends, factor=1.9, down=True)
     for method, rounds in seconds.items():
         color = (WITH if method == "batchnorm" else WHITENED)["color"]
         low, middle, high = 1e3 * np.quantile(rounds, [0.25, 0.5, 0.75], axis=0)
@@ -84,17 +76,9 @@ def cost(features: Array, seconds: Mapping[str, Float[Array, "rounds D"]], expon
     return ax
 
 
-def apart(ends: Mapping[str, float], ratio: float = 1.9) -> dict[str, float]:
-    """Heights for labels on a log scale: each at its line's end, or lower by the ratio than the label above it."""
-    heights, above = {}, np.inf
-    for name, end in sorted(ends.items(), key=lambda item: -item[1]):
-        above = heights[name] = min(end, above / ratio)
-    return heights
-
-
 def wobble(outputs: Mapping[str, Array], ax: Axes | None = None) -> Axes:
     """One feature of one example as many mini-batches leave it, for each way to normalize."""
-    ax = blank(ax or canvas(2.9).add_subplot(), title="PCA turns its axes with every mini-batch",
+    ax = blank(ax or new_figure(2.9, dpi=DPI).add_subplot(), title="PCA turns its axes with every mini-batch",
                ylabel="one feature of one\nexample, normalized")
     jitter = np.random.default_rng(0)
     for place, (way, values) in enumerate(outputs.items()):
@@ -109,7 +93,7 @@ def wobble(outputs: Mapping[str, Array], ax: Axes | None = None) -> Axes:
 
 def runaway(b: Float[Array, "steps K"], true_b: Float[Array, "steps K"], loss: Float[Array, "steps"]) -> Axes:
     """The loss (above) and the biases (below) when the step ignores that the mean depends on b; true_b: when not."""
-    fig = canvas(4.6)
+    fig = new_figure(4.6, dpi=DPI)
     above, below = fig.subplots(2, 1, sharex=True, height_ratios=(1, 3.2))
     steps = np.arange(len(loss))
     blank(above, title="Every bias runs away in a straight line, and the loss never moves", ylabel="loss")
@@ -128,7 +112,8 @@ def runaway(b: Float[Array, "steps K"], true_b: Float[Array, "steps K"], loss: F
 
 def explosion(variances: Mapping[str, Float[Array, "seeds steps"]], ax: Axes | None = None) -> Axes:
     """The variance of a layer's input through training on a log scale, each seed a line."""
-    ax = blank(ax or canvas().add_subplot(), title="With moving averages taken as constants, the model blows up",
+    ax = blank(ax or new_figure(dpi=DPI).add_subplot(),
+               title="With moving averages taken as constants, the model blows up",
                xlabel="training steps of 60 examples", ylabel="variance in the\nsecond layer (log scale)")
     for way, runs in variances.items():
         look = LOOK.get(way, WITHOUT)
@@ -139,7 +124,7 @@ def explosion(variances: Mapping[str, Float[Array, "seeds steps"]], ax: Axes | N
 
 def two_terms(direct: Float[Array, "m m"], through_the_set: Float[Array, "m m"]) -> Axes:
     """The Jacobian of the normalized values as a sum: each value on itself, and each on the set's mean and variance."""
-    fig = canvas(3.1)
+    fig = new_figure(3.1, dpi=DPI)
     parts = {"through the value": direct, "+ through the set": through_the_set, "= both": direct + through_the_set}
     largest = np.abs(direct).max()
     fig.suptitle("Shift all six numbers: the two terms cancel", fontsize=12, x=0.01, ha="left")

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from bncourse.figures.style import DPI, QUIET, SIZE, WITH, WITHOUT, blank, label_end, spread
+from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, new_figure, spread, spread_labels
 
 SATURATED = 2.89  # beyond it the sigmoid's derivative is below 0.05, a fifth of its largest value
 
@@ -48,7 +47,7 @@ def conditions(pictures: dict[str, np.ndarray], training: np.ndarray, own: np.nd
 
     A line marks the accuracy at home, on pictures like those of the training.
     """
-    ax = blank(ax or tall(4.3).add_subplot(), title="Own statistics undo a change of light, not of pen or place",
+    ax = blank(ax or new_figure(4.3).add_subplot(), title="Own statistics undo a change of light, not of pen or place",
                xlabel="accuracy on the test pictures")
     down = np.arange(len(pictures))[::-1]
     ax.axvline(home, color=QUIET, linewidth=1)
@@ -124,20 +123,12 @@ def layer_by_layer(sizes: dict[str, tuple[np.ndarray, dict]], ax: Axes | None = 
     for values, style in sizes.values():
         spread(ax, np.arange(1, values.shape[1] + 1), values, style)
     ends = {name: np.median(values[:, -1]) for name, (values, _) in sizes.items()}
-    for name, height in apart(ends, np.divide(*ax.get_ylim()[::-1]) ** 0.075).items():
+    for name, height in spread_labels(ends, factor=np.divide(*ax.get_ylim()[::-1]) ** 0.075).items():
         values, style = sizes[name]
         label_end(ax, values.shape[1], height, name, style["color"])
     ax.set_xticks(range(1, values.shape[1] + 1))
     ax.minorticks_off()
     return ax
-
-
-def apart(heights: dict[str, float], factor: float) -> dict[str, float]:
-    """The heights in ascending order, each moved up until it is at least the factor above the one before it."""
-    placed = {}
-    for name, height in sorted(heights.items(), key=lambda pair: pair[1]):
-        placed[name] = max([height, *(factor * below for below in placed.values())])
-    return placed
 
 
 def streams(steps: np.ndarray, plain: np.ndarray, normalized: np.ndarray) -> Axes:
@@ -146,7 +137,7 @@ def streams(steps: np.ndarray, plain: np.ndarray, normalized: np.ndarray) -> Axe
     plain and normalized are `(seeds, records, layers, 3)`: left without batch norm, right with it, a ribbon for
     each seed. Returns the left axes.
     """
-    figure = tall(4.2)
+    figure = new_figure(4.2)
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     stream(steps, plain, WITHOUT, left)
     stream(steps, normalized, WITH, right)
@@ -172,10 +163,3 @@ def stream(steps: np.ndarray, percentiles: np.ndarray, style: dict, ax: Axes, ga
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     return ax
-
-
-def tall(inches: float) -> Figure:
-    """A figure of the course's width and of another height."""
-    figure = Figure(figsize=(SIZE[0], inches), dpi=DPI, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
-    return figure

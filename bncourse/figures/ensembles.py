@@ -7,10 +7,9 @@ from numbers import Real
 import numpy as np
 from jaxtyping import Int, UInt8
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from bncourse.figures.style import DPI, PAPER, QUIET, SIZE, WITH, blank
+from bncourse.figures.style import PAPER, QUIET, THIN, WITH, blank, new_figure
 from bncourse.paper import Figure4
 from bncourse.runs import Run
 
@@ -41,7 +40,7 @@ def crops(pixels: UInt8[np.ndarray, "H W 3"], size: int, ax: Axes | None = None)
     """A resized picture with its three squares, and beside it the middle one's six crops."""
     height, width, _ = pixels.shape
     found, side, shift = rectangles(width, height, size), min(width, height), round((1 + GAP) * width)
-    ax = blank(ax or Figure(figsize=(SIZE[0], 2.9), dpi=DPI, layout="constrained").add_subplot(),
+    ax = blank(ax or new_figure(2.9, margin=THIN).add_subplot(),
                title=f"Three squares of {side} pixels; of each, five crops of {size} and the whole")
     for across in (0, shift):
         ax.imshow(pixels, extent=(across, across + width, height, 0), alpha=0.6)
@@ -127,7 +126,7 @@ def sets(columns: Mapping[str, Sequence[Real]], ax: Axes | None = None, *, few: 
 
 def against_models(run: Run, printed: Sequence[Figure4]) -> Axes:
     """A recorded run's `sets`, and beside them what Figure 4 prints, each on its own axes. Returns the left ones."""
-    figure = Figure(figsize=(SIZE[0], 3.9), dpi=DPI, layout="constrained")
+    figure = new_figure(3.9, margin=THIN)
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
     sets(run.columns, left)
     left.set_title("Ours: small, Tiny ImageNet", fontsize=11, loc="left", color=WITH["color"])

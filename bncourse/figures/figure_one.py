@@ -7,7 +7,18 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from bncourse.figures.style import DPI, QUIET, SIZE, WITH, WITHOUT, blank, density, label_end, spread, write_under
+from bncourse.figures.style import (
+    QUIET,
+    THIN,
+    WITH,
+    WITHOUT,
+    blank,
+    density,
+    label_end,
+    new_figure,
+    spread,
+    write_under,
+)
 from bncourse.runs import Run
 
 STEPS = "training steps of 60 examples"
@@ -61,7 +72,7 @@ def ribbons(plain: Sequence[Run], normalized: Sequence[Run], *, title: str = "")
     Left without batch norm, right with it, on one scale; the first run bold and its lines named, the others pale.
     Returns the left axes.
     """
-    figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    figure = new_figure(margin=THIN)
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     for ax, runs, style, name in ((left, plain, WITHOUT, "without"), (right, normalized, WITH, "with batch norm")):
         blank(ax, xlabel="training steps (log scale)", ylabel="input to a typical sigmoid" if ax is left else "")
@@ -115,7 +126,7 @@ def moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], figure: Figure, c
 def grid(names: tuple[str, str], rates: Sequence[float | int], scales: Sequence[float | int],
          figure: Figure | None = None) -> list[Axes]:
     """Two panels of initial scales (rows) and learning rates (columns), for `heat`; the names are those of the two."""
-    figure = figure or Figure(figsize=(SIZE[0], 3.3), dpi=DPI, layout="constrained")
+    figure = figure or new_figure(3.3, margin=THIN)
     axes = list(figure.subplots(1, 2, sharey=True))
     for ax, name, style in zip(axes, names, (WITHOUT, WITH), strict=True):
         blank(ax, xlabel="learning rate", ylabel="initial standard deviation" if ax is axes[0] else "")

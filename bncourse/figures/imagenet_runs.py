@@ -5,9 +5,8 @@ from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from bncourse.figures.style import DPI, PAPER, QUIET, SIZE, WITH, WITHOUT, blank, label_end
+from bncourse.figures.style import PAPER, QUIET, THIN, WITH, WITHOUT, blank, label_end, new_figure, spread_labels
 from bncourse.runs import Run
 
 STEPS = "training steps of 32 images"
@@ -57,7 +56,7 @@ def live(variants: Mapping[str, Run], chance: float | int, *, title: str = "") -
 
     A loss that is no number any more ends its line with a cross. Returns the first axes.
     """
-    figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    figure = new_figure(margin=THIN)
     axes = figure.subplots(2, 4, sharex=True, sharey=True)
     for ax, name in zip(axes.flat, PANELS, strict=True):
         if name is None:
@@ -92,21 +91,13 @@ def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, tit
         ax.plot(steps, values.mean(0), color=color_of(name), linewidth=2, linestyle=styles[name])
         ends[name] = values[:, -1].mean()
     top = 110 * max(best(run) for runs in variants.values() for run in runs)
-    for name, height in spaced(ends, top / 15).items():
+    for name, height in spread_labels(ends, gap=top / 15).items():
         ax.annotate("", (steps[-1], height), (32, 0), textcoords="offset points", annotation_clip=False,
                     arrowprops={"arrowstyle": "-", "color": color_of(name), "linewidth": 2, "linestyle": styles[name]})
         label_end(ax, steps[-1], height, NAMES[name], color_of(name), away=36)
     ax.set_ylim(0, top)
     ax.set_xticks(ticks := np.linspace(0, steps[-1], 5), [f"{tick:,.0f}" for tick in ticks])
     return ax
-
-
-def spaced(heights: Mapping[str, float | int], gap: float | int) -> dict[str, float]:
-    """The heights in ascending order, each moved up until it is at least the gap above the one before it."""
-    placed: dict[str, float] = {}
-    for name, height in sorted(heights.items(), key=lambda pair: pair[1]):
-        placed[name] = float(max([height, *(below + gap for below in placed.values())]))
-    return placed
 
 
 def sweep(runs: Sequence[Run], ax: Axes | None = None, *, title: str = "") -> Axes:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, spread
+from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, spread, spread_labels
 from bncourse.runs import Run
 
 SHADES = ({"color": "#56B4E9", "linestyle": "--"}, {"color": "#CC79A7", "linestyle": "-."},
@@ -49,13 +49,11 @@ def tracking(recorded: Sequence[Run], ax: Axes | None = None) -> Axes:
                xlabel="training steps of 60 examples (log scale)", ylabel="test accuracy")
     steps = np.array(recorded[0].columns["step"])
     names = [name for name in recorded[0].columns if name != "step"]
-    for name, style in zip(names, (WITH, *SHADES), strict=True):
-        spread(ax, steps, [run.columns[name] for run in recorded], style)
-    ends = sorted((np.median([run.columns[name][-1] for run in recorded]), name) for name in names)
     styles = dict(zip(names, (WITH, *SHADES), strict=True))
-    height = -np.inf
-    for end, name in ends:
-        height = max(end, height + 0.07)
+    for name, style in styles.items():
+        spread(ax, steps, [run.columns[name] for run in recorded], style)
+    ends = {name: np.median([run.columns[name][-1] for run in recorded]) for name in names}
+    for name, height in spread_labels(ends, gap=0.07).items():
         label_end(ax, steps[-1], height, name, styles[name]["color"])
     ax.set_xscale("log")
     ax.set_xticks([5, 10, 30, 100, 300], ["5", "10", "30", "100", "300"])

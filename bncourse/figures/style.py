@@ -7,6 +7,7 @@ global state, and `picture` turns its axes into what a notebook shows and stores
 import base64
 import io
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 
@@ -15,15 +16,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from bncourse.paper import PERCENTILES
+
 SIZE = (6.4, 3.6)  # inches
 DPI = 150
+MARGIN = 0.08  # inches to the left and right of each axes, and the same above and below
+THIN = 0.04167  # Matplotlib's own margin, for panels side by side
 
 # Okabe and Ito's palette. A second mark (dashes, hollow) tells the same in grey.
 WITH = {"color": "#0072B2", "linestyle": "-"}
 WITHOUT = {"color": "#D55E00", "linestyle": "--"}
-YOURS = {"color": "#009E73", "linestyle": "-."}
 PAPER = {"color": "#000000", "marker": "o", "markerfacecolor": "none", "linestyle": "none"}
 QUIET = "#767676"
+
+
+def new_figure(height: Real = SIZE[1], *, dpi: Real = DPI, margin: Real = MARGIN) -> Figure:
+    """An empty figure of the course's width and of a height in inches, with `margin` inches around each axes."""
+    figure = Figure(figsize=(SIZE[0], height), dpi=dpi, layout="constrained")
+    figure.get_layout_engine().set(w_pad=margin, h_pad=margin)
+    return figure
 
 
 def blank(ax: Axes | None = None, *, title: str = "", xlabel: str = "", ylabel: str = "") -> Axes:
@@ -31,10 +42,7 @@ def blank(ax: Axes | None = None, *, title: str = "", xlabel: str = "", ylabel: 
 
     The title states the finding; the axes state the quantities with their units.
     """
-    if ax is None:
-        figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
-        ax = figure.add_subplot()
+    ax = ax or new_figure().add_subplot()
     ax.set_title(title, fontsize=12, loc="left", wrap=True)
     ax.set_xlabel(xlabel, fontsize=11)
     ax.set_ylabel(ylabel, fontsize=11)
@@ -49,6 +57,23 @@ def label_end(ax: Axes, x: Real, y: Real, text: str, color: str, away: Real = 8)
                 annotation_clip=False)
 
 
+def spread_labels(ends: Mapping[str, Real], *, gap: Real = 0, factor: Real = 1, down: bool = False) -> dict[str, Real]:
+    """Heights for the names of lines, so that no two names overlap: each at its line's end, or farther up.
+
+    ends maps a name to the height at which its line ends. From the lowest end to the highest, a name stands at least
+    `factor` times the height of the name below it plus `gap`. With `down` the highest name stays at its end and the
+    others move down by the same rule. Returns the heights in the order in which they were found.
+    """
+    heights: dict[str, Real] = {}
+    for name, end in sorted(ends.items(), key=lambda item: item[1], reverse=down):
+        last = next(reversed(heights.values()), None)
+        if last is None:
+            heights[name] = end
+        else:
+            heights[name] = min(end, (last - gap) / factor) if down else max(end, factor * last + gap)
+    return heights
+
+
 def spread(ax: Axes, x: np.ndarray, runs: np.ndarray, style: dict, label: str = "") -> None:
     """The median of the seeds as a line and all of them as a band; runs is (seeds, points)."""
     runs = np.asarray(runs)
@@ -60,7 +85,7 @@ def spread(ax: Axes, x: np.ndarray, runs: np.ndarray, style: dict, label: str = 
 
 
 def density(ax: Axes, values: np.ndarray, grid: np.ndarray, style: dict) -> None:
-    """A filled density of the values with their {15, 50, 85} percentiles, the paper's three.
+    """A filled density of the values with lines at the percentiles that the paper's Figure 1 draws.
 
     The density is a Gaussian kernel estimate with Scott's width, evaluated on the grid.
     """
@@ -69,7 +94,7 @@ def density(ax: Axes, values: np.ndarray, grid: np.ndarray, style: dict) -> None
     height = np.exp(-0.5 * ((grid[:, None] - values) / width) ** 2).mean(axis=1) / (width * np.sqrt(2 * np.pi))
     ax.fill_between(grid, height, color=style["color"], alpha=0.25, linewidth=0)
     ax.plot(grid, height, linewidth=2, **style)
-    for q in np.percentile(values, [15, 50, 85]):
+    for q in np.percentile(values, PERCENTILES):
         ax.plot([q, q], [0, np.interp(q, grid, height)], color=style["color"], linewidth=1)
 
 
@@ -117,11 +142,11 @@ def _png(fig: Figure) -> bytes:
     """The figure as a small PNG."""
     drawn = io.BytesIO()
     fig.savefig(drawn, format="png")
-    return small(drawn.getvalue())
+    return compressed_png(drawn.getvalue())
 
 
-def small(png: bytes | memoryview) -> bytes:
-    """The picture with at most 128 colours, a third of the size at no loss that the eye would see."""
+def compressed_png(png: bytes | memoryview) -> bytes:
+    """The PNG with at most 128 colours: a third of the bytes, and no difference that the eye would see."""
     file = io.BytesIO()
     Image.open(io.BytesIO(png)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
     return file.getvalue()

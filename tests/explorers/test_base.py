@@ -10,7 +10,7 @@ from PIL import Image
 
 from bncourse.explorers import Explorer
 from bncourse.explorers.base import moving, other_settings
-from bncourse.figures.style import small
+from bncourse.figures.style import compressed_png
 
 T = np.linspace(0, 1, 50)
 
@@ -150,7 +150,7 @@ def test_the_picture_has_the_size_asked_for(either):
 
 def test_a_page_without_a_kernel_has_the_picture_and_its_text(either):
     data, metadata = either._repr_mimebundle_()
-    assert base64.b64decode(data["image/png"]) == small(either.image.value)
+    assert base64.b64decode(data["image/png"]) == compressed_png(either.image.value)
     assert metadata == {"image/png": {"alt": "A sine wave"}}
     assert data["text/plain"] == "Explorer(frequency=2.0, style='-')"
 

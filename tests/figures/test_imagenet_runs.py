@@ -42,12 +42,6 @@ def test_the_line_is_the_mean_of_the_seeds_and_the_band_holds_them_all(trained):
     assert [text.xyann for text in ax.texts if text.get_text()] == [(36, 0)] * 2  # behind a sample of the dashes
 
 
-def test_names_at_the_ends_of_lines_do_not_lie_on_each_other():
-    placed = imagenet_runs.spaced({"a": 0.30, "b": 0.29, "c": 0.1, "d": 0.31}, gap=0.05)
-    assert list(placed) == ["c", "b", "a", "d"]
-    assert np.allclose(list(placed.values()), [0.1, 0.29, 0.34, 0.39])
-
-
 def test_the_best_rate_of_a_sweep_is_filled(trained):
     ax = imagenet_runs.sweep([trained([0.1, 0.2], lr=0.3), trained([0.3, 0.1], lr=0.01), trained([0, 0.1], lr=1.0)])
     assert ax.lines[0].get_xdata().tolist() == [0.01, 0.3, 1.0]

@@ -15,7 +15,7 @@ def lines_of(ax):
 
 
 def test_with_and_without_differ_in_more_than_colour():
-    assert style.WITH["linestyle"] != style.WITHOUT["linestyle"] != style.YOURS["linestyle"]
+    assert style.WITH["linestyle"] != style.WITHOUT["linestyle"]
     assert style.PAPER["markerfacecolor"] == "none"
 
 
@@ -23,6 +23,18 @@ def test_drawing_needs_no_axes_and_takes_those_it_is_given():
     mine = Figure().add_subplot()
     assert style.blank(mine, title="t") is mine and mine.get_title(loc="left") == "t"
     assert tuple(style.blank().figure.get_size_inches()) == style.SIZE
+
+
+def test_names_at_the_ends_of_lines_do_not_lie_on_each_other():
+    placed = style.spread_labels({"a": 0.30, "b": 0.29, "c": 0.1, "d": 0.31}, gap=0.05)
+    assert list(placed) == ["c", "b", "a", "d"]
+    assert np.allclose(list(placed.values()), [0.1, 0.29, 0.34, 0.39])
+    assert style.spread_labels({"a": 1.0, "b": 1.5}, factor=2) == {"a": 1, "b": 2}
+
+
+def test_labels_of_lines_that_end_together_are_set_apart():
+    heights = style.spread_labels({"a": 100.0, "b": 99.0, "c": 98.0, "d": 1.0}, factor=2.0, down=True)
+    assert heights == {"a": 100, "b": 50, "c": 25, "d": 1}
 
 
 def test_a_density_has_area_one_and_marks_the_three_percentiles(rng):
