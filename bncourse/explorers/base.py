@@ -68,6 +68,11 @@ class Explorer(widgets.VBox):
         """What `draw` is given: the value of each control, by name."""
         return {name: control.value for name, control in self.controls.items()}
 
+    @property
+    def figure(self) -> Figure:
+        """The Matplotlib figure of the present picture; to change it changes nothing on the page."""
+        return self._plot.figure
+
     def reset(self) -> None:
         """Set every control to its first value, and redraw once."""
         with self._one_redraw():

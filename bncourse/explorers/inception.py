@@ -1,10 +1,12 @@
 """The explorer of lesson 11: one module of BN-Inception at a time, what it holds and what it computes."""
 
+from collections.abc import Callable
+
 import ipywidgets as widgets
+from matplotlib.figure import Figure
 
 from bncourse.explorers.base import Explorer, moving
-from bncourse.figures.inception import BRANCHES, boxes, columns, modules, name_branches, sides
-from bncourse.figures.style import blank
+from bncourse.figures.inception import BRANCHES, light_module, module_row, modules
 from bncourse.nn import BNInception
 from bncourse.nn.anatomy import Part, on_paper, parts
 from bncourse.nn.inception import READINGS, table
@@ -37,17 +39,14 @@ def module_explorer() -> Explorer:
     """Choose a module and a reading of 4c and 4d."""
     found = {reading: anatomy(reading) for reading in READINGS}
 
-    def lit_module(fig, module: str, reading: str):
-        ax = blank(fig.add_subplot(), xlabel="module, and the side of its input", ylabel="feature maps")
-        columns(ax, NAMES, sides(ROWS[reading]), max(modules(ROWS["literal"])[1]))
-        name_branches(ax, ROWS[reading])
-        words = ax.text(0.02, 0.97, "", transform=ax.transAxes, va="top", fontsize=11, linespacing=1.3)
+    def lit_module(fig: Figure, module: str, reading: str) -> Callable:
+        ax, words = module_row(ROWS[reading], max(modules(ROWS["literal"])[1]), fig.add_subplot())
         moving(words)
 
         def update(module: str, reading: str) -> None:
-            ax.add_collection(boxes(ROWS[reading], lit=NAMES.index(module)))
-            words.set_text(facts(found[reading], module))
             height, width = next(part for part in found[reading] if part.name == module).outputs[1:]
+            light_module(ROWS[reading], NAMES.index(module), ax)
+            words.set_text(facts(found[reading], module))
             ax.set_title(f"{module} gives maps of {height}x{width}", fontsize=12, loc="left")
 
         return update

@@ -1,10 +1,15 @@
 """The pictures of lesson 02: what whitening buys, what it costs, and what goes wrong outside the gradient step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, new_figure, spread_labels
 
@@ -138,3 +143,44 @@ def two_terms(direct: Float[Array, "m m"], through_the_set: Float[Array, "m m"])
         ax.set(xticks=[], yticks=[])
         ax.set_xlabel(f"rows sum to {np.round(part.sum(1).mean(), 1) + 0.0:g}", fontsize=11)
     return ax
+
+
+class Descent(NamedTuple):
+    """The artists of one panel of `descent_panels`, which `show_descent` moves."""
+
+    levels: list[Line2D]
+    path: Line2D
+    words: Text
+
+    def artists(self) -> list[Artist]:
+        return [*self.levels, self.path, self.words]
+
+
+def descent_panels(forms: Sequence[str], levels: int, figure: Figure) -> dict[str, Descent]:
+    """A panel for each form of the inputs, side by side, its artists still empty: form -> `Descent`.
+
+    levels is the number of level lines in each panel.
+    """
+    panels = {}
+    for ax, form in zip(figure.subplots(1, len(forms)), forms, strict=True):
+        blank(ax, title=form)
+        ax.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal", xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        lines = [ax.plot([], [], color="#B0B0B0", linewidth=1)[0] for _ in range(levels)]
+        path, = ax.plot([], [], ".-", color=LOOK.get(form, WITHOUT)["color"], linewidth=1.6, markersize=5)
+        ax.plot(0, 0, "+", color="black", markersize=9)
+        words = ax.text(0, -1.32, "", ha="center", va="top", fontsize=11, color=WHITENED["color"], clip_on=False)
+        panels[form] = Descent(lines, path, words)
+    return panels
+
+
+def show_descent(panel: Descent, levels: Sequence[Float[Array, "2 P"]], errors: Float[Array, "k 2"], condition: float,
+                 steps: str) -> None:
+    """One descent in its panel: P points of each level line, the k errors of the weights on the way, the numbers below.
+
+    condition is the condition number of the loss, steps says how many steps the descent needs.
+    """
+    for line, level in zip(panel.levels, levels, strict=True):
+        line.set_data(*level)
+    panel.path.set_data(*errors[np.abs(errors).max(axis=1) < 9].T)  # a descent that has left the panel is not followed
+    panel.words.set_text(f"$\\kappa$ = {condition:,.1f}\nsteps: {steps}")

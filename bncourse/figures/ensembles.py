@@ -3,10 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from numbers import Real
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int, UInt8
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from bncourse.figures.style import PAPER, QUIET, THIN, WITH, blank, new_figure
@@ -153,6 +156,51 @@ def printed_steps(ax: Axes, printed: Sequence[Figure4]) -> None:
     ax.set_ylim(0, 9)
     ax.set_xlim(-1, len(rows) - 0.4)
     ax.set_title("Figure 4, printed: ImageNet", fontsize=11, loc="left")
+
+
+class EnsemblePanels(NamedTuple):
+    """The artists of `ensemble_panels`, which `show_ensemble` moves, and the left axes."""
+
+    left: Axes
+    others: Line2D
+    chosen: Line2D
+    curve: Line2D
+    here: Line2D
+
+
+def ensemble_panels(crops: Sequence[int], networks: Sequence[int], figure: Figure) -> EnsemblePanels:
+    """Two axes without data: left for all sets of the networks and a chosen one, right for its errors over the crops.
+
+    crops holds the numbers of crops, networks the names of the networks.
+    """
+    left, right = figure.subplots(1, 2, sharey=True)
+    blank(left, xlabel="networks")
+    blank(right, xlabel="crops (even steps)")
+    left.set_xticks(networks)
+    left.set_xlim(0.5, len(networks) + 0.5)
+    right.set_xticks(range(len(crops)), [f"{number}" for number in crops])
+    right.set_xlim(-0.3, len(crops) - 0.7)
+    others, = left.plot([], [], "o", color=PALE, markersize=5, alpha=0.6, markeredgewidth=0)
+    chosen, = left.plot([], [], "o", color=WITH["color"], markersize=10)
+    curve, = right.plot([], [], "-", color=WITH["color"], linewidth=2)
+    here, = right.plot([], [], "o", color=WITH["color"], markersize=10)
+    return EnsemblePanels(left, others, chosen, curve, here)
+
+
+def show_ensemble(panels: EnsemblePanels, every: tuple[np.ndarray, np.ndarray], chosen: Sequence[int],
+                  curve: Sequence[Real], place: int) -> None:
+    """The errors of all sets, and of the chosen one at each number of crops, on the axes of `ensemble_panels`.
+
+    every has the number of networks in each set and its error; chosen has the names of the chosen networks; curve has
+    their error at each number of crops, and place says which of these numbers is the present one.
+    """
+    panels.others.set_data(*every)
+    panels.chosen.set_data([len(chosen)], [curve[place]])
+    panels.curve.set_data(range(len(curve)), curve)
+    panels.here.set_data([place], [curve[place]])
+    names = ", ".join(map(str, chosen))
+    panels.left.set_title(f"networks {names}: {curve[place]:.2f}" if chosen else "no network is chosen", fontsize=12,
+                          loc="left")
 
 
 def limits(run: Run, measure: str) -> tuple[float, float]:

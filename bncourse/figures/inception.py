@@ -6,6 +6,7 @@ from numbers import Real
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
+from matplotlib.text import Text
 
 from bncourse.figures.style import PAPER, QUIET, WITH, blank, label_end
 from bncourse.paper import Figure5
@@ -77,6 +78,22 @@ def boxes(rows: Sequence[Figure5], lit: int | None = None) -> PolyCollection:
             floor += segments[-1]
         inputs = floor
     return PolyCollection(corners, facecolors=colors, edgecolors="white", linewidths=0.6)
+
+
+def module_row(rows: Sequence[Figure5], highest: int, ax: Axes | None = None) -> tuple[Axes, Text]:
+    """Axes with a column for each module, for `light_module`, and above the columns a text that is still empty.
+
+    highest is the largest number of feature maps that the axes have room for.
+    """
+    ax = blank(ax, xlabel="module, and the side of its input", ylabel="feature maps")
+    columns(ax, modules(rows)[0], sides(rows), highest)
+    name_branches(ax, rows)
+    return ax, ax.text(0.02, 0.97, "", transform=ax.transAxes, va="top", fontsize=11, linespacing=1.3)
+
+
+def light_module(rows: Sequence[Figure5], lit: int, ax: Axes) -> None:
+    """The boxes of every module on the axes of `module_row`; all but module number `lit` are pale."""
+    ax.add_collection(boxes(rows, lit))
 
 
 def name_branches(ax: Axes, rows: Sequence[Figure5]) -> None:

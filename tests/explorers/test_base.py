@@ -101,7 +101,7 @@ def test_what_an_update_added_is_taken_away_by_the_next():
     example = explorer(added_wave)
     for frequency in (9, 3, 4):
         example.controls["frequency"].value = frequency
-    assert len(example._plot.figure.axes[0].lines) == 1
+    assert len(example.figure.axes[0].lines) == 1
 
 
 def test_an_update_that_adds_nothing_at_first_is_drawn_all_the_same():

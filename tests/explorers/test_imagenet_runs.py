@@ -56,7 +56,7 @@ def test_each_control_changes_the_picture(variants):
 
 def test_networks_that_arrive_together_have_one_ring_around_the_other(variants):
     explorer = target_explorer(variants)
-    ax, = explorer._plot.figure.axes
+    ax, = explorer.figure.axes
 
     def rings(target):
         explorer.controls["target"].value = target
