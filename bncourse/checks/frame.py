@@ -125,8 +125,8 @@ class Check(Judge):
         except NotImplementedError:
             raise Unanswered from None
         except Exception as error:
-            raise Rejection(self.raised(error, case)) from None
-        if returned is ... or (returned is None and left_alone(attempt)):
+            raise Rejection(self.describe_error(error, case)) from None
+        if returned is ... or (returned is None and is_untouched_stub(attempt)):
             raise Unanswered
         if returned is None:
             raise Rejection(f"It returns None, for {self.describe(case)}; expected {', '.join(self.outputs)}. "
@@ -134,7 +134,7 @@ class Check(Judge):
         self.refuse_changed_arguments(case, mine)
         return self.unpack(returned)
 
-    def raised(self, error: Exception, case: tuple) -> str:
+    def describe_error(self, error: Exception, case: tuple) -> str:
         """What an attempt raised, and in which line; or that it does not take the solution's arguments."""
         _, *inside = traceback.extract_tb(error.__traceback__)
         if not inside:
@@ -179,12 +179,12 @@ class Check(Judge):
                 same = [bool(self.objection(t, w)) == bool(self.objection(g, w))
                         for t, g, w in zip(theirs, given, wanted, strict=True)]
             else:
-                same = [self.alike(t, g) for t, g in zip(theirs, given, strict=True)]
+                same = [self.same_values(t, g) for t, g in zip(theirs, given, strict=True)]
             if all(same):
                 return mistake
         return None
 
-    def alike(self, theirs: list[np.ndarray], given: list[np.ndarray]) -> bool:
+    def same_values(self, theirs: list[np.ndarray], given: list[np.ndarray]) -> bool:
         return all(t.shape == g.shape and close(g, t, 100 * self.tolerance).all()
                    for t, g in zip(theirs, given, strict=True))
 
@@ -198,7 +198,7 @@ class Check(Judge):
         return ", ".join(parts)
 
 
-def left_alone(attempt: Callable) -> bool:
+def is_untouched_stub(attempt: Callable) -> bool:
     """Whether a function does nothing, as a stub of the course."""
     code, nothing = getattr(attempt, "__code__", None), (lambda: ...).__code__
     return code is not None and len(code.co_code) == len(nothing.co_code)
@@ -221,11 +221,11 @@ def worst_entry(given: np.ndarray, wanted: np.ndarray) -> str:
     """The entry that is farthest off, with as many digits as it takes to see the difference."""
     off = np.abs(np.subtract(given, wanted, dtype=float))
     place = np.unravel_index(np.argmax(np.where(np.isnan(off), np.inf, off)), off.shape)
-    found, expected = told_apart(given[place], wanted[place])
+    found, expected = distinct_texts(given[place], wanted[place])
     return f"{[int(i) for i in place] or ''} is {found}, expected {expected}"
 
 
-def told_apart(given: np.generic, wanted: np.generic) -> tuple[str, str]:
+def distinct_texts(given: np.generic, wanted: np.generic) -> tuple[str, str]:
     """Two values in words: truth as such, whole numbers whole, others with 6, 9, 12 or 17 digits."""
     if wanted.dtype.kind == "b":
         return f"{bool(given)}", f"{bool(wanted)}"

@@ -18,7 +18,7 @@ def settings(config: Config) -> tuple:
 
 
 @dataclass(frozen=True, repr=False)
-class Written(Check):
+class VariantCheck(Check):
     """Judges functions from a configuration to a configuration, by the `settings` that the network is trained with."""
 
     def unpack(self, returned) -> list[np.ndarray]:
@@ -38,7 +38,7 @@ def _as_inception(config):
     return settings(replace(at(INCEPTION, config.scale), rate=30, batchnorm=True))
 
 
-x30 = Written(
+x30 = VariantCheck(
     exercise="12.1",
     law="BN-x30 is BN-x5 with one difference: its learning rate is 30 times that of Inception.",
     solution=_times(30),

@@ -15,10 +15,20 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bncourse.checks.frame import Judge, Mistake, Rejection, Unanswered, Verdict, close, left_alone, numbers, told_apart
+from bncourse.checks.frame import (
+    Judge,
+    Mistake,
+    Rejection,
+    Unanswered,
+    Verdict,
+    close,
+    distinct_texts,
+    is_untouched_stub,
+    numbers,
+)
 
 STATE = ("gamma", "beta", "running_mean", "running_var")
-Seen = Iterator[tuple[str, np.ndarray]]
+Observations = Iterator[tuple[str, np.ndarray]]
 
 
 class PyTorch:
@@ -46,10 +56,10 @@ class Law:
     """A sentence, and the script that shows whether it holds: `script(layer class, rng)` yields (name, array)."""
 
     says: str
-    script: Callable[[type, np.random.Generator], Seen]
+    script: Callable[[type, np.random.Generator], Observations]
 
 
-class Learners:
+class WatchedLayer:
     """The learner's layer, each call of it checked: what it raises, changes or leaves out is said in words."""
 
     def __init__(self, cls: type, *arguments, **settings):
@@ -98,7 +108,7 @@ def _call(name: str, function: Callable, *arguments, **settings):
         if not np.array_equal(given, kept):
             raise Rejection(f"{name} changes its argument in place. The layers around it still need it: compute into "
                             "a new array.")
-    if found is ... or (found is None and left_alone(function)):
+    if found is ... or (found is None and is_untouched_stub(function)):
         raise Unanswered
     if found is None:
         raise Rejection(f"{name} returns None. Is a return missing?")
@@ -167,7 +177,7 @@ class Assembled(Judge):
             wrong = np.argwhere(~close(g, w, self.tolerance))
             if len(wrong):
                 place = tuple(int(i) for i in wrong[0])
-                found, expected = told_apart(g[place], w[place])
+                found, expected = distinct_texts(g[place], w[place])
                 return f"{name}{list(place) or ''} is {found}, expected {expected}."
         return ""
 
@@ -177,13 +187,13 @@ class Assembled(Judge):
     def recognise(self, law: Law, attempt: type) -> Mistake | None:
         """The mistake that sees in this law what the attempt sees; or one of rounding that breaks it too."""
         given = self.seen(law, attempt)
-        if self.alike(given, self.wanted(law)):
+        if self.same_values(given, self.wanted(law)):
             return None
         for mistake in self.mistakes:
             theirs = self.seen(law, mistake.wrong)
-            if given and mistake.rounding and not self.alike(theirs, self.wanted(law)):
+            if given and mistake.rounding and not self.same_values(theirs, self.wanted(law)):
                 return mistake
-            if given and not mistake.rounding and self.alike(given, theirs):
+            if given and not mistake.rounding and self.same_values(given, theirs):
                 return mistake
         return None
 
@@ -196,7 +206,7 @@ class Assembled(Judge):
         except (Rejection, Unanswered):
             return []
 
-    def alike(self, one: list, other: list) -> bool:
+    def same_values(self, one: list, other: list) -> bool:
         return len(one) == len(other) and all(
             g.shape == t.shape and close(g, t, 100 * self.tolerance).all()
             for (_, g), (_, t) in zip(one, other, strict=True))
@@ -213,5 +223,5 @@ def _by_pytorch(law: Law) -> list[tuple[str, np.ndarray]]:
         torch.set_num_threads(threads)
 
 
-def _checked(cls: type) -> Callable[..., Learners]:
-    return lambda *arguments, **settings: Learners(cls, *arguments, **settings)
+def _checked(cls: type) -> Callable[..., WatchedLayer]:
+    return lambda *arguments, **settings: WatchedLayer(cls, *arguments, **settings)

@@ -50,7 +50,7 @@ def steps_needed(hessian: Float[Array, "2 2"], share: float) -> str:
     return f"{steps:,}"
 
 
-def descents(fig: Figure, **_) -> Callable:
+def draw_descents(fig: Figure, **_) -> Callable:
     """Level lines and descents in three panels, each as large as its longest axis."""
     panels = descent_panels(FORMS, len(LEVELS), fig)
     moving(*(artist for panel in panels.values() for artist in panel.artists()))
@@ -69,7 +69,7 @@ def descents(fig: Figure, **_) -> Callable:
 def descent_explorer() -> Explorer:
     """Choose the inputs, the rate and how far to walk; watch three descents on the same loss."""
     return Explorer(
-        descents,
+        draw_descents,
         alt="Level lines of one least-squares loss and the path of gradient descent in three panels: for raw inputs a "
             "narrow valley and a zigzag, for standardized ones a wider one, for whitened ones circles and a straight "
             "path.",

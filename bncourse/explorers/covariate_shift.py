@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bncourse.explorers.base import Explorer
-from bncourse.figures.covariate_shift import guesses, places_for_guesses
+from bncourse.figures.covariate_shift import guess_axes, guesses
 from bncourse.figures.style import WITH, WITHOUT
 from bncourse.kernels import mlp
 from bncourse.kernels.normalize import batch_statistics, batchnorm_inference
@@ -28,7 +28,7 @@ def shift_explorer(network: mlp.Network, statistics: tuple, pictures: np.ndarray
         return mlp.predict(network, batchnorm_inference(x, np.ones_like(mean), np.zeros_like(mean), mean, var, eps))
 
     def draw(fig: Figure, **_) -> Callable:
-        ax = places_for_guesses(SHOWN, {"as trained": WITHOUT, "repaired": WITH}, fig.add_subplot())
+        ax = guess_axes(SHOWN, {"as trained": WITHOUT, "repaired": WITH}, fig.add_subplot())
 
         def update(contrast: float, light: float, shadow: float, n: int) -> None:
             changed = (contrast * pictures + light) * (1 - shadow * lamp)

@@ -12,10 +12,10 @@ def training_explorer(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs
                       caption: str = "") -> Explorer:
     """Scrub through two trainings: what one sigmoid of the last hidden layer is fed, and how far each network is.
 
-    steps and accuracy are those of `figures.figure_one.moment`; inputs: the same keys -> `(records, images)`.
+    steps and accuracy are those of `figures.figure_one.one_moment`; inputs: the same keys -> `(records, images)`.
     """
     def draw(fig, step):
-        show = figure_one.moment(steps, accuracy, fig, caption)
+        show = figure_one.one_moment(steps, accuracy, fig, caption)
 
         def update(step):
             place = int(np.flatnonzero(steps == step)[0])

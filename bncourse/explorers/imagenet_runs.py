@@ -28,7 +28,7 @@ def target_explorer(variants: Mapping[str, Sequence[Run]]) -> Explorer:
                 rings[name].set_data(([steps], [target]) if np.isfinite(steps) else ([], []))
                 rings[name].set_markersize(7 + 6 * placed.count(steps))  # one around the other, on the same spot
                 placed.append(steps)
-            ax.set_title(first(variants, target), fontsize=12, loc="left")
+            ax.set_title(first_to_reach(variants, target), fontsize=12, loc="left")
 
         moving(line, *rings.values())
         return update
@@ -46,7 +46,7 @@ def mean_steps(variants: Mapping[str, Sequence[Run]], target: int) -> dict[str, 
             for name, runs in variants.items()}
 
 
-def first(variants: Mapping[str, Sequence[Run]], target: int) -> str:
+def first_to_reach(variants: Mapping[str, Sequence[Run]], target: int) -> str:
     """Which network reaches an accuracy of `target` per cent first, or which two, or how many, as a sentence."""
     means = mean_steps(variants, target)
     least = min(means.values())

@@ -8,7 +8,7 @@ from bncourse.figures.inference import moving_average, one_unit
 from bncourse.kernels.statistics import MovingAverage
 
 
-def averaged(values: np.ndarray, alpha: float) -> np.ndarray:
+def moving_averages(values: np.ndarray, alpha: float) -> np.ndarray:
     """The moving average of the values after each step, from 0."""
     kept, through = MovingAverage(alpha), []
     for value in values:
@@ -24,7 +24,7 @@ def alpha_explorer(batch_means: np.ndarray, true: np.ndarray) -> Explorer:
         ax = one_unit(batch_means, true, fig.add_subplot())
 
         def update(alpha):
-            average = averaged(batch_means, alpha)
+            average = moving_averages(batch_means, alpha)
             moving_average(average, ax)
             late = np.abs(average - true)[len(true) // 2:].mean()
             steps = f"{1 / (1 - alpha):.0f} steps" if alpha else "1 step"

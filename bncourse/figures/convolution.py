@@ -14,7 +14,8 @@ SIZE = {"N": 4, "C": 6, "HW": 6}
 ACROSS, UP, DEEP = np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([0.55, 0.4])
 
 
-def moved(pixels: Sequence[int], per_map: np.ndarray, per_activation: np.ndarray, ax: Axes | None = None) -> Axes:
+def accuracy_of_moved_digits(pixels: Sequence[int], per_map: np.ndarray, per_activation: np.ndarray,
+                             ax: Axes | None = None) -> Axes:
     """Test accuracy (seeds, moves) against how far the pictures were rolled, for the two ways to normalize."""
     ax = blank(ax, title="One mean for each location ties the network to the locations",
                xlabel="test digits rolled to the right, in pixels", ylabel="test accuracy")
@@ -57,7 +58,8 @@ def correlation(rho: Sequence[float | int], simulated: Sequence[float], m: int, 
     return ax
 
 
-def places(accuracy: Mapping[tuple[str, float], tuple[np.ndarray, np.ndarray]], ax: Axes | None = None) -> Axes:
+def before_or_after(accuracy: Mapping[tuple[str, float], tuple[np.ndarray, np.ndarray]],
+                    ax: Axes | None = None) -> Axes:
     """For each (activation, rate) the accuracies of the seeds after less those before, in percentage points."""
     ax = blank(ax, xlabel="accuracy after less accuracy before, in percentage points",
                title="Before or after? It depends on the activation and the rate")
@@ -85,7 +87,7 @@ def corner(examples: bool, channels: int, locations: bool) -> dict[str, range]:
 
 
 def cube(lit: Mapping[str, range], ax: Axes) -> None:
-    """The block of a mini-batch, on the axes of `around_a_cube`; what is lit is one set."""
+    """The block of a mini-batch, on the axes of `cube_axes`; what is lit is one set."""
     c, hw = SIZE["C"], SIZE["HW"]
     cells, colors = [], []
     for axes, fixed, corner_of in (
@@ -101,7 +103,7 @@ def cube(lit: Mapping[str, range], ax: Axes) -> None:
     ax.add_collection(PolyCollection(cells, facecolors=colors, edgecolors=QUIET, linewidths=0.8))
 
 
-def around_a_cube(ax: Axes | None = None) -> Axes:
+def cube_axes(ax: Axes | None = None) -> Axes:
     """The names of a block's sides, for `cube`: N into the page, C to the right, locations upwards."""
     ax = blank(ax)
     n, c, hw = SIZE.values()

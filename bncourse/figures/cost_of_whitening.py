@@ -81,7 +81,7 @@ def cost(features: Array, seconds: Mapping[str, Float[Array, "rounds D"]], expon
     return ax
 
 
-def wobble(outputs: Mapping[str, Array], ax: Axes | None = None) -> Axes:
+def spread_by_method(outputs: Mapping[str, Array], ax: Axes | None = None) -> Axes:
     """One feature of one example as many mini-batches leave it, for each way to normalize."""
     ax = blank(ax or new_figure(2.9, dpi=DPI).add_subplot(), title="PCA turns its axes with every mini-batch",
                ylabel="one feature of one\nexample, normalized")

@@ -10,7 +10,8 @@ from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, new_f
 SATURATED = 2.89  # beyond it the sigmoid's derivative is below 0.05, a fifth of its largest value
 
 
-def room(counts: Sequence[int], min_max: np.ndarray, standard: np.ndarray, ax: Axes | None = None) -> Axes:
+def room_left_by_outlier(counts: Sequence[int], min_max: np.ndarray, standard: np.ndarray,
+                         ax: Axes | None = None) -> Axes:
     """What one outlier leaves to the others' spread, for each number of examples; both `(seeds, counts)`."""
     ax = blank(ax, title="An outlier is outvoted in the standard deviation, not in the range",
                xlabel="examples beside the outlier (log scale)", ylabel="spread left to them")
@@ -21,7 +22,8 @@ def room(counts: Sequence[int], min_max: np.ndarray, standard: np.ndarray, ax: A
     return ax
 
 
-def elsewhere(curve: tuple, line: tuple, here: tuple, there: tuple, moved: np.ndarray, ax: Axes | None = None) -> Axes:
+def line_fitted_elsewhere(curve: tuple, line: tuple, here: tuple, there: tuple, moved: np.ndarray,
+                          ax: Axes | None = None) -> Axes:
     """One rule y = f(x), a line learned from the points here, its answers there, and those to moved inputs.
 
     curve is the rule's and line the learner's (x, y); here and there are examples (x, y); moved is the line's
@@ -73,7 +75,7 @@ def conditions(pictures: dict[str, np.ndarray], training: np.ndarray, own: np.nd
 
 
 def guesses(pictures: np.ndarray, labels: np.ndarray, rows: dict[str, tuple[np.ndarray, dict]], ax: Axes) -> None:
-    """Pictures `(N, H, W)` in a row and under each what is read in it, on the axes of `places_for_guesses`.
+    """Pictures `(N, H, W)` in a row and under each what is read in it, on the axes of `guess_axes`.
 
     rows: name -> (digits (N,), style). Digits that are wrong are pale and struck through.
     """
@@ -90,7 +92,7 @@ def guesses(pictures: np.ndarray, labels: np.ndarray, rows: dict[str, tuple[np.n
                 ax.plot([place + 0.3, place + 0.7], [y - 0.2, y + 0.2], color=style["color"], linewidth=1.5)
 
 
-def places_for_guesses(n: int, rows: dict[str, dict], ax: Axes | None = None) -> Axes:
+def guess_axes(n: int, rows: dict[str, dict], ax: Axes | None = None) -> Axes:
     """The axes for n pictures with the names of the rows below them; rows: name -> style."""
     ax = blank(ax)
     for depth, (name, style) in enumerate(rows.items()):

@@ -106,7 +106,8 @@ def table(columns: Mapping[str, Sequence[Real]], measure: str, crops: int, logit
     return members, np.array([len(f"{number}") for number in members]), np.array(columns[measure])[rows]
 
 
-def sets(columns: Mapping[str, Sequence[Real]], ax: Axes | None = None, *, few: int = 1, many: int = 48) -> Axes:
+def error_of_every_subset(columns: Mapping[str, Sequence[Real]], ax: Axes | None = None, *, few: int = 1,
+                          many: int = 48) -> Axes:
     """Top-5 error against the number of networks: dots for the sets, lines for their means, at two numbers of crops."""
     ax = blank(ax, xlabel="networks in the ensemble", ylabel=UNITS["top5_error"])
     ends = []
@@ -127,11 +128,14 @@ def sets(columns: Mapping[str, Sequence[Real]], ax: Axes | None = None, *, few: 
     return ax
 
 
-def against_models(run: Run, printed: Sequence[Figure4]) -> Axes:
-    """A recorded run's `sets`, and beside them what Figure 4 prints, each on its own axes. Returns the left ones."""
+def errors_beside_figure4(run: Run, printed: Sequence[Figure4]) -> Axes:
+    """The top-5 errors of a recorded run (left) beside those that Figure 4 prints (right), each on axes of its own.
+
+    The left axes are those of `error_of_every_subset`, and are returned.
+    """
     figure = new_figure(3.9, margin=THIN)
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
-    sets(run.columns, left)
+    error_of_every_subset(run.columns, left)
     left.set_title("Ours: small, Tiny ImageNet", fontsize=11, loc="left", color=WITH["color"])
     printed_steps(right, printed)
     said = [row.top5_error for row in printed if row.crops and "GoogLeNet" not in row.model]

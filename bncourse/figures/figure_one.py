@@ -90,7 +90,7 @@ def ribbons(plain: Sequence[Run], normalized: Sequence[Run], *, title: str = "")
     return left
 
 
-def moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], figure: Figure, caption: str = "") -> Callable:
+def one_moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], figure: Figure, caption: str = "") -> Callable:
     """Two trainings, to be seen at one moment: how far each is (left), the input of one sigmoid over images (right).
 
     accuracy has the keys "plain" and "normalized", with `(records,)`. Returns `show(inputs, place)`, which draws the

@@ -50,7 +50,7 @@ def dashes(names: Sequence[str]) -> dict:
     return {name: next(styles[name.startswith("bn")]) for name in names}
 
 
-def live(variants: Mapping[str, Run], chance: float | int, *, title: str = "") -> Axes:
+def seven_losses(variants: Mapping[str, Run], chance: float | int, *, title: str = "") -> Axes:
     """Training loss against steps, a panel for each network and its learning rate: above without batch norm, below
     with it; grey is the loss of guessing.
 
@@ -115,8 +115,8 @@ def sweep(runs: Sequence[Run], ax: Axes | None = None, *, title: str = "") -> Ax
     return ax
 
 
-def beside(printed: Mapping[str, float | int], ours: Mapping[str, Sequence[float | int]], ax: Axes | None = None, *,
-           title: str = "") -> Axes:
+def factors_beside_paper(printed: Mapping[str, float | int], ours: Mapping[str, Sequence[float | int]],
+                         ax: Axes | None = None, *, title: str = "") -> Axes:
     """How many times fewer steps than Inception each variant needs to reach Inception's best accuracy (log scale).
 
     Hollow: as printed in Figure 3. Filled: ours, a point for each seed; 0 is a seed that never gets there, and has

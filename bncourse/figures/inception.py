@@ -141,8 +141,8 @@ def ledger(totals: Mapping[str, int], printed: Real, ax: Axes | None = None) -> 
     return ax
 
 
-def shares(names: Sequence[str], parameters: Sequence[int], multiply_adds: Sequence[int], ax: Axes | None = None
-           ) -> Axes:
+def shares_of_work(names: Sequence[str], parameters: Sequence[int], multiply_adds: Sequence[int],
+                   ax: Axes | None = None) -> Axes:
     """Each part's share of the parameters upwards, of the multiply-adds downwards, in per cent."""
     held, done = (100 * np.asarray(numbers) / sum(numbers) for numbers in (parameters, multiply_adds))
     half = int(np.searchsorted(done.cumsum(), 50)) + 1
@@ -164,8 +164,8 @@ def shares(names: Sequence[str], parameters: Sequence[int], multiply_adds: Seque
     return ax
 
 
-def against(measured: Mapping[str, Real], printed: Mapping[str, Real], ax: Axes | None = None, *,
-            title: str = "") -> Axes:
+def more_than_googlenet(measured: Mapping[str, Real], printed: Mapping[str, Real], ax: Axes | None = None, *,
+                        title: str = "") -> Axes:
     """By how many per cent more than GoogLeNet: counted (filled), and what the paper says of a row (hollow)."""
     ax = blank(ax, xlabel="more than GoogLeNet, %", title=title)
     for height, (name, value) in enumerate(reversed(measured.items())):

@@ -12,7 +12,7 @@ SHADES = ({"color": "#56B4E9", "linestyle": "--"}, {"color": "#CC79A7", "linesty
           {"color": "#E69F00", "linestyle": ":"})
 
 
-def ways(accuracies: Mapping[str, Sequence[float]], title: str, ax: Axes | None = None) -> Axes:
+def ways_to_test(accuracies: Mapping[str, Sequence[float]], title: str, ax: Axes | None = None) -> Axes:
     """A row of points for each way of testing, a point for each seed, a bar to their mean; accuracies from 0 to 1."""
     ax = blank(ax, title=title, xlabel="test accuracy")
     for height, values in enumerate(reversed(accuracies.values())):
@@ -26,8 +26,8 @@ def ways(accuracies: Mapping[str, Sequence[float]], title: str, ax: Axes | None 
     return ax
 
 
-def bias(sizes: Sequence[int], plain: Sequence[float], corrected: Sequence[float], true: float,
-         ax: Axes | None = None) -> Axes:
+def bias_of_variance(sizes: Sequence[int], plain: Sequence[float], corrected: Sequence[float], true: float,
+                     ax: Axes | None = None) -> Axes:
     """Mean of the mini-batch variances against m, as they are and times m/(m-1), beside the true variance."""
     ax = blank(ax, title="m/(m-1) repairs what the mini-batch's own mean takes away",
                xlabel="examples in the mini-batch, m (log scale)", ylabel="mean variance")

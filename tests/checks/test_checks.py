@@ -118,7 +118,7 @@ def test_no_mistake_is_the_solution_and_no_two_are_alike(check):
         every = [[as_arrays(f(*case)) for case in cases] for f in (check.solution, *(m.wrong for m in check.mistakes))]
     for i, one in enumerate(every):
         for other in every[i + 1:]:
-            assert not all(check.alike(a, b) for a, b in zip(one, other, strict=True))
+            assert not all(check.same_values(a, b) for a, b in zip(one, other, strict=True))
 
 
 def test_an_unknown_mistake_is_rejected_without_a_name_and_with_the_first_number():

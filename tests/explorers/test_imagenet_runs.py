@@ -5,7 +5,7 @@ import math
 import pytest
 
 from bncourse.experiments.recording import recorded
-from bncourse.explorers.imagenet_runs import first, mean_steps, target_explorer
+from bncourse.explorers.imagenet_runs import first_to_reach, mean_steps, target_explorer
 from bncourse.runs import Run, provenance
 
 
@@ -28,12 +28,12 @@ def variants():
     (40, ["inception"], "40 %: no network gets there with every seed"),
 ])
 def test_who_is_first_is_said(variants, target, names, sentence):
-    assert first({name: variants[name] for name in names}, target) == sentence
+    assert first_to_reach({name: variants[name] for name in names}, target) == sentence
 
 
 def test_of_three_that_arrive_together_the_number_is_said(variants):
     three = variants | {"bn-x30": variants["inception"]}
-    assert first(three, 2) == "2 %: 3 networks first, after 500 steps"
+    assert first_to_reach(three, 2) == "2 %: 3 networks first, after 500 steps"
 
 
 def test_what_it_says_of_the_recorded_networks_fits_into_a_line():
@@ -41,7 +41,7 @@ def test_what_it_says_of_the_recorded_networks_fits_into_a_line():
     for run in recorded("classification", "variants"):
         variants.setdefault(run.config["name"], []).append(run)
     targets = target_explorer(variants).controls["target"]
-    said = [first(variants, target) for target in range(targets.min, targets.max + 1)]
+    said = [first_to_reach(variants, target) for target in range(targets.min, targets.max + 1)]
     assert max(map(len, said)) < 60
 
 

@@ -51,7 +51,7 @@ def test_the_cost_is_the_median_of_the_rounds_in_milliseconds(seconds):
 
 
 def test_every_output_of_the_example_is_drawn_beside_its_standard_deviation():
-    ax = cost_of_whitening.wobble({"batch norm": np.array([1.0, 1.0, 1.0]), "PCA": np.array([-1.0, 3.0])})
+    ax = cost_of_whitening.spread_by_method({"batch norm": np.array([1.0, 1.0, 1.0]), "PCA": np.array([-1.0, 3.0])})
     assert [sorted(line.get_ydata()) for line in ax.lines] == [[1, 1, 1], [-1, 3]]
     assert texts(ax) == ["std 0.00", "std 2.00"]
 
