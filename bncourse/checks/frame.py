@@ -59,7 +59,6 @@ class Judge:
     """What all checks share: a call gives the verdict of `judge`, and a pass is remembered."""
 
     exercise: str
-    law: str
 
     def judge(self, attempt: object) -> Verdict:
         """The verdict; raises Unanswered for a stub, Rejection for an answer that cannot be compared."""
@@ -79,8 +78,12 @@ class Judge:
             progress.remember(self.exercise)
         return verdict
 
+    def says(self) -> list[str]:
+        """What the answer is held to, in sentences, without the solution and without the mistakes."""
+        raise NotImplementedError
+
     def __repr__(self):
-        return f"Check {self.exercise}: {self.law}"  # no solution, no mistakes: a cell may end in the check's bare name
+        return f"Check {self.exercise}: " + "\n".join(self.says())  # what a cell shows that ends in the bare name
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,6 +101,9 @@ class Check(Judge):
     outputs: tuple[str, ...]
     mistakes: tuple[Mistake, ...] = ()
     tolerance: float = 1e-9
+
+    def says(self) -> list[str]:
+        return [self.law]
 
     def judge(self, attempt: object) -> Verdict:
         cases = self.cases(np.random.default_rng(0))

@@ -139,10 +139,8 @@ class Assembled(Judge):
     mistakes: tuple[Mistake, ...] = ()
     tolerance: float = 1e-9
 
-    @property
-    def law(self) -> str:
-        """All laws, one below the other."""
-        return "\n".join(law.says for law in self.laws)
+    def says(self) -> list[str]:
+        return [law.says for law in self.laws]
 
     def judge(self, attempt: object) -> Verdict:
         if attempt is None or attempt is ...:

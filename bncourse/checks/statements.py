@@ -24,11 +24,9 @@ class Statements(Judge):
     exercise: str
     sentences: Mapping[str, Statement]
 
-    @property
-    def law(self) -> str:
-        """What is asked, and the sentences, one below the other."""
-        return "\n".join(["each of these sentences is to be judged, as true or as false:",
-                          *(f"{key}  {sentence.says}" for key, sentence in self.sentences.items())])
+    def says(self) -> list[str]:
+        return ["each of these sentences is to be judged, as true or as false:",
+                *(f"{key}  {sentence.says}" for key, sentence in self.sentences.items())]
 
     def judge(self, answers: object) -> Verdict:
         """The first wrong sentence with its reason, or how many are still open."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from nbformat import NotebookNode
 
 from bncourse.lectures import markup
-from bncourse.lectures.lessons import hidden, notes, slide_type, tagged, text
+from bncourse.lectures.lessons import has_tag, is_hidden, notes, slide_type, text
 
 LINE, GAP = 35, 14  # pixels: a line of text, the space below a block
 CHARACTERS = 92  # of text in a line
@@ -45,7 +45,7 @@ class Block:
     def html(self) -> str:
         return self.before + "\n".join(self.pieces) + self.after
 
-    def divided(self, room: int) -> tuple["Block", "Block"] | None:
+    def divide(self, room: int) -> tuple["Block", "Block"] | None:
         """This block as one that fits into room pixels and the rest, or nothing where not even one piece fits."""
         used, count = self.frame, 0
         while count < len(self.pieces) and used + self.heights[count] <= room:
@@ -69,11 +69,11 @@ def of_lesson(cells: list[NotebookNode], link: markup.Link) -> Iterator[Block | 
     """The blocks of a lesson's slides, with a Start before each slide. Imports and hints are for the notebook only."""
     heading = ""
     for cell in cells:
-        if tagged(cell, "imports") or slide_type(cell) in ("skip", "notes"):
+        if has_tag(cell, "imports") or slide_type(cell) in ("skip", "notes"):
             continue
         if slide_type(cell) in ("slide", "subslide"):
             yield Start(1 if slide_type(cell) == "slide" else 2, notes=notes(cell))
-        elif tagged(cell, "solution"):
+        elif has_tag(cell, "solution"):
             yield Start(2, f"{heading}: a solution")
         for part in of_text(cell, link) if cell.cell_type == "markdown" else of_code(cell, link):
             if isinstance(part, Start):
@@ -110,10 +110,10 @@ def of_code(cell: NotebookNode, link: markup.Link) -> Iterator[Block]:
     tables = [output for output in cell.outputs if markup.kind(output) == "markdown"]
     for output in tables:
         yield from (of_element(element, link) for element in markup.elements(output.data["text/markdown"]))
-    if pictures or tables or (only_asserts(cell.source) and not tagged(cell, "solution")):
+    if pictures or tables or (only_asserts(cell.source) and not has_tag(cell, "solution")):
         return
     yield preformatted("code", markup.code_lines(cell.source), cell.source.split("\n"))
-    if not (tagged(cell, "stub") or tagged(cell, "solution") or hidden(cell)):
+    if not (has_tag(cell, "stub") or has_tag(cell, "solution") or is_hidden(cell)):
         for output in cell.outputs:
             lines = markup.shown_text(output).rstrip().split("\n")
             yield preformatted("output", [markup.html.escape(line) for line in lines], lines)
@@ -174,19 +174,19 @@ def table_lines(row: list[int], widths: list[int]) -> int:
 
 def text_height(element: dict) -> int:
     """The height of a paragraph or of an item: lines of text, and its displayed formulas."""
-    formulas = list(displayed(element))
+    formulas = list(displayed_formulas(element))
     text = len(plain(element))
     lines = math.ceil(text / CHARACTERS) + (text > 0 and bool(formulas))
     breaks = sum(child["type"] == "linebreak" for child in element.get("children", []))
     return LINE * (max(lines, 1) + breaks if text else 0) + sum(map(formula_height, formulas))
 
 
-def displayed(element: dict) -> Iterator[str]:
+def displayed_formulas(element: dict) -> Iterator[str]:
     """The displayed formulas of an element, in order."""
     if element["type"] == "block_math":
         yield element["raw"]
     for child in element.get("children", []):
-        yield from displayed(child)
+        yield from displayed_formulas(child)
 
 
 def formula_height(tex: str) -> int:

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from bncourse.checks import exercises
-from bncourse.lectures.lessons import Lesson, exercise, hidden, notes, tagged
+from bncourse.lectures.lessons import Lesson, exercise, has_tag, is_hidden, notes
 from bncourse.notebooks import canonical
 
 DETAILS = re.compile(r"\n*<details>.*?</details>", re.S)
@@ -31,14 +31,14 @@ def student(notebook: NotebookNode) -> NotebookNode:
     Raises Leak for a question whose answer is not a whole `<details>` element.
     """
     return canonical(with_cells(notebook, [without_answers(cell) for cell in notebook.cells
-                                           if not (tagged(cell, "solution") or hidden(cell))]))
+                                           if not (has_tag(cell, "solution") or is_hidden(cell))]))
 
 
 def without_answers(cell: NotebookNode) -> NotebookNode:
     """A copy of the cell without notes and, in a question, without its answer. Raises Leak."""
     cell = copy(cell)
     cell.metadata.get("slideshow", {}).pop("notes", None)
-    if tagged(cell, "question"):
+    if has_tag(cell, "question"):
         cell.source = DETAILS.sub("", cell.source)
         cell.pop("attachments", None)
         if "<details" in cell.source or "</details" in cell.source:
@@ -52,17 +52,17 @@ def instructor(notebook: NotebookNode) -> NotebookNode:
     for cell in map(copy, notebook.cells):
         number = exercise(cell) or number
         if notes(cell):
-            cells.append(spoken(cell))
+            cells.append(notes_cell(cell))
         cell.metadata.pop("jupyter", None)
-        if tagged(cell, "question"):
+        if has_tag(cell, "question"):
             cell.source = cell.source.replace("<details>", "<details open>")
         cells.append(cell)
-        if tagged(cell, "solution"):
+        if has_tag(cell, "solution"):
             cells.append(grading(number, cell.id))
     return canonical(with_cells(notebook, cells))
 
 
-def spoken(cell: NotebookNode) -> NotebookNode:
+def notes_cell(cell: NotebookNode) -> NotebookNode:
     """The notes of a cell as a cell, which slide programs take for notes too."""
     metadata = {"slideshow": {"slide_type": "notes"}}
     return new_markdown_cell("> **Notes.** " + notes(cell), id=f"{cell.id}-notes", metadata=metadata)
@@ -82,7 +82,7 @@ def grading(number: str, id: str) -> NotebookNode:
 EDITIONS = {"student": student, "instructor": instructor}
 
 
-def edited(lessons: list[Lesson], edition: str) -> list[Lesson]:
+def in_edition(lessons: list[Lesson], edition: str) -> list[Lesson]:
     """The lessons in one of EDITIONS."""
     return [replace(lesson, notebook=EDITIONS[edition](lesson.notebook)) for lesson in lessons]
 

@@ -19,7 +19,7 @@ class Refused(Exception):
 
 
 @contextmanager
-def written_whole(place: Path, what: str, keep: bool = False) -> Iterator[Path]:
+def whole_folder(place: Path, what: str, keep: bool = False) -> Iterator[Path]:
     """A folder to write into, which takes its place when the block ends without an error.
 
     what names the command that makes it. The folder is empty, or with `keep` holds what is there already. Raises

@@ -59,13 +59,13 @@ def find(numbers: list[str] | None = None, folder: Path = NOTEBOOKS) -> list[Les
     return [read(path) for number, path in paths.items() if not numbers or number in numbers]
 
 
-def tagged(cell: NotebookNode, tag: str) -> bool:
+def has_tag(cell: NotebookNode, tag: str) -> bool:
     return tag in cell.metadata.get("tags", [])
 
 
 def exercise(cell: NotebookNode) -> str:
     """The number of the exercise that a cell opens, as 03.1, or nothing."""
-    found = TITLE.match(cell.source) if tagged(cell, "exercise") else None
+    found = TITLE.match(cell.source) if has_tag(cell, "exercise") else None
     return found["number"] if found else ""
 
 
@@ -85,6 +85,6 @@ def notes(cell: NotebookNode) -> str:
     return cell.metadata.get("slideshow", {}).get("notes", "")
 
 
-def hidden(cell: NotebookNode) -> bool:
+def is_hidden(cell: NotebookNode) -> bool:
     """Whether the cell's source is folded away, as that of solutions is."""
     return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))

@@ -49,19 +49,19 @@ def stacks(parts: Iterable[Block | Start]) -> list[list[Page]]:
             if page is None:
                 page = Page(heading, said, limit=ROOM if any(found) else ROOM - TITLE)
                 found[-1].append(page)
-            part, full = placed(part, page)
+            part, full = place_on(part, page)
             if full:
                 page = Page(heading, said, page.part + 1)
                 found[-1].append(page)
     return [stack for stack in ([page for page in stack if page.blocks] for stack in found) if stack]
 
 
-def placed(block: Block, page: Page) -> tuple[Block | None, bool]:
+def place_on(block: Block, page: Page) -> tuple[Block | None, bool]:
     """Puts a block, or what fits of it, on a page; returns what is left, and whether a new page is needed for it."""
     if block.height <= page.room:
         page.blocks.append(block)
         return None, False
-    pair = block.divided(page.room) if block.height > page.limit and page.room >= WORTH_DIVIDING else None
+    pair = block.divide(page.room) if block.height > page.limit and page.room >= WORTH_DIVIDING else None
     if pair:
         page.blocks.append(pair[0])
         return pair[1], True

@@ -40,14 +40,14 @@ def write(deck: Path, browser: str) -> Path:
     target = deck.with_suffix(".pdf").absolute()
     slides = deck.read_text(encoding="utf-8").count("<section class=")
     for seconds in PATIENCE:
-        said = printed(deck, target, browser, seconds)
+        said = print_once(deck, target, browser, seconds)
         if target.is_file() and pages(target) == slides:
             return target
     found = f"{pages(target)} pages" if target.is_file() else "no file"
     raise NoPDF(f"{deck.name} has {slides} slides, but {browser} printed {found}: {said[-300:]}")
 
 
-def printed(deck: Path, target: Path, browser: str, seconds: int) -> str:
+def print_once(deck: Path, target: Path, browser: str, seconds: int) -> str:
     """Prints once, and returns what the browser said. Raises NoPDF where it does not end."""
     sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     command = [browser, *FLAGS, *sandbox, f"--virtual-time-budget={1000 * seconds}", f"--print-to-pdf={target}",
