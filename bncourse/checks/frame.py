@@ -141,7 +141,7 @@ class Check(Judge):
         return self.unpack(returned)
 
     def describe_error(self, error: Exception, case: tuple) -> str:
-        """What an attempt raised, and in which line; or that it does not take the solution's arguments."""
+        """A sentence about an error of an attempt: what it raised and where, or which arguments it does not take."""
         _, *inside = traceback.extract_tb(error.__traceback__)
         if not inside:
             return f"It cannot be called with ({', '.join(self.arguments())}): {error}."
@@ -176,8 +176,10 @@ class Check(Judge):
         return ""
 
     def recognise(self, cases, given, wanted) -> Mistake | None:
-        """The mistake that gives what the learner gave, digit for digit; or one of rounding that fails in the
-        same cases."""
+        """The known mistake that explains what the learner gave, if there is one.
+
+        It gives the same digits in every case; or it is a mistake of rounding, and it fails in the same cases.
+        """
         for mistake in self.mistakes:
             with np.errstate(all="ignore"):
                 theirs = [as_arrays(mistake.wrong(*copy.deepcopy(case))) for case in cases]
@@ -211,7 +213,7 @@ def is_untouched_stub(attempt: Callable) -> bool:
 
 
 def numbers(name: str, part) -> np.ndarray:
-    """What was returned under this name, as an array. Raises Rejection where it is not made of real numbers."""
+    """A returned value as an array; name is that of the value. Raises Rejection unless it holds real numbers."""
     try:
         array = np.asarray(part.detach() if hasattr(part, "detach") else part)
     except (ValueError, TypeError, RuntimeError) as error:
@@ -224,7 +226,7 @@ def numbers(name: str, part) -> np.ndarray:
 
 
 def worst_entry(given: np.ndarray, wanted: np.ndarray) -> str:
-    """The entry that is farthest off, with as many digits as it takes to see the difference."""
+    """A clause that names the entry with the largest error, with enough digits to see the error."""
     off = np.abs(np.subtract(given, wanted, dtype=float))
     place = np.unravel_index(np.argmax(np.where(np.isnan(off), np.inf, off)), off.shape)
     found, expected = distinct_texts(given[place], wanted[place])
@@ -247,7 +249,10 @@ def as_arrays(returned) -> list[np.ndarray]:
 
 
 def close(given: np.ndarray, wanted: np.ndarray, tolerance: float) -> np.ndarray:
-    """Where they agree, within the tolerance times the largest wanted value, or times 1 if that is smaller."""
+    """Where two arrays agree, entry by entry, as an array of booleans.
+
+    They agree within the tolerance times the largest finite wanted value, or times 1 if that value is below 1.
+    """
     finite = wanted[np.isfinite(wanted)]
     scale = max(1.0, float(np.abs(finite).max())) if finite.size else 1.0
     return np.asarray(np.isclose(given, wanted, rtol=0, atol=tolerance * scale, equal_nan=True))

@@ -11,8 +11,11 @@ NUMBERS = tuple(field.name for field in fields(Config) if type(field.default) in
 
 
 def settings(config: Config) -> tuple:
-    """What the network is trained with, in numbers: the rate and its halving as they come out, its own numbers, and
-    of each choice the place among those there are."""
+    """A configuration as numbers, so that two configurations can be compared.
+
+    First come the learning rate and the steps in which it halves, then the fields in NUMBERS, then for each field in
+    CHOICES the place of its value among the possible ones.
+    """
     chosen = [known.index(getattr(config, name)) for name, known in CHOICES.items()]
     return (config.learning_rate(), config.halving(), *(getattr(config, name) for name in NUMBERS), *chosen)
 

@@ -1,6 +1,6 @@
 """A check of a whole layer: the learner's class and PyTorch's do the same things, law by law, and are compared.
 
-A law is a short script: it makes a layer with random state, uses it, and yields what it saw as named arrays. The
+A law is a short script: it makes a layer with random state, uses the layer, and yields named arrays. The
 layer has `gamma`, `beta`, `running_mean`, `running_var`, `training`, `forward(x)` and `backward(dy)`. Where a law
 fails, the answer's numbers are compared with those of layers that make one known mistake.
 """
@@ -89,7 +89,11 @@ class WatchedLayer:
 
 
 def _call(name: str, function: Callable, *arguments, **settings):
-    """The function's value for copies of the arguments; they must stay as they are."""
+    """The value of a learner's method `name` for copies of the arguments.
+
+    Raises Unanswered where the method is still a stub, Refused where it raises a ValueError, and Rejection for any
+    other error, for a changed argument and for a missing return.
+    """
     mine = copy.deepcopy(arguments)
     try:
         found = function(*mine, **settings)
@@ -183,7 +187,10 @@ class Assembled(Judge):
         return _by_pytorch(law)
 
     def recognise(self, law: Law, attempt: type) -> Mistake | None:
-        """The mistake that sees in this law what the attempt sees; or one of rounding that breaks it too."""
+        """The known mistake that explains how the attempt breaks this law, if there is one.
+
+        It gives the same arrays as the attempt; or it is a mistake of rounding, and it breaks the law too.
+        """
         given = self.seen(law, attempt)
         if self.same_values(given, self.wanted(law)):
             return None
@@ -196,7 +203,7 @@ class Assembled(Judge):
         return None
 
     def seen(self, law: Law, cls: type) -> list[tuple[str, np.ndarray]]:
-        """What the law's script sees of a layer; nothing, if the layer breaks down."""
+        """What the law's script observes of a layer; an empty list if the layer raises an error."""
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)
@@ -212,7 +219,7 @@ class Assembled(Judge):
 
 @functools.cache
 def _by_pytorch(law: Law) -> list[tuple[str, np.ndarray]]:
-    """What the law's script sees of PyTorch's layer, on one thread: a second one has little to do and much to wait."""
+    """What the law's script observes of PyTorch's layer, on one thread: the arrays are too small for a second one."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""The laws of a batch norm layer, as scripts that the check of a whole layer runs (see assembled.py).
+"""The laws of a batch norm layer, as scripts that the check of a whole layer runs (see layer_check.py).
 
 No two sizes are equal, gamma and beta are random, running statistics are away from 0 and 1, dy is random: what is
 symmetric, 0 or 1 hides mistakes.

@@ -41,7 +41,7 @@ def path(hessian: Float[Array, "2 2"], share: float, steps: int) -> Float[Array,
 
 
 def steps_needed(hessian: Float[Array, "2 2"], share: float) -> str:
-    """How many steps bring the loss's distance from its best to a millionth, in words where it never does."""
+    """How many gradient steps bring the loss to a millionth of its first distance from its best, or "never"."""
     lam, u = np.linalg.eigh(hessian)
     energies, factors = (u.T @ START) ** 2, np.abs(1 - 2 * share * lam / lam[-1])
     if factors.max() >= 1:

@@ -6,7 +6,7 @@ import ipywidgets as widgets
 from matplotlib.figure import Figure
 
 from bncourse.explorers.base import Explorer, moving
-from bncourse.figures.inception import BRANCHES, light_module, module_row, modules
+from bncourse.figures.inception import BRANCHES, light_module, module_row, module_words, modules
 from bncourse.nn import BNInception
 from bncourse.nn.anatomy import Part, on_paper, parts
 from bncourse.nn.inception import READINGS, table
@@ -22,7 +22,7 @@ def anatomy(reading: str) -> list[Part]:
 
 
 def facts(found: list[Part], name: str) -> str:
-    """What is said of a module: the widths of its branches, its parameters, its multiply-adds."""
+    """Four lines about a module: its branches, their widths, its parameters and its multiply-adds."""
     part = next(part for part in found if part.name == name)
     widths = " + ".join(f"{width}" for width in part.branches.values())
     held = part.parameters / sum(other.parameters for other in found)
@@ -40,7 +40,8 @@ def module_explorer() -> Explorer:
     found = {reading: anatomy(reading) for reading in READINGS}
 
     def lit_module(fig: Figure, module: str, reading: str) -> Callable:
-        ax, words = module_row(ROWS[reading], max(modules(ROWS["literal"])[1]), fig.add_subplot())
+        ax = module_row(ROWS[reading], max(modules(ROWS["literal"])[1]), fig.add_subplot())
+        words = module_words(ax)
         moving(words)
 
         def update(module: str, reading: str) -> None:

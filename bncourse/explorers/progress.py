@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 
 class Progress:
-    """Call it as `progress(done, total)` while something runs; it appears where it is made.
+    """A bar in a notebook or a line on a terminal; `progress(done, total)` moves it while a computation runs.
 
-    So several of them stand in the order of the program, whichever computation is the first to report.
-    As a context manager it also shows where the computation stopped, when that was before its end.
+    The bar appears where the object is made, so several bars stand in the order of the program, whichever computation
+    reports first. Used as a context manager, it also shows where a computation stopped before its end.
     """
 
     def __init__(self, label: str):

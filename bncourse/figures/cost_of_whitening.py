@@ -21,9 +21,10 @@ CORNERS = "osD"
 
 
 def steps_and_condition(points: Mapping[str, tuple[Array, Array]], ax: Axes | None = None) -> Axes:
-    """Gradient steps against condition number; points maps a form of the inputs to its (conditions, steps).
+    """Gradient steps against the condition number, on log scales.
 
-    The line has slope 1 and goes through the middle of all points but those of condition number 1.
+    points maps a form of the inputs to its (condition numbers, steps). The line has slope 1 and goes through the middle
+    of all points but those of condition number 1.
     """
     ax = blank(ax or new_figure(dpi=DPI).add_subplot(), title="Steps follow the condition number",
                xlabel="condition number of the inputs (log scale)",
@@ -45,7 +46,10 @@ def steps_and_condition(points: Mapping[str, tuple[Array, Array]], ax: Axes | No
 
 
 def clouds(forms: Mapping[str, Float[Array, "N 2"]], marked: tuple[int, ...] = (0, 1, 2)) -> Axes:
-    """The same examples of two features in several forms side by side; the marked ones are joined to a triangle."""
+    """The same N examples of two features in several forms, side by side; returns the last axes.
+
+    forms maps a name to the examples. The examples whose indices are in marked are joined by lines.
+    """
     fig = new_figure(2.3, dpi=DPI)
     shades = {"as they are": WITHOUT["color"], "standardized": WITH["color"]}
     for place, (form, x) in enumerate(forms.items(), 1):
@@ -61,7 +65,11 @@ def clouds(forms: Mapping[str, Float[Array, "N 2"]], marked: tuple[int, ...] = (
 
 def cost(features: Array, seconds: Mapping[str, Float[Array, "rounds D"]], exponents: Mapping[str, float],
          ax: Axes | None = None) -> Axes:
-    """Seconds forward and backward against the number of features: median of the rounds, band of their quartiles."""
+    """Time forward and backward against the number of features D, on log scales.
+
+    seconds maps "batchnorm", "zca", "pca" and "cholesky" to the seconds of each round at each number of features; drawn
+    are the median of the rounds and a band between their quartiles. exponents has the slope of each line, for its name.
+    """
     ratio = np.median(seconds["zca"][:, -1]) / np.median(seconds["batchnorm"][:, -1])
     ax = blank(ax or new_figure(dpi=DPI).add_subplot(),
                title=f"At {features[-1]} features ZCA takes {ratio:.0f} times as long as batch norm",
@@ -82,7 +90,7 @@ def cost(features: Array, seconds: Mapping[str, Float[Array, "rounds D"]], expon
 
 
 def spread_by_method(outputs: Mapping[str, Array], ax: Axes | None = None) -> Axes:
-    """One feature of one example as many mini-batches leave it, for each way to normalize."""
+    """One feature of one example, normalized in many mini-batches: a point for each; outputs maps a method to them."""
     ax = blank(ax or new_figure(2.9, dpi=DPI).add_subplot(), title="PCA turns its axes with every mini-batch",
                ylabel="one feature of one\nexample, normalized")
     jitter = np.random.default_rng(0)
@@ -97,7 +105,11 @@ def spread_by_method(outputs: Mapping[str, Array], ax: Axes | None = None) -> Ax
 
 
 def runaway(b: Float[Array, "steps K"], true_b: Float[Array, "steps K"], loss: Float[Array, "steps"]) -> Axes:
-    """The loss (above) and the biases (below) when the step ignores that the mean depends on b; true_b: when not."""
+    """A training whose gradient step takes the mean for a constant: the loss (above) and the K biases (below).
+
+    b has the biases after each step of that training; true_b has those of the same training with a gradient that goes
+    through the mean. Returns the lower axes.
+    """
     fig = new_figure(4.6, dpi=DPI)
     above, below = fig.subplots(2, 1, sharex=True, height_ratios=(1, 3.2))
     steps = np.arange(len(loss))
@@ -116,7 +128,10 @@ def runaway(b: Float[Array, "steps K"], true_b: Float[Array, "steps K"], loss: F
 
 
 def explosion(variances: Mapping[str, Float[Array, "seeds steps"]], ax: Axes | None = None) -> Axes:
-    """The variance of a layer's input through training on a log scale, each seed a line."""
+    """The variance of a layer's input through training, on a log scale.
+
+    variances maps a way to normalize to the variances (seeds, steps), a line for each seed.
+    """
     ax = blank(ax or new_figure(dpi=DPI).add_subplot(),
                title="With moving averages taken as constants, the model blows up",
                xlabel="training steps of 60 examples", ylabel="variance in the\nsecond layer (log scale)")
@@ -128,7 +143,10 @@ def explosion(variances: Mapping[str, Float[Array, "seeds steps"]], ax: Axes | N
 
 
 def two_terms(direct: Float[Array, "m m"], through_the_set: Float[Array, "m m"]) -> Axes:
-    """The Jacobian of the normalized values as a sum: each value on itself, and each on the set's mean and variance."""
+    """The Jacobian of m normalized values as the sum of two matrices; returns the last axes.
+
+    direct is the term of each value on itself; through_the_set is the term by way of the mean and the variance.
+    """
     fig = new_figure(3.1, dpi=DPI)
     parts = {"through the value": direct, "+ through the set": through_the_set, "= both": direct + through_the_set}
     largest = np.abs(direct).max()

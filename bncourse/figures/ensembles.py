@@ -68,7 +68,7 @@ def crops(pixels: UInt8[np.ndarray, "H W 3"], size: int, ax: Axes | None = None)
 
 
 def frame(ax: Axes, rectangle: Int[np.ndarray, "4"], shift: Real, inset: Real, **style) -> None:
-    """A rectangle, drawn a little inside of where it is, so that neighbours can be told apart."""
+    """Draw a rectangle moved right by `shift` and smaller by `inset` on each side, so that neighbours part."""
     left, top, right, bottom = rectangle
     ax.add_patch(Rectangle((left + shift + inset, top + inset), right - left - 2 * inset, bottom - top - 2 * inset,
                            fill=False, **style))
@@ -108,7 +108,10 @@ def table(columns: Mapping[str, Sequence[Real]], measure: str, crops: int, logit
 
 def error_of_every_subset(columns: Mapping[str, Sequence[Real]], ax: Axes | None = None, *, few: int = 1,
                           many: int = 48) -> Axes:
-    """Top-5 error against the number of networks: dots for the sets, lines for their means, at two numbers of crops."""
+    """Top-5 error against the number of networks: dots for the sets, lines for their means, at two numbers of crops.
+
+    columns are those of a run of `experiments.ensembles`; few and many are the two numbers of crops.
+    """
     ax = blank(ax, xlabel="networks in the ensemble", ylabel=UNITS["top5_error"])
     ends = []
     for crops, color, marker, line, shift in ((few, PALE, "s", ":", -0.09), (many, WITH["color"], "o", "-", 0.09)):
@@ -146,7 +149,7 @@ def errors_beside_figure4(run: Run, printed: Sequence[Figure4]) -> Axes:
 
 
 def printed_steps(ax: Axes, printed: Sequence[Figure4]) -> None:
-    """The top-5 errors of Figure 4 whose number of crops is printed, as the paper's points: GoogLeNet first."""
+    """Draw the rows of Figure 4 that print a number of crops, as the paper's points: top-5 error, GoogLeNet first."""
     rows = [row for row in printed if row.crops]
     blank(ax, xlabel="networks, and crops")
     error = [row.top5_error for row in rows]

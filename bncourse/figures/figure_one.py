@@ -93,8 +93,9 @@ def ribbons(plain: Sequence[Run], normalized: Sequence[Run], *, title: str = "")
 def one_moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], figure: Figure, caption: str = "") -> Callable:
     """Two trainings, to be seen at one moment: how far each is (left), the input of one sigmoid over images (right).
 
-    accuracy has the keys "plain" and "normalized", with `(records,)`. Returns `show(inputs, place)`, which draws the
-    moment: inputs has the same keys, with `(images,)` each. The limits do not depend on it.
+    accuracy has the keys "plain" and "normalized", with `(records,)` each. Returns a function `show(inputs, place)`
+    that draws record number `place` on the figure: inputs has the same keys, with `(images,)` each. The limits of the
+    axes are the same at every moment.
     """
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
     blank(left, xlabel="step (log scale)", ylabel="test accuracy")
@@ -125,7 +126,7 @@ def one_moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], figure: Figur
 
 def grid(names: tuple[str, str], rates: Sequence[float | int], scales: Sequence[float | int],
          figure: Figure | None = None) -> list[Axes]:
-    """Two panels of initial scales (rows) and learning rates (columns), for `heat`; the names are those of the two."""
+    """Two panels with initial scales as rows and learning rates as columns, for `heat`; names are their titles."""
     figure = figure or new_figure(3.3, margin=THIN)
     axes = list(figure.subplots(1, 2, sharey=True))
     for ax, name, style in zip(axes, names, (WITHOUT, WITH), strict=True):
@@ -140,7 +141,7 @@ def grid(names: tuple[str, str], rates: Sequence[float | int], scales: Sequence[
 
 
 def heat(values: np.ndarray, ax: Axes) -> None:
-    """Accuracies `(scales, rates)` as a heat map with the numbers in per cent, on one of the axes of `grid`."""
+    """Draw accuracies `(scales, rates)` as a heat map, with the numbers in per cent, on one of the axes of `grid`."""
     ax.imshow(values, cmap=SHADES, vmin=0.1, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         ax.text(column, row, f"{100 * value:.1f}", ha="center", va="center", fontsize=11,

@@ -51,10 +51,10 @@ def dashes(names: Sequence[str]) -> dict:
 
 
 def seven_losses(variants: Mapping[str, Run], chance: float | int, *, title: str = "") -> Axes:
-    """Training loss against steps, a panel for each network and its learning rate: above without batch norm, below
-    with it; grey is the loss of guessing.
+    """Training loss against steps, a panel for each of seven networks: above without batch norm, below with it.
 
-    A loss that is no number any more ends its line with a cross. Returns the first axes.
+    variants maps each name in PANELS to its run. chance is the loss of guessing, a grey line. Where a loss is no number
+    any more, a cross ends its line. Returns the first axes.
     """
     figure = new_figure(margin=THIN)
     axes = figure.subplots(2, 4, sharex=True, sharey=True)
@@ -119,8 +119,8 @@ def factors_beside_paper(printed: Mapping[str, float | int], ours: Mapping[str, 
                          ax: Axes | None = None, *, title: str = "") -> Axes:
     """How many times fewer steps than Inception each variant needs to reach Inception's best accuracy (log scale).
 
-    Hollow: as printed in Figure 3. Filled: ours, a point for each seed; 0 is a seed that never gets there, and has
-    no point.
+    Hollow are the factors printed in Figure 3; filled are ours, one for each seed. A factor of 0 stands for a seed that
+    never reaches that accuracy; such seeds have no point and are counted in words.
     """
     ax = blank(ax, title=title, xlabel="times fewer steps than Inception (log scale)")
     for height, name in enumerate(reversed(ours)):

@@ -1,4 +1,4 @@
-"""The pictures of lesson 03: the same numbers in different company, the sigmoid's straight part."""
+"""The pictures of lesson 03: the same numbers in different mini-batches, the straight part of the sigmoid."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ def straight_part(ax: Axes | None = None) -> Axes:
 
 
 def logits_by_batch_size(logits: dict[int, np.ndarray], ax: Axes | None = None) -> Axes:
-    """One example's logit in many random batches, for each batch size m."""
+    """The logit of one example in many random mini-batches; logits maps a batch size m to them."""
     ax = blank(ax, title="What the network says of one digit depends on its company",
                xlabel="examples in the mini-batch, m", ylabel="logit of the right class")
     jitter = np.random.default_rng(0)
@@ -60,7 +60,7 @@ def logits_by_batch_size(logits: dict[int, np.ndarray], ax: Axes | None = None) 
 
 
 def sigmoid_axes(ax: Axes | None = None) -> Axes:
-    """The sigmoid that a feature feeds, for `before_and_after` to draw on."""
+    """Axes with the sigmoid that a feature feeds, for `before_and_after`."""
     ax = blank(ax, xlabel="input of the sigmoid", ylabel="density")
     ax.set_xlim(-12, 12)
     ax.set_ylim(0, 1.05)

@@ -1,7 +1,7 @@
 """One look for every figure of the course: colours with a fixed meaning, sizes, labels, captions.
 
-A figure is a function `f(arrays or Run, ax=None) -> ax`. It is made without pyplot, so drawing changes no
-global state, and `picture` turns its axes into what a notebook shows and stores.
+Figures are made without pyplot, so that drawing changes no global state; `picture` turns the axes of a figure into what
+a notebook shows and stores.
 """
 
 import base64
@@ -38,7 +38,7 @@ def new_figure(height: Real = SIZE[1], *, dpi: Real = DPI, margin: Real = MARGIN
 
 
 def blank(ax: Axes | None = None, *, title: str = "", xlabel: str = "", ylabel: str = "") -> Axes:
-    """The axes to draw on, new ones of the course's size unless given, in the course's look.
+    """`ax` in the course's look, or new axes of the course's size; returns the axes.
 
     The title states the finding; the axes state the quantities with their units.
     """
@@ -75,7 +75,7 @@ def spread_labels(ends: Mapping[str, Real], *, gap: Real = 0, factor: Real = 1, 
 
 
 def spread(ax: Axes, x: np.ndarray, runs: np.ndarray, style: dict, label: str = "") -> None:
-    """The median of the seeds as a line and all of them as a band; runs is (seeds, points)."""
+    """Draw the median of several runs as a line and their range as a band; runs is (seeds, points), x is (points,)."""
     runs = np.asarray(runs)
     ax.fill_between(x, runs.min(axis=0), runs.max(axis=0), color=style["color"], alpha=0.2, linewidth=0)
     middle = np.median(runs, axis=0)
@@ -99,7 +99,7 @@ def density(ax: Axes, values: np.ndarray, grid: np.ndarray, style: dict) -> None
 
 
 def write_under(fig: Figure, caption: str) -> None:
-    """The provenance, small, under a figure, in lines of 105 characters, or of as many as the width has room for."""
+    """Write the provenance in small type under a figure, in lines of 105 characters, or shorter in a narrow figure."""
     text = fig.supxlabel("", fontsize=8.5, color=QUIET, x=0.01, ha="left")
     for characters in range(105, 0, -5):
         text.set_text(textwrap.fill(caption, characters))
@@ -109,8 +109,11 @@ def write_under(fig: Figure, caption: str) -> None:
 
 @dataclass(frozen=True)
 class Picture:
-    """What a notebook shows and stores: a PNG, the text that replaces it, its width on the page, and whether it is
-    live: of what depends on the machine."""
+    """A picture as a notebook shows and stores it.
+
+    png is the file. alt is the text for those who do not see the picture. width is in pixels of the page. live says
+    that another machine draws the picture otherwise, so that its pixels are not compared when notebooks are tested.
+    """
 
     png: bytes
     alt: str
@@ -130,8 +133,9 @@ def picture(ax: Axes, *, alt: str, caption: str = "", live: bool = False) -> Pic
     """The figure of these axes as a `Picture`, with its caption written under it.
 
     alt tells the finding and the numbers that matter; the caption says which data, how many seeds and which
-    configuration made the figure. `live` is for what differs between machines: a training in float32 at a rate where
-    rounding grows, of which the notebook's asserts hold the finding; and time that was measured, of which nothing does.
+    configuration made the figure. `live` marks a picture that differs between machines: one of measured time, or one of
+    a training in float32 at a learning rate where rounding errors grow. The pixels of a live picture are not compared;
+    what has to hold of it on every machine stands in an assert of the notebook.
     """
     fig = ax.figure
     write_under(fig, caption)
@@ -139,7 +143,7 @@ def picture(ax: Axes, *, alt: str, caption: str = "", live: bool = False) -> Pic
 
 
 def _png(fig: Figure) -> bytes:
-    """The figure as a small PNG."""
+    """The figure as the bytes of a compressed PNG."""
     drawn = io.BytesIO()
     fig.savefig(drawn, format="png")
     return compressed_png(drawn.getvalue())

@@ -69,7 +69,7 @@ def notes_cell(cell: NotebookNode) -> NotebookNode:
 
 
 def grading(number: str, id: str) -> NotebookNode:
-    """What the check of an exercise holds, and the mistakes that it knows by name."""
+    """A cell to grade by: the law of an exercise, and the mistakes that its check knows by name."""
     check = exercises().get(number)
     lines = [f"**To grade {number}.** {getattr(check, 'law', '')}".strip()]
     lines += [f"- {law.says}" for law in getattr(check, "laws", ())]
@@ -88,7 +88,7 @@ def in_edition(lessons: list[Lesson], edition: str) -> list[Lesson]:
 
 
 def write(lessons: list[Lesson], folder: Path) -> None:
-    """The lessons as notebooks in a folder."""
+    """Write each lesson's notebook into a folder, under the name that it has in the course."""
     for lesson in lessons:
         text = nbformat.writes(lesson.notebook) + "\n"
         (folder / lesson.path.name).write_text(text, encoding="utf-8", newline="\n")

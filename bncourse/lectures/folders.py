@@ -51,7 +51,7 @@ def refuse_strangers(place: Path, what: str) -> None:
 
 
 def replace(place: Path, draft: Path) -> None:
-    """Puts the draft in its place; what was there is removed last."""
+    """Move the draft to its place; an older folder there is removed last."""
     old = draft.with_name(draft.name + "-old")
     if place.exists():
         os.replace(place, old)

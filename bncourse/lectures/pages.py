@@ -32,8 +32,8 @@ class Page:
 def stacks(parts: Iterable[Block | Start]) -> list[list[Page]]:
     """Slides side by side, each a stack of slides one below the other.
 
-    A Start without a heading keeps the heading above it; one that leads to no block leads to no slide, and hands its
-    heading and notes on.
+    A Start without a heading keeps the heading above it. A Start that no block follows makes no slide; its heading and
+    its notes go to the next one.
     """
     found: list[list[Page]] = [[]]
     heading = said = ""
@@ -57,7 +57,7 @@ def stacks(parts: Iterable[Block | Start]) -> list[list[Page]]:
 
 
 def place_on(block: Block, page: Page) -> tuple[Block | None, bool]:
-    """Puts a block, or what fits of it, on a page; returns what is left, and whether a new page is needed for it."""
+    """Put a block, or the pieces that fit, on a page; returns the rest, and whether the rest needs a new page."""
     if block.height <= page.room:
         page.blocks.append(block)
         return None, False

@@ -48,7 +48,7 @@ def write(deck: Path, browser: str) -> Path:
 
 
 def print_once(deck: Path, target: Path, browser: str, seconds: int) -> str:
-    """Prints once, and returns what the browser said. Raises NoPDF where it does not end."""
+    """Print a deck once and return what the browser wrote to stderr. Raises NoPDF where the browser does not end."""
     sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     command = [browser, *FLAGS, *sandbox, f"--virtual-time-budget={1000 * seconds}", f"--print-to-pdf={target}",
                f"{deck.absolute().as_uri()}?print-pdf"]

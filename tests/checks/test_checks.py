@@ -6,6 +6,7 @@ import torch
 
 from bncourse import checks
 from bncourse.checks.frame import Check, as_arrays
+from bncourse.checks.mistakes.layers import MEMORY
 from bncourse.checks.statements import Statements
 
 EXERCISES = checks.exercises()
@@ -46,6 +47,12 @@ def test_each_known_mistake_is_rejected_and_named(check, mistake):
 @pytest.mark.parametrize("stub", [None, ..., lambda *a: None, lambda *a: ...], ids=["None", "...", "None()", "...()"])
 def test_a_stub_left_alone_is_not_attempted(check, stub):
     assert check(stub).state == "not attempted yet"
+
+
+@pytest.mark.parametrize("mistakes", [*(check.mistakes for check in FUNCTIONS), MEMORY])
+def test_no_two_mistakes_have_one_name(mistakes):
+    names = [mistake.name for mistake in mistakes]
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("check", EXERCISES.values(), ids=ids)

@@ -1,4 +1,4 @@
-"""The descents of notebook 02's explorer against gradient descent step by step."""
+"""The descents of lesson 02's explorer against gradient descent step by step."""
 
 import numpy as np
 import pytest

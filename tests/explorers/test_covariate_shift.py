@@ -1,4 +1,4 @@
-"""The explorer of notebook 01: light that is repaired, and light that is not."""
+"""The explorer of lesson 01: light that is repaired, and light that is not."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What the pictures of notebook 02 draw."""
+"""What the pictures of lesson 02 draw."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the pictures of notebook 01 draw."""
+"""What the pictures of lesson 01 draw."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the pictures of notebook 03 draw."""
+"""What the pictures of lesson 03 draw."""
 
 import numpy as np
 import pytest

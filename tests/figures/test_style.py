@@ -1,17 +1,40 @@
 """The look of the course: colours told apart in grey too, pictures with a text, densities that are densities."""
 
+import importlib
+import inspect
 import io
+import re
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from bncourse import explorers, figures
 from bncourse.figures import style
+from bncourse.paths import ROOT
 
 
 def lines_of(ax):
     return {line.get_label(): line for line in ax.lines}
+
+
+@pytest.mark.parametrize("package", [figures, explorers], ids=["figures", "explorers"])
+def test_the_map_names_each_file_with_its_lesson(package):
+    named = dict(re.findall(r"^    (\w+)\.py +(\d\d|all) ", package.__doc__, re.M))
+    lessons = {path.stem[3:]: path.stem[:2] for path in (ROOT / "notebooks").glob("[0-9]*.ipynb")}
+    files = {path.stem for path in (ROOT / "bncourse" / package.__name__.split(".")[1]).glob("[!_]*.py")}
+    assert named == {name: lessons.get(name, "all") for name in files}
+
+
+def test_a_picture_returns_the_axes_that_it_may_be_given():
+    for name in (path.stem for path in (ROOT / "bncourse" / "figures").glob("[!_]*.py")):
+        for function in vars(importlib.import_module(f"bncourse.figures.{name}")).values():
+            if inspect.isfunction(function):
+                signature = inspect.signature(function)
+                ax = signature.parameters.get("ax")
+                assert ax is None or ax.default is ax.empty or signature.return_annotation is Axes, function
 
 
 def test_with_and_without_differ_in_more_than_colour():
