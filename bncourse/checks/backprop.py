@@ -136,7 +136,7 @@ SUSPECTS = tuple(_unlabelled(number, function) for number, function in enumerate
 
 
 def _missing(backward, eps=1e-9, by_x=False):
-    """Whether the path through the mean and the path through the variance are missing."""
+    """Whether a backward pass leaves out the path through the mean, and whether the path through the variance."""
     x, dy, gamma, beta = np.array([[0.0], [1.0], [5.0]]), np.array([[1.0], [-2.0], [4.0]]), np.ones(1), np.zeros(1)
     dx = backward(dy, x, gamma, beta, eps)[0]
     x_hat = x if by_x else wrong.normalized(x, eps)[0]

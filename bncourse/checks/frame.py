@@ -56,7 +56,10 @@ class Rejection(Exception):
 
 
 class Judge:
-    """What all checks share: a call gives the verdict of `judge`, and a pass is remembered."""
+    """What all checks share: called with a learner's answer, a check returns a `Verdict` and remembers a pass.
+
+    A check is shown by its exercise and by what it asks for, never with its solution or its mistakes.
+    """
 
     exercise: str
 
@@ -65,7 +68,11 @@ class Judge:
         raise NotImplementedError
 
     def __call__(self, attempt: object, remember: bool = True) -> Verdict:
-        """The verdict on a learner's answer; a pass is remembered, unless it is the course's own solution."""
+        """The verdict on a learner's answer.
+
+        A pass is written down for the learner (`progress.remember`). With `remember=False` it is not, and the verdict
+        says that it is on the course's own solution.
+        """
         try:
             verdict = self.judge(attempt)
         except Unanswered:
@@ -88,7 +95,7 @@ class Judge:
 
 @dataclass(frozen=True, repr=False)
 class Check(Judge):
-    """Judges functions with the solution's signature.
+    """Judges a function that has the arguments of the solution.
 
     `cases(rng)` gives the argument tuples; `outputs` names what is returned, in order. Values must agree
     within `tolerance`, relative to the largest expected one.
@@ -120,7 +127,7 @@ class Check(Judge):
         return Verdict(self.exercise, "rejected", text, mistake.name if mistake else "")
 
     def ask(self, attempt: object, case: tuple) -> list[np.ndarray]:
-        """What the attempt returns for one case, as arrays; the case itself stays as it is."""
+        """What the attempt returns for one case, as arrays; raises Unanswered for a stub, Rejection for no answer."""
         if attempt is None or attempt is ...:
             raise Unanswered
         if not callable(attempt):
@@ -154,7 +161,10 @@ class Check(Judge):
                                 "compute the result anew.")
 
     def unpack(self, returned) -> list[np.ndarray]:
-        """One array for each of the outputs; an array or a list may stand for a single one, a tuple may not."""
+        """A returned value as one array for each of the outputs; raises Rejection where their number is another.
+
+        An array or a list may stand for a single output, a tuple may not.
+        """
         parts = list(returned) if isinstance(returned, tuple | list) or np.ndim(returned) else [returned]
         if len(self.outputs) == 1 and not isinstance(returned, tuple):
             parts = [returned]
@@ -165,7 +175,7 @@ class Check(Judge):
         return [numbers(name, part) for name, part in zip(self.outputs, parts, strict=True)]
 
     def objection(self, given: list[np.ndarray], wanted: list[np.ndarray]) -> str:
-        """The first way in which one case's outputs are wrong, or nothing."""
+        """A clause about the first output of one case that is wrong; an empty text if all are right."""
         for name, g, w in zip(self.outputs, given, wanted, strict=True):
             if g.shape != w.shape:
                 return f"{name} has shape {g.shape}, expected {w.shape}"
@@ -207,7 +217,7 @@ class Check(Judge):
 
 
 def is_untouched_stub(attempt: Callable) -> bool:
-    """Whether a function does nothing, as a stub of the course."""
+    """Whether a function's body does nothing, like the `...` in the stubs of the course."""
     code, nothing = getattr(attempt, "__code__", None), (lambda: ...).__code__
     return code is not None and len(code.co_code) == len(nothing.co_code)
 
@@ -234,7 +244,7 @@ def worst_entry(given: np.ndarray, wanted: np.ndarray) -> str:
 
 
 def distinct_texts(given: np.generic, wanted: np.generic) -> tuple[str, str]:
-    """Two values in words: truth as such, whole numbers whole, others with 6, 9, 12 or 17 digits."""
+    """Two different values as two different texts, with 6, 9, 12 or 17 digits; booleans and whole numbers as such."""
     if wanted.dtype.kind == "b":
         return f"{bool(given)}", f"{bool(wanted)}"
     if all(float(v).is_integer() and abs(v) < 1e15 for v in (given, wanted)):

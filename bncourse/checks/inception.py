@@ -13,7 +13,7 @@ MODULES = [(64, 48, 72, 40, 96, 32, 192), (0, 56, 160, 24, 104, None, 320), (352
 
 
 class Module(NamedTuple):
-    """Those widths by name, for the mistakes."""
+    """The widths of MODULES by name, for the mistakes."""
 
     conv1x1: int
     conv3x3_reduce: int

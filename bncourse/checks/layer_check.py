@@ -60,7 +60,7 @@ class Law:
 
 
 class WatchedLayer:
-    """The learner's layer, each call of it checked: what it raises, changes or leaves out is said in words."""
+    """A learner's layer whose calls are checked: raises Rejection for errors, changed arguments and missing returns."""
 
     def __init__(self, cls: type, *arguments, **settings):
         self.layer = _call("__init__", cls, *arguments, **settings)
@@ -162,7 +162,10 @@ class Assembled(Judge):
         return Verdict(self.exercise, "passed", f"All {len(self.laws)} laws hold, with PyTorch's numbers.")
 
     def objection(self, law: Law, attempt: type, first: bool) -> str:
-        """The first way in which the attempt breaks the law, or nothing; an untouched stub is not judged."""
+        """A sentence about the first way in which the attempt breaks the law; an empty text if it keeps the law.
+
+        Raises Unanswered for a stub, if this is the first law.
+        """
         try:
             given = list(law.script(_checked(attempt), np.random.default_rng(0)))
         except Unanswered:

@@ -29,7 +29,7 @@ class Statements(Judge):
                 *(f"{key}  {sentence.says}" for key, sentence in self.sentences.items())]
 
     def judge(self, answers: object) -> Verdict:
-        """The first wrong sentence with its reason, or how many are still open."""
+        """A verdict that names the first wrong answer with the reason, or the sentences that are still open."""
         if answers is None or answers is ...:
             raise Unanswered
         if not isinstance(answers, Mapping):

@@ -50,7 +50,7 @@ def draw_cube(fig, **_) -> Callable:
 
 
 def axes_explorer() -> Explorer:
-    """Average over examples, over 1, 2, 3 or 6 channels, over locations."""
+    """Choose the axes that are averaged together (examples, 1 to 6 channels, locations) and read the method's name."""
     return Explorer(
         draw_cube,
         alt="A block of 4 examples, 6 feature maps and 6 locations. Lit is what batch norm averages together: one map, "

@@ -14,7 +14,10 @@ MEANS = {"of probabilities": 0, "of logits": 1}
 
 
 def ensemble_explorer(run: Run) -> Explorer:
-    """Choose networks, crops and the mean: the set among all sets (left), and against the number of crops (right)."""
+    """Choose networks, crops, mean and measure; see the error of the ensemble among all ensembles, and against crops.
+
+    run is a recorded run of `experiments.ensembles`.
+    """
     numbers, names = settings(run)
     first = table(run.columns, "top5_error", numbers[-1])[2][-1]
     return Explorer(
@@ -30,12 +33,12 @@ def ensemble_explorer(run: Run) -> Explorer:
 
 
 def settings(run: Run) -> tuple[list[int], list[int]]:
-    """The numbers of crops of a run, and its networks."""
+    """The numbers of crops and the names of the networks in a run, both in order."""
     return sorted(set(run.columns["crops"])), [int(digit) for digit in f"{max(run.columns['members'])}"]
 
 
 def drawing(run: Run) -> Callable:
-    """What the explorer draws on a figure; every error is looked up before."""
+    """The draw function of the explorer; it looks every error of the run up before the first picture."""
     numbers, names = settings(run)
     found = {(measure, crops, logits): table(run.columns, measure, crops, logits)
              for measure in MEASURES.values() for crops in numbers for logits in MEANS.values()}

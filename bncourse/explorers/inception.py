@@ -36,7 +36,7 @@ def facts(found: list[Part], name: str) -> str:
 
 
 def module_explorer() -> Explorer:
-    """Choose a module and a reading of 4c and 4d."""
+    """Choose a module of BN-Inception and a reading of the widths that Figure 5 prints for 4c and 4d."""
     found = {reading: anatomy(reading) for reading in READINGS}
 
     def lit_module(fig: Figure, module: str, reading: str) -> Callable:

@@ -43,7 +43,7 @@ class Progress:
 
 
 class _Bar(widgets.HBox):
-    """Label, bar, count: moved only when another hundredth is done, since each move is a message to the page."""
+    """A label, a bar and a count in a notebook; moved once a hundredth, since each move is a message to the page."""
 
     def __init__(self, label: str):
         self._label, self._hundredths = label, -1
@@ -68,7 +68,7 @@ class _Bar(widgets.HBox):
 
 
 class _Line:
-    """The same on a terminal."""
+    """A label, a bar and a count on a terminal, by tqdm."""
 
     def __init__(self, label: str):
         self._label, self._line = label, tqdm(desc=label, disable=None)

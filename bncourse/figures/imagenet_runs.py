@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from bncourse.figures.style import PAPER, QUIET, THIN, WITH, WITHOUT, blank, label_end, new_figure, spread_labels
 from bncourse.runs import Run
@@ -98,6 +100,33 @@ def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, tit
     ax.set_ylim(0, top)
     ax.set_xticks(ticks := np.linspace(0, steps[-1], 5), [f"{tick:,.0f}" for tick in ticks])
     return ax
+
+
+class TargetMarks(NamedTuple):
+    """The artists of `target_marks`, which `show_target` moves: a line across, and a ring for each network."""
+
+    line: Line2D
+    rings: dict[str, Line2D]
+
+
+def target_marks(names: Sequence[str], ax: Axes) -> TargetMarks:
+    """A line and a ring for each network, on the axes of `curves`; the rings are still empty."""
+    line = ax.axhline(0, color=QUIET, linewidth=1)
+    return TargetMarks(line, {name: ax.plot([], [], "o", color=color_of(name), fillstyle="none", markeredgewidth=2)[0]
+                              for name in names})
+
+
+def show_target(marks: TargetMarks, target: float | int, steps: Mapping[str, float]) -> None:
+    """Move the line to the accuracy `target`, in per cent, and each ring to the steps after which a network reaches it.
+
+    steps maps the name of a network to its steps; a network with infinitely many has no ring.
+    """
+    marks.line.set_ydata([target, target])
+    placed = []
+    for name, reached in steps.items():
+        marks.rings[name].set_data(([reached], [target]) if np.isfinite(reached) else ([], []))
+        marks.rings[name].set_markersize(7 + 6 * placed.count(reached))  # one around the other, on the same spot
+        placed.append(reached)
 
 
 def sweep(runs: Sequence[Run], ax: Axes | None = None, *, title: str = "") -> Axes:

@@ -46,7 +46,7 @@ class Block:
         return self.before + "\n".join(self.pieces) + self.after
 
     def divide(self, room: int) -> tuple["Block", "Block"] | None:
-        """This block as one that fits into room pixels and the rest, or nothing where not even one piece fits."""
+        """This block as two blocks; the first fits into `room` pixels; None if no piece fits, or if all do."""
         used, count = self.frame, 0
         while count < len(self.pieces) and used + self.heights[count] <= room:
             used, count = used + self.heights[count], count + 1
@@ -84,7 +84,7 @@ def of_lesson(cells: list[NotebookNode], link: markup.Link) -> Iterator[Block | 
 
 
 def of_text(cell: NotebookNode, link: markup.Link) -> Iterator[Block | Start]:
-    """A Markdown cell: a heading begins a slide; an answer comes when it is called; a hint stays in the notebook."""
+    """The blocks of a Markdown cell. A heading begins a slide, an answer is a fragment, a hint is left out."""
     answer, hint = False, False
     for element in markup.elements(text(cell)):
         raw = element.get("raw", "") if element["type"] == "block_html" else ""
@@ -104,7 +104,7 @@ def of_text(cell: NotebookNode, link: markup.Link) -> Iterator[Block | Start]:
 
 
 def of_code(cell: NotebookNode, link: markup.Link) -> Iterator[Block]:
-    """A code cell: its picture without the code that draws it; or its code, unless it only asserts, and its output."""
+    """The blocks of a code cell: its pictures and tables, or else its code and output; none if it only asserts."""
     pictures = [output for output in cell.outputs if markup.kind(output) == "picture"]
     yield from (Block((markup.picture(output),), (FIGURE,)) for output in pictures)
     tables = [output for output in cell.outputs if markup.kind(output) == "markdown"]
@@ -129,7 +129,7 @@ def preformatted(kind: str, lines: list[str], plain: list[str]) -> Block:
 
 
 def of_element(element: dict, link: markup.Link) -> Block:
-    """A paragraph, a list or a table, in pieces where it may be divided."""
+    """The block of a paragraph, a list or a table; lists and tables are in pieces."""
     if element["type"] == "list":
         return of_list(element, link)
     if element["type"] == "table":
@@ -138,7 +138,7 @@ def of_element(element: dict, link: markup.Link) -> Block:
 
 
 def of_list(element: dict, link: markup.Link) -> Block:
-    """A list, an item a piece; an ordered one keeps its numbers where it is split."""
+    """The block of a list, with an item for each piece; each item of an ordered list bears its number."""
     tag = "ol" if element["attrs"]["ordered"] else "ul"
     items = [re.sub(r"\A<[ou]l[^>]*>\n|</[ou]l>\n\Z", "", markup.element_html({**element, "children": [item]}, link))
              for item in element["children"]]
@@ -150,7 +150,7 @@ def of_list(element: dict, link: markup.Link) -> Block:
 
 
 def of_table(element: dict, link: markup.Link) -> Block:
-    """A table, a row a piece; its head is repeated where it is split."""
+    """The block of a table, with a row for each piece; the head is outside the pieces, so both halves have it."""
     head, body = element["children"]
     whole = markup.element_html(element, link)
     before, rows, after = re.fullmatch(r"(.*<tbody>\s*)(.*?)(\s*</tbody>.*)", whole, re.S).groups()
@@ -162,7 +162,10 @@ def of_table(element: dict, link: markup.Link) -> Block:
 
 
 def table_lines(row: list[int], widths: list[int]) -> int:
-    """Lines of the highest cell of a row: narrow columns take what they need, wide ones share the rest by length."""
+    """How many lines the highest cell of a row takes; row and widths are in characters.
+
+    Narrow columns take what they need; wide columns share what is left of the line, in proportion to their widths.
+    """
     left = TABLE_CHARACTERS - 2 * len(widths)
     if sum(widths) <= left:
         return 1
@@ -196,7 +199,7 @@ def formula_height(tex: str) -> int:
 
 
 def plain(element: dict) -> str:
-    """The characters that an element shows, nearly: TeX counts for what it typesets."""
+    """About the characters that an element shows; a command of TeX counts as one character."""
     if element["type"] == "inline_math":
         return re.sub(r"\\[a-zA-Z]+\*?|[{}^_\\]", "x", element["raw"]).replace("xx", "x")
     if element["type"] == "block_math":

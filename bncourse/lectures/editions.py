@@ -63,7 +63,7 @@ def instructor(notebook: NotebookNode) -> NotebookNode:
 
 
 def notes_cell(cell: NotebookNode) -> NotebookNode:
-    """The notes of a cell as a cell, which slide programs take for notes too."""
+    """A Markdown cell with the speaker's notes of a cell, marked as notes for slide programs."""
     metadata = {"slideshow": {"slide_type": "notes"}}
     return new_markdown_cell("> **Notes.** " + notes(cell), id=f"{cell.id}-notes", metadata=metadata)
 
@@ -83,7 +83,7 @@ EDITIONS = {"student": student, "instructor": instructor}
 
 
 def in_edition(lessons: list[Lesson], edition: str) -> list[Lesson]:
-    """The lessons in one of EDITIONS."""
+    """The lessons with their notebooks in an edition, "student" or "instructor"."""
     return [replace(lesson, notebook=EDITIONS[edition](lesson.notebook)) for lesson in lessons]
 
 

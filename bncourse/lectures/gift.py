@@ -27,7 +27,7 @@ def gift(questions: list[Question]) -> str:
 
 
 def entry(question: Question) -> str:
-    """One question: name, text, and each option marked = or ~; the reason stands after ####.
+    """One question in GIFT: its name, its text, each option marked = or ~, and the reason after ####.
 
     Moodle shuffles the options, so where the reason names one by its letter its text is put there.
     """

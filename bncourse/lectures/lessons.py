@@ -70,7 +70,7 @@ def exercise(cell: NotebookNode) -> str:
 
 
 def text(cell: NotebookNode) -> str:
-    """The Markdown of a cell, with the title of an exercise as a heading, in bold type though it may be."""
+    """The Markdown of a cell; an exercise's title becomes a heading, also where the cell has it in bold type."""
     return TITLE.sub(r"### \g<title>\n\n", cell.source) if exercise(cell) else cell.source
 
 

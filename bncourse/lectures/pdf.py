@@ -36,7 +36,7 @@ def chromium() -> str:
 
 
 def write(deck: Path, browser: str) -> Path:
-    """Prints a deck beside itself, and returns the PDF's path. Raises NoPDF."""
+    """Print a deck to a PDF beside the deck, and return the path of the PDF. Raises NoPDF."""
     target = deck.with_suffix(".pdf").absolute()
     slides = deck.read_text(encoding="utf-8").count("<section class=")
     for seconds in PATIENCE:

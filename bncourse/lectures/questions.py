@@ -57,7 +57,7 @@ def parse(lesson: Lesson, cell: NotebookNode) -> Question:
 
 
 def markdown(questions: list[Question], answers: bool = True) -> str:
-    """The bank as a page: a heading for each lesson, and at its end the key with the reasons, unless left away."""
+    """The bank as a Markdown page, lesson by lesson; with `answers`, each lesson ends in answers and reasons."""
     parts = ["# Questions"]
     for lesson in dict.fromkeys(question.lesson for question in questions):
         of_lesson = [question for question in questions if question.lesson == lesson]

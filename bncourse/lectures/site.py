@@ -21,7 +21,7 @@ LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the date of every file in an archive, so tha
 
 
 def write(lessons: list[Lesson], edition: str, folder: Path) -> None:
-    """The pages of the lessons in an edition. Raises assets.Missing."""
+    """Write the site of an edition into a folder: its pages, decks and notebooks. Raises assets.Missing."""
     assets.copy_common(folder / "assets")
     assets.copy_reveal(folder / "assets")
     for name in ("site.css", "site.js"):
@@ -52,7 +52,7 @@ def index(lessons: list[Lesson], edition: str) -> str:
 
 
 def links_to(lesson: Lesson, up: str) -> str:
-    """Links to a lesson's slides and notebook; each says which lesson, for those who hear it alone."""
+    """Links to a lesson's slides and notebook; each link names the lesson, for readers who hear links one by one."""
     about = f"<span class='aside'> of lesson {lesson.number}</span>"
     return (f"<a href='{up}slides/{lesson.name}.html'>slides{about}</a> "
             f"<a href='{up}notebooks/{lesson.path.name}' download>notebook{about}</a>")
