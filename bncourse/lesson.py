@@ -17,28 +17,32 @@ NOTEBOOKS = ROOT / "notebooks"
 
 
 def setup(seed: int = 0, data: str | None = None) -> np.random.Generator:
-    """Say which versions and which data the notebook runs with; returns its one seeded generator.
+    """Print the versions and the data that the notebook runs with; returns the notebook's one random generator.
 
-    The data are the digits that are chosen, unless others are named, as in `runs.TITLES`.
+    seed is that generator's. data is a key of `runs.TITLES`, such as "scenes"; without it, the digits that are chosen
+    for this session (`datasets.chosen`). Raises ValueError for any other name.
 
     NumPy's matrix products are held to one thread: the course's are small, and a second thread that has to wait
     for a busy core makes them many times slower.
     """
+    if data not in (None, *runs.TITLES):
+        raise ValueError(f"data is {data!r}; expected one of {', '.join(map(repr, runs.TITLES))}")
     threadpool_limits(1)
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, bncourse {version('bncourse')}")
     print(f"data: {runs.TITLES[data or datasets.chosen()]}")
     return np.random.default_rng(seed)
 
 
-def data() -> str:
-    """The data that this session runs on, with the word synthetic where they are made from a seed."""
+def data_title() -> str:
+    """The name of the digits that this session runs on, for captions; "synthetic" stands in it where they are made."""
     return runs.TITLES[datasets.chosen()]
 
 
 def claims_table(notebook: str, measured: dict[str, str]) -> Markdown:
-    """The ledger's claims for a notebook: what the paper says, what was measured, the verdict.
+    """A table of a lesson's claims: what the paper says, what was measured, the verdict of data/paper/claims.toml.
 
-    measured maps a claim's number to this run's figure; a claim that is not in it shows the ledger's own.
+    notebook is the number of the lesson, such as "03". measured maps the number of a claim, such as "C7", to what this
+    run of the notebook measured, in words; a claim that is missing there shows what claims.toml says was measured.
     Raises ValueError for a claim that the ledger does not give to this notebook.
     """
     claims = paper.claims_of(notebook)
@@ -52,7 +56,7 @@ def claims_table(notebook: str, measured: dict[str, str]) -> Markdown:
 
 
 def course_map() -> Markdown:
-    """The notebooks that are there, the question of each, and how many of its exercises are passed."""
+    """A table of the course: each notebook, its question, and a dot for each exercise, filled where it is passed."""
     done = progress.passed()
     lines = ["| | lesson | the question | exercises passed |", "|---|---|---|---|"]
     for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):

@@ -75,7 +75,7 @@ def run(path: str | Path, environment: Mapping[str, str] | None = None) -> Noteb
 
 
 def check(path: str | Path) -> list[str]:
-    """What is wrong with a notebook as it is stored, one sentence each; an empty list if nothing is."""
+    """Complaints about a notebook as it is stored, one sentence each; an empty list if nothing is wrong."""
     path = Path(path)
     text = path.read_text(encoding="utf-8")
     notebook = nbformat.reads(text, as_version=4)
@@ -96,7 +96,7 @@ def code_hash(notebook: NotebookNode) -> str:
 
 
 def canonical(notebook: NotebookNode) -> NotebookNode:
-    """The same notebook, just executed, without what differs from one execution or machine to the next."""
+    """An executed notebook without what differs from one execution or one machine to the next."""
     cells = []
     for cell in notebook.cells:
         kept = {key: cell.metadata[key] for key in KEPT if key in cell.metadata}
@@ -158,7 +158,7 @@ def _outputs(notebook: NotebookNode) -> Iterator[str]:
 
 
 def _alternatives(notebook: NotebookNode) -> Iterator[str]:
-    """Pictures without a text for those who do not see them."""
+    """Complaints about pictures that have no text for those who do not see them."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             if re.search(r"""!\[\s*\]\(|<img(?![^>]*\balt=["'][^"'])""", cell.source):
@@ -171,7 +171,7 @@ def _alternatives(notebook: NotebookNode) -> Iterator[str]:
 
 
 def _anatomy(notebook: NotebookNode) -> Iterator[str]:
-    """What every cell of the course keeps to, as far as its code shows it."""
+    """Complaints about the code of cells: its length, magics, marks for the tests, star imports, `sys.path`."""
     importing = 0
     for cell in _code(notebook):
         lines = cell.source.splitlines()

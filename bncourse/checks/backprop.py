@@ -8,8 +8,10 @@ from bncourse.kernels.normalize import batchnorm_backward_steps
 
 
 def _batches(rng):
-    """(dy, x, gamma, beta, eps): no two sizes equal, means away from zero, gammas negative and zero among them; at
-    last a mean of 1e5."""
+    """Cases (dy, x, gamma, beta, eps): no two sizes equal, means away from zero, one gamma negative and one zero.
+
+    The last case has a mean of 1e5.
+    """
     cases = []
     for (m, c), eps in zip([(5, 3), (7, 2), (4, 6)], (1e-5, 0.1, 1e-2), strict=True):
         gamma = rng.normal(size=c)
@@ -30,12 +32,15 @@ def _steps(dy, x, gamma, eps):
 
 
 def _changed(**changes):
-    """The six gradients, with some of them replaced and what follows from them computed anew."""
+    """A function that gives the six gradients, with the equations named in changes replaced.
+
+    An equation takes the dictionary of what is computed before it; the gradients after it are computed from its value.
+    """
     return _from_variance(lambda x: x.var(0), changes)
 
 
 def _from_variance(variance, changes=()):
-    """The same from a variance of our own."""
+    """The function of `_changed`, for a forward pass that measures variance(x) instead of the biased variance."""
 
     def answer(dy, x, gamma, eps):
         m, c, inv_std = len(x), x - x.mean(0), 1 / np.sqrt(variance(x) + eps)
@@ -131,7 +136,7 @@ SUSPECTS = tuple(_unlabelled(number, function) for number, function in enumerate
 
 
 def _missing(backward, eps=1e-9, by_x=False):
-    """Whether the path through the mean and the path through the variance are missing."""
+    """Whether a backward pass leaves out the path through the mean, and whether the path through the variance."""
     x, dy, gamma, beta = np.array([[0.0], [1.0], [5.0]]), np.array([[1.0], [-2.0], [4.0]]), np.ones(1), np.zeros(1)
     dx = backward(dy, x, gamma, beta, eps)[0]
     x_hat = x if by_x else wrong.normalized(x, eps)[0]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from bncourse.checks.frame import Check, Mistake
+from bncourse.experiments.activations import PERCENTILES
 from bncourse.kernels.layers import sigmoid_forward
 
 
@@ -66,11 +67,9 @@ standardize = Check(
     ),
 )
 
-PAPERS = (15, 50, 85)
-
 
 def _track(history):
-    return np.percentile(history, PAPERS, axis=1).transpose(1, 0, 2)
+    return np.percentile(history, PERCENTILES, axis=1).transpose(1, 0, 2)
 
 
 track = Check(
@@ -83,15 +82,15 @@ track = Check(
     outputs=("percentiles",),
     mistakes=(
         Mistake("percentiles over the units", "A unit's distribution is over the examples: axis 1 of (T, m, C).",
-                "section 9", lambda history: np.percentile(history, PAPERS, axis=2).transpose(1, 0, 2)),
+                "section 9", lambda history: np.percentile(history, PERCENTILES, axis=2).transpose(1, 0, 2)),
         Mistake("percentiles over the whole of training", "Each record has its own; otherwise nothing is seen to "
-                "move.", "section 9", lambda history: np.repeat(np.percentile(history, PAPERS, axis=(0, 1))[None],
+                "move.", "section 9", lambda history: np.repeat(np.percentile(history, PERCENTILES, axis=(0, 1))[None],
                                                                 len(history), 0)),
         Mistake("all units in one", "The units differ from each other; the paper follows one of them.", "section 9",
-                lambda history: np.repeat(np.percentile(history, PAPERS, axis=(1, 2)).T[:, :, None],
+                lambda history: np.repeat(np.percentile(history, PERCENTILES, axis=(1, 2)).T[:, :, None],
                                           history.shape[2], 2)),
         Mistake("the axes in another order", "np.percentile puts its percentiles first: (3, T, C).",
-                "the shapes in the stub", lambda history: np.percentile(history, PAPERS, axis=1)),
+                "the shapes in the stub", lambda history: np.percentile(history, PERCENTILES, axis=1)),
         Mistake("quartiles", "The paper's three are the 15th, 50th and 85th: about one standard deviation to either "
                 "side, for a Gaussian.", "section 4.1 of the paper, Figure 1",
                 lambda history: np.percentile(history, (25, 50, 75), axis=1).transpose(1, 0, 2)),

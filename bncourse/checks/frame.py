@@ -56,7 +56,10 @@ class Rejection(Exception):
 
 
 class Judge:
-    """What all checks share: a call gives the verdict of `judge`, and a pass is remembered."""
+    """What all checks share: called with a learner's answer, a check returns a `Verdict` and remembers a pass.
+
+    A check is shown by its exercise and by what it asks for, never with its solution or its mistakes.
+    """
 
     exercise: str
 
@@ -65,7 +68,11 @@ class Judge:
         raise NotImplementedError
 
     def __call__(self, attempt: object, remember: bool = True) -> Verdict:
-        """The verdict on a learner's answer; a pass is remembered, unless it is the course's own solution."""
+        """The verdict on a learner's answer.
+
+        A pass is written down for the learner (`progress.remember`). With `remember=False` it is not, and the verdict
+        says that it is on the course's own solution.
+        """
         try:
             verdict = self.judge(attempt)
         except Unanswered:
@@ -78,10 +85,17 @@ class Judge:
             progress.remember(self.exercise)
         return verdict
 
+    def says(self) -> list[str]:
+        """What the answer is held to, in sentences, without the solution and without the mistakes."""
+        raise NotImplementedError
 
-@dataclass(frozen=True)
+    def __repr__(self):
+        return f"Check {self.exercise}: " + "\n".join(self.says())  # what a cell shows that ends in the bare name
+
+
+@dataclass(frozen=True, repr=False)
 class Check(Judge):
-    """Judges functions with the solution's signature.
+    """Judges a function that has the arguments of the solution.
 
     `cases(rng)` gives the argument tuples; `outputs` names what is returned, in order. Values must agree
     within `tolerance`, relative to the largest expected one.
@@ -94,6 +108,9 @@ class Check(Judge):
     outputs: tuple[str, ...]
     mistakes: tuple[Mistake, ...] = ()
     tolerance: float = 1e-9
+
+    def says(self) -> list[str]:
+        return [self.law]
 
     def judge(self, attempt: object) -> Verdict:
         cases = self.cases(np.random.default_rng(0))
@@ -110,7 +127,7 @@ class Check(Judge):
         return Verdict(self.exercise, "rejected", text, mistake.name if mistake else "")
 
     def ask(self, attempt: object, case: tuple) -> list[np.ndarray]:
-        """What the attempt returns for one case, as arrays; the case itself stays as it is."""
+        """What the attempt returns for one case, as arrays; raises Unanswered for a stub, Rejection for no answer."""
         if attempt is None or attempt is ...:
             raise Unanswered
         if not callable(attempt):
@@ -121,8 +138,8 @@ class Check(Judge):
         except NotImplementedError:
             raise Unanswered from None
         except Exception as error:
-            raise Rejection(self.raised(error, case)) from None
-        if returned is ... or (returned is None and left_alone(attempt)):
+            raise Rejection(self.describe_error(error, case)) from None
+        if returned is ... or (returned is None and is_untouched_stub(attempt)):
             raise Unanswered
         if returned is None:
             raise Rejection(f"It returns None, for {self.describe(case)}; expected {', '.join(self.outputs)}. "
@@ -130,8 +147,8 @@ class Check(Judge):
         self.refuse_changed_arguments(case, mine)
         return self.unpack(returned)
 
-    def raised(self, error: Exception, case: tuple) -> str:
-        """What an attempt raised, and in which line; or that it does not take the solution's arguments."""
+    def describe_error(self, error: Exception, case: tuple) -> str:
+        """A sentence about an error of an attempt: what it raised and where, or which arguments it does not take."""
         _, *inside = traceback.extract_tb(error.__traceback__)
         if not inside:
             return f"It cannot be called with ({', '.join(self.arguments())}): {error}."
@@ -144,7 +161,10 @@ class Check(Judge):
                                 "compute the result anew.")
 
     def unpack(self, returned) -> list[np.ndarray]:
-        """One array for each of the outputs; an array or a list may stand for a single one, a tuple may not."""
+        """A returned value as one array for each of the outputs; raises Rejection where their number is another.
+
+        An array or a list may stand for a single output, a tuple may not.
+        """
         parts = list(returned) if isinstance(returned, tuple | list) or np.ndim(returned) else [returned]
         if len(self.outputs) == 1 and not isinstance(returned, tuple):
             parts = [returned]
@@ -155,7 +175,7 @@ class Check(Judge):
         return [numbers(name, part) for name, part in zip(self.outputs, parts, strict=True)]
 
     def objection(self, given: list[np.ndarray], wanted: list[np.ndarray]) -> str:
-        """The first way in which one case's outputs are wrong, or nothing."""
+        """A clause about the first output of one case that is wrong; an empty text if all are right."""
         for name, g, w in zip(self.outputs, given, wanted, strict=True):
             if g.shape != w.shape:
                 return f"{name} has shape {g.shape}, expected {w.shape}"
@@ -166,8 +186,10 @@ class Check(Judge):
         return ""
 
     def recognise(self, cases, given, wanted) -> Mistake | None:
-        """The mistake that gives what the learner gave, digit for digit; or one of rounding that fails in the
-        same cases."""
+        """The known mistake that explains what the learner gave, if there is one.
+
+        It gives the same digits in every case; or it is a mistake of rounding, and it fails in the same cases.
+        """
         for mistake in self.mistakes:
             with np.errstate(all="ignore"):
                 theirs = [as_arrays(mistake.wrong(*copy.deepcopy(case))) for case in cases]
@@ -175,12 +197,12 @@ class Check(Judge):
                 same = [bool(self.objection(t, w)) == bool(self.objection(g, w))
                         for t, g, w in zip(theirs, given, wanted, strict=True)]
             else:
-                same = [self.alike(t, g) for t, g in zip(theirs, given, strict=True)]
+                same = [self.same_values(t, g) for t, g in zip(theirs, given, strict=True)]
             if all(same):
                 return mistake
         return None
 
-    def alike(self, theirs: list[np.ndarray], given: list[np.ndarray]) -> bool:
+    def same_values(self, theirs: list[np.ndarray], given: list[np.ndarray]) -> bool:
         return all(t.shape == g.shape and close(g, t, 100 * self.tolerance).all()
                    for t, g in zip(theirs, given, strict=True))
 
@@ -194,14 +216,14 @@ class Check(Judge):
         return ", ".join(parts)
 
 
-def left_alone(attempt: Callable) -> bool:
-    """Whether a function does nothing, as a stub of the course."""
+def is_untouched_stub(attempt: Callable) -> bool:
+    """Whether a function's body does nothing, like the `...` in the stubs of the course."""
     code, nothing = getattr(attempt, "__code__", None), (lambda: ...).__code__
     return code is not None and len(code.co_code) == len(nothing.co_code)
 
 
 def numbers(name: str, part) -> np.ndarray:
-    """What was returned under this name, as an array. Raises Rejection where it is not made of real numbers."""
+    """A returned value as an array; name is that of the value. Raises Rejection unless it holds real numbers."""
     try:
         array = np.asarray(part.detach() if hasattr(part, "detach") else part)
     except (ValueError, TypeError, RuntimeError) as error:
@@ -214,15 +236,15 @@ def numbers(name: str, part) -> np.ndarray:
 
 
 def worst_entry(given: np.ndarray, wanted: np.ndarray) -> str:
-    """The entry that is farthest off, with as many digits as it takes to see the difference."""
+    """A clause that names the entry with the largest error, with enough digits to see the error."""
     off = np.abs(np.subtract(given, wanted, dtype=float))
     place = np.unravel_index(np.argmax(np.where(np.isnan(off), np.inf, off)), off.shape)
-    found, expected = told_apart(given[place], wanted[place])
+    found, expected = distinct_texts(given[place], wanted[place])
     return f"{[int(i) for i in place] or ''} is {found}, expected {expected}"
 
 
-def told_apart(given: np.generic, wanted: np.generic) -> tuple[str, str]:
-    """Two values in words: truth as such, whole numbers whole, others with 6, 9, 12 or 17 digits."""
+def distinct_texts(given: np.generic, wanted: np.generic) -> tuple[str, str]:
+    """Two different values as two different texts, with 6, 9, 12 or 17 digits; booleans and whole numbers as such."""
     if wanted.dtype.kind == "b":
         return f"{bool(given)}", f"{bool(wanted)}"
     if all(float(v).is_integer() and abs(v) < 1e15 for v in (given, wanted)):
@@ -237,7 +259,10 @@ def as_arrays(returned) -> list[np.ndarray]:
 
 
 def close(given: np.ndarray, wanted: np.ndarray, tolerance: float) -> np.ndarray:
-    """Where they agree, within the tolerance times the largest wanted value, or times 1 if that is smaller."""
+    """Where two arrays agree, entry by entry, as an array of booleans.
+
+    They agree within the tolerance times the largest finite wanted value, or times 1 if that value is below 1.
+    """
     finite = wanted[np.isfinite(wanted)]
     scale = max(1.0, float(np.abs(finite).max())) if finite.size else 1.0
     return np.asarray(np.isclose(given, wanted, rtol=0, atol=tolerance * scale, equal_nan=True))

@@ -11,14 +11,17 @@ NUMBERS = tuple(field.name for field in fields(Config) if type(field.default) in
 
 
 def settings(config: Config) -> tuple:
-    """What the network is trained with, in numbers: the rate and its halving as they come out, its own numbers, and
-    of each choice the place among those there are."""
+    """A configuration as numbers, so that two configurations can be compared.
+
+    First come the learning rate and the steps in which it halves, then the fields in NUMBERS, then for each field in
+    CHOICES the place of its value among the possible ones.
+    """
     chosen = [known.index(getattr(config, name)) for name, known in CHOICES.items()]
     return (config.learning_rate(), config.halving(), *(getattr(config, name) for name in NUMBERS), *chosen)
 
 
-@dataclass(frozen=True)
-class Written(Check):
+@dataclass(frozen=True, repr=False)
+class VariantCheck(Check):
     """Judges functions from a configuration to a configuration, by the `settings` that the network is trained with."""
 
     def unpack(self, returned) -> list[np.ndarray]:
@@ -38,7 +41,7 @@ def _as_inception(config):
     return settings(replace(at_scale(INCEPTION, config.scale), rate=30, batchnorm=True))
 
 
-x30 = Written(
+x30 = VariantCheck(
     exercise="12.1",
     law="BN-x30 is BN-x5 with one difference: its learning rate is 30 times that of Inception.",
     solution=_times(30),

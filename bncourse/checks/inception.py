@@ -2,6 +2,7 @@
 
 from itertools import accumulate
 from math import ceil
+from typing import NamedTuple
 
 from bncourse.checks.frame import Check, Mistake
 from bncourse.checks.statements import Statement, Statements
@@ -9,6 +10,28 @@ from bncourse.checks.statements import Statement, Statements
 # Widths of a module as Figure 5 prints them: #1x1, 3x3 reduce, #3x3, double reduce, double #3x3, projection; None
 # where the pooling passes its input through. The inputs come last.
 MODULES = [(64, 48, 72, 40, 96, 32, 192), (0, 56, 160, 24, 104, None, 320), (352, 192, 320, 160, 224, 128, 1056)]
+
+
+class Module(NamedTuple):
+    """The widths of MODULES by name, for the mistakes."""
+
+    conv1x1: int
+    conv3x3_reduce: int
+    conv3x3: int
+    double3x3_reduce: int
+    double3x3: int
+    proj: int | None
+    inputs: int
+
+
+def _asked(answer):
+    """A function of the seven widths that asks `answer` about them as a `Module`."""
+    return lambda *widths: answer(Module(*widths))
+
+
+def _convolved(module):
+    """The feature maps of a module without those of its pooling branch."""
+    return module.conv1x1 + module.conv3x3 + module.double3x3
 
 
 def _width(conv1x1, conv3x3_reduce, conv3x3, double3x3_reduce, double3x3, proj, inputs):
@@ -25,27 +48,30 @@ width = Check(
     mistakes=(
         Mistake("the reductions counted", "A reduction feeds the 3x3 behind it; only the last convolution of a branch "
                 "is part of the output.", "Figure 5, the columns named reduce",
-                lambda a, b, c, d, e, f, inputs: _width(a, b, c, d, e, f, inputs) + b + d),
+                _asked(lambda module: _width(*module) + module.conv3x3_reduce + module.double3x3_reduce)),
         Mistake("the passed-through input forgotten", "Without a projection the pooling passes all its input maps on.",
                 "Figure 5, 'max + pass through'",
-                lambda a, b, c, d, e, f, inputs: a + c + e + (f or 0)),
+                _asked(lambda module: _convolved(module) + (module.proj or 0))),
         Mistake("the double 3x3 counted twice", "The second 3x3 takes the place of the first; their maps do not both "
                 "come out.", "Figure 5, the column double #3x3",
-                lambda a, b, c, d, e, f, inputs: _width(a, b, c, d, 2 * e, f, inputs)),
+                _asked(lambda module: _width(*module) + module.double3x3)),
         Mistake("the input passed through everywhere",
                 "With a projection only its maps come out of the pooling branch.", "Figure 5, 'avg + 32'",
-                lambda a, b, c, d, e, f, inputs: a + c + e + inputs + (f or 0)),
+                _asked(lambda module: _convolved(module) + module.inputs + (module.proj or 0))),
         Mistake("the widest branch", "All maps are kept, so the widths add up.",
                 "Figure 5, the column output size",
-                lambda a, b, c, d, e, f, inputs: max(a, c, e, inputs if f is None else f)),
+                _asked(lambda module: max(module.conv1x1, module.conv3x3, module.double3x3,
+                                          module.inputs if module.proj is None else module.proj))),
     ),
 )
 
 
-def _convolutions(a, b, c, d, e, f, inputs):
+def _convolutions(conv1x1, conv3x3_reduce, conv3x3, double3x3_reduce, double3x3, proj, inputs):
     """(inputs, outputs, kernel) of each convolution of a module."""
-    found = [(inputs, a, 1), (inputs, b, 1), (b, c, 3), (inputs, d, 1), (d, e, 3), (e, e, 3), (inputs, f or 0, 1)]
-    return [conv for conv in found if conv[1]]
+    printed = [(inputs, conv1x1, 1), (inputs, conv3x3_reduce, 1), (conv3x3_reduce, conv3x3, 3),
+               (inputs, double3x3_reduce, 1), (double3x3_reduce, double3x3, 3), (double3x3, double3x3, 3),
+               (inputs, proj or 0, 1)]
+    return [conv for conv in printed if conv[1]]
 
 
 def _parameters(conv1x1, conv3x3_reduce, conv3x3, double3x3_reduce, double3x3, proj, inputs):
@@ -67,34 +93,41 @@ parameters = Check(
     outputs=("number of parameters",),
     mistakes=(
         Mistake("gamma and beta forgotten", "Batch norm behind a convolution learns two numbers for each output map.",
-                "section 3.2", _count(lambda i, o, k: k * k * i * o)),
+                "section 3.2", _count(lambda inputs, outputs, kernel: kernel**2 * inputs * outputs)),
         Mistake("a bias instead of gamma and beta", "The mean would cancel a bias; batch norm brings two parameters.",
-                "section 3.2", _count(lambda i, o, k: k * k * i * o + o)),
+                "section 3.2", _count(lambda inputs, outputs, kernel: kernel**2 * inputs * outputs + outputs)),
         Mistake("a bias as well", "A bias in front of batch norm is cancelled by the mean, so it is left out.",
-                "section 3.2", _count(lambda i, o, k: k * k * i * o + 3 * o)),
+                "section 3.2", _count(lambda inputs, outputs, kernel: kernel**2 * inputs * outputs + 3 * outputs)),
         Mistake("the moving statistics counted", "Mean and variance are measured, not learned.", "Algorithm 2",
-                _count(lambda i, o, k: k * k * i * o + 4 * o)),
+                _count(lambda inputs, outputs, kernel: kernel**2 * inputs * outputs + 4 * outputs)),
         Mistake("the kernel not squared", "A 3x3 kernel has nine weights for each pair of maps.", "section 3.2",
-                _count(lambda i, o, k: k * i * o + 2 * o)),
+                _count(lambda inputs, outputs, kernel: kernel * inputs * outputs + 2 * outputs)),
         Mistake("one filter for all inputs", "A filter has weights for each of its input maps.", "section 3.2",
-                _count(lambda i, o, k: k * k * o + 2 * o)),
+                _count(lambda inputs, outputs, kernel: kernel**2 * outputs + 2 * outputs)),
         Mistake("the second 3x3 forgotten", "The double branch has a reduction and two 3x3 convolutions.",
                 "Figure 5, double #3x3",
-                _count(lambda i, o, k: k * k * i * o + 2 * o,
-                       lambda found: [conv for conv in found if conv[2] == 1 or conv[0] != conv[1]])),
+                _count(lambda inputs, outputs, kernel: kernel**2 * inputs * outputs + 2 * outputs,
+                       lambda convolutions: [conv for conv in convolutions if conv[2] == 1 or conv[0] != conv[1]])),
         Mistake("the reductions forgotten", "The 1x1 convolutions before the 3x3 have weights too.",
                 "Figure 5, the columns named reduce",
-                lambda a, b, c, d, e, f, inputs: _parameters(a, b, c, d, e, f, inputs) - (inputs + 2) * (b + d)),
+                _asked(lambda module: _parameters(*module)
+                       - (module.inputs + 2) * (module.conv3x3_reduce + module.double3x3_reduce))),
         Mistake("the 3x3 on the module's input", "A 3x3 sees the maps of its reduction, which makes it cheap.",
                 "Figure 5, the columns named reduce",
-                lambda a, b, c, d, e, f, inputs: _parameters(a, b, c, d, e, f, inputs)
-                + 9 * (c * (inputs - b) + e * (inputs - d))),
+                _asked(lambda module: _parameters(*module) + 9 * (
+                    module.conv3x3 * (module.inputs - module.conv3x3_reduce)
+                    + module.double3x3 * (module.inputs - module.double3x3_reduce)))),
     ),
 )
 
 
 def _multiply_adds(inputs, outputs, kernel, stride, height, width):
     return kernel**2 * inputs * outputs * ceil(height / stride) * ceil(width / stride)
+
+
+def _at_each(locations):
+    """The multiply-adds of a convolution with locations(kernel, stride, height, width) locations of its output."""
+    return lambda inputs, outputs, kernel, *rest: kernel**2 * inputs * outputs * locations(kernel, *rest)
 
 
 multiply_adds = Check(
@@ -106,21 +139,25 @@ multiply_adds = Check(
     outputs=("multiply-adds",),
     mistakes=(
         Mistake("the locations of the input", "With stride 2 the filter is applied at every second location.",
-                "Figure 5, patch/stride", lambda i, o, k, s, h, w: k * k * i * o * h * w),
+                "Figure 5, patch/stride", _at_each(lambda kernel, stride, height, width: height * width)),
         Mistake("the stride for rows only", "The stride holds for rows and for columns.",
-                "Figure 5, patch/stride", lambda i, o, k, s, h, w: k * k * i * o * ceil(h / s) * w),
+                "Figure 5, patch/stride",
+                _at_each(lambda kernel, stride, height, width: ceil(height / stride) * width)),
         Mistake("the stride for columns only", "The stride holds for rows and for columns.",
-                "Figure 5, patch/stride", lambda i, o, k, s, h, w: k * k * i * o * h * ceil(w / s)),
+                "Figure 5, patch/stride",
+                _at_each(lambda kernel, stride, height, width: height * ceil(width / stride))),
         Mistake("rounded down", "The padding keeps the last odd row: 27 rows become 14, not 13.",
-                "Figure 5, the output sizes", lambda i, o, k, s, h, w: k * k * i * o * (h // s) * (w // s)),
+                "Figure 5, the output sizes",
+                _at_each(lambda kernel, stride, height, width: (height // stride) * (width // stride))),
         Mistake("no padding", "The convolutions are padded: stride 1 keeps the size.", "Figure 5, the output sizes",
-                lambda i, o, k, s, h, w: k * k * i * o * ((h - k) // s + 1) * ((w - k) // s + 1)),
+                _at_each(lambda kernel, stride, height, width:
+                         ((height - kernel) // stride + 1) * ((width - kernel) // stride + 1))),
         Mistake("operations instead of multiply-adds", "A product and its sum count as one.",
-                "section 1 of this lesson", lambda i, o, k, s, h, w: 2 * _multiply_adds(i, o, k, s, h, w)),
+                "section 1 of this lesson", lambda *layer: 2 * _multiply_adds(*layer)),
         Mistake("the kernel not squared", "A kernel has kernel x kernel weights.", "Figure 5, patch/stride",
-                lambda i, o, k, s, h, w: k * i * o * ceil(h / s) * ceil(w / s)),
+                lambda inputs, outputs, kernel, *rest: _multiply_adds(inputs, outputs, kernel, *rest) // kernel),
         Mistake("the weights alone", "Each weight is used at every location of the output.",
-                "section 1 of this lesson", lambda i, o, k, s, h, w: k * k * i * o),
+                "section 1 of this lesson", _at_each(lambda kernel, stride, height, width: 1)),
     ),
 )
 
@@ -134,7 +171,7 @@ def _receptive_field(layers):
 
 
 def _jump_first(layers):
-    jumps = accumulate((stride for _, stride in layers), lambda a, b: a * b)
+    jumps = accumulate((stride for _, stride in layers), lambda product, stride: product * stride)
     return 1 + sum((kernel - 1) * jump for (kernel, _), jump in zip(layers, jumps, strict=True))
 
 

@@ -10,6 +10,11 @@ def _population(batches):
     return batches.mean((0, 1)), m / (m - 1) * batches.var(1).mean(0)
 
 
+def _with_variance(variance):
+    """The right mean, and variance(batches, m) of the mini-batches `(number, m, C)`."""
+    return lambda batches: (batches.mean((0, 1)), variance(batches, batches.shape[1]))
+
+
 population = Check(
     exercise="05.1",
     law="E[x] is the mean of the mini-batches' means; Var[x] is m / (m - 1) times the mean of their variances.",
@@ -19,27 +24,29 @@ population = Check(
     outputs=("mean", "var"),
     mistakes=(
         Mistake("m / (m - 1) forgotten", "Each mini-batch measures the spread around its own mean, which is too small.",
-                "Algorithm 2, line 10", lambda b: (b.mean((0, 1)), b.var(1).mean(0))),
+                "Algorithm 2, line 10", _with_variance(lambda batches, m: batches.var(1).mean(0))),
         Mistake("corrected by the number of mini-batches", "m is the number of examples in a mini-batch.",
-                "Algorithm 2, line 10", lambda b: (b.mean((0, 1)), len(b) / (len(b) - 1) * b.var(1).mean(0))),
+                "Algorithm 2, line 10",
+                _with_variance(lambda batches, m: len(batches) / (len(batches) - 1) * batches.var(1).mean(0))),
         Mistake("the standard deviation averaged", "It is the variances that are averaged; a mean of roots is smaller "
                 "than the root of the mean.", "Algorithm 2, line 10",
-                lambda b: (b.mean((0, 1)), b.shape[1] / (b.shape[1] - 1) * b.std(1).mean(0) ** 2)),
+                _with_variance(lambda batches, m: m / (m - 1) * batches.std(1).mean(0) ** 2)),
         Mistake("the standard deviation returned", "The affine map of line 11 takes the root itself.",
-                "Algorithm 2, lines 10 and 11", lambda b: (_population(b)[0], np.sqrt(_population(b)[1]))),
+                "Algorithm 2, lines 10 and 11", _with_variance(lambda batches, m: np.sqrt(_population(batches)[1]))),
         Mistake("corrected twice", "ddof=1 divides by m - 1 already.", "Algorithm 2, line 10",
-                lambda b: (b.mean((0, 1)), b.shape[1] / (b.shape[1] - 1) * b.var(1, ddof=1).mean(0))),
+                _with_variance(lambda batches, m: m / (m - 1) * batches.var(1, ddof=1).mean(0))),
         Mistake("all examples pooled, and divided by their number", "Each mini-batch is measured around its own mean.",
-                "Algorithm 2, line 10", lambda b: (b.mean((0, 1)), b.reshape(-1, b.shape[2]).var(0))),
+                "Algorithm 2, line 10",
+                _with_variance(lambda batches, m: batches.reshape(-1, batches.shape[2]).var(0))),
         Mistake("all examples pooled", "The variance around the common mean is another estimate: it counts how the "
                 "mini-batches' means differ as well.", "Algorithm 2, line 10",
-                lambda b: (b.mean((0, 1)), b.reshape(-1, b.shape[2]).var(0, ddof=1))),
+                _with_variance(lambda batches, m: batches.reshape(-1, batches.shape[2]).var(0, ddof=1))),
         Mistake("variance along the wrong axis", "Each mini-batch is measured over its m examples, axis 1.",
-                "Algorithm 2, line 10", lambda b: (b.mean((0, 1)), b.var(0).mean(0))),
+                "Algorithm 2, line 10", _with_variance(lambda batches, m: batches.var(0).mean(0))),
         Mistake("mean and variance exchanged", "The stub asks for the mean first.", "the stub",
-                lambda b: _population(b)[::-1]),
+                lambda batches: _population(batches)[::-1]),
         Mistake("only the last mini-batch", "The expectation is over many mini-batches.", "Algorithm 2, line 10",
-                lambda b: (b[-1].mean(0), b[-1].var(0, ddof=1))),
+                lambda batches: (batches[-1].mean(0), batches[-1].var(0, ddof=1))),
     ),
 )
 
@@ -52,11 +59,13 @@ def _buffers(batches, momentum):
     return mean, var
 
 
-def _changed_buffers(new_var=lambda x: x.var(0, ddof=1), weight=lambda p: p, start=(0.0, 1.0)):
+def _changed_buffers(new_var=lambda x: x.var(0, ddof=1), weight=lambda momentum: momentum, start=(0.0, 1.0)):
+    """The buffers, moved by weight(momentum) towards the mean and new_var(x) of each mini-batch x `(m, C)`."""
+
     def answer(batches, momentum):
-        p, (mean, var) = weight(momentum), (np.full(batches.shape[2], value) for value in start)
+        new, (mean, var) = weight(momentum), (np.full(batches.shape[2], value) for value in start)
         for x in batches:
-            mean, var = (1 - p) * mean + p * x.mean(0), (1 - p) * var + p * new_var(x)
+            mean, var = (1 - new) * mean + new * x.mean(0), (1 - new) * var + new * new_var(x)
         return mean, var
 
     return answer
@@ -72,12 +81,12 @@ buffers = Check(
     outputs=("running_mean", "running_var"),
     mistakes=(
         Mistake("momentum taken for its complement", "PyTorch's momentum weighs the new value, Keras', Flax' and ONNX' "
-                "the old one.", "the table of conventions", _changed_buffers(weight=lambda p: 1 - p)),
+                "the old one.", "the table of conventions", _changed_buffers(weight=lambda momentum: 1 - momentum)),
         Mistake("biased running variance", "PyTorch keeps m / (m - 1) times the mini-batch's variance, as section 3.1 "
                 "says.", "the table of conventions", _changed_buffers(new_var=lambda x: x.var(0))),
         Mistake("momentum taken for its complement, and biased running variance", "PyTorch's momentum weighs the new "
                 "value, and its running variance divides by m - 1.", "the table of conventions",
-                _changed_buffers(new_var=lambda x: x.var(0), weight=lambda p: 1 - p)),
+                _changed_buffers(new_var=lambda x: x.var(0), weight=lambda momentum: 1 - momentum)),
         Mistake("running standard deviation stored as variance", "What is averaged is the variance.",
                 "Algorithm 2, line 10", _changed_buffers(new_var=lambda x: x.std(0, ddof=1))),
         Mistake("corrected twice", "ddof=1 divides by m - 1 already.", "the table of conventions",
@@ -88,7 +97,7 @@ buffers = Check(
         Mistake("started from variance 0", "PyTorch starts from mean 0 and variance 1.", "the table of conventions",
                 _changed_buffers(start=(0.0, 0.0))),
         Mistake("only the last mini-batch", "An average remembers the mini-batches before.", "the paper's section 3.1",
-                lambda b, p: (b[-1].mean(0), b[-1].var(0, ddof=1))),
+                lambda batches, momentum: (batches[-1].mean(0), batches[-1].var(0, ddof=1))),
     ),
 )
 
@@ -96,6 +105,17 @@ buffers = Check(
 def _fold(w, gamma, beta, mean, var, eps):
     s = gamma / np.sqrt(var + eps)
     return w * s, beta - mean * s
+
+
+def _changed_fold(weights=lambda w, s: w * s, bias=lambda beta, mean, s: beta - mean * s,
+                  slope=lambda gamma, var, eps: gamma / np.sqrt(var + eps)):
+    """The folded layer, with the slope s, the weights or the bias computed otherwise."""
+
+    def answer(w, gamma, beta, mean, var, eps):
+        s = slope(gamma, var, eps)
+        return weights(w, s), bias(beta, mean, s)
+
+    return answer
 
 
 fold = Check(
@@ -110,32 +130,33 @@ fold = Check(
     mistakes=(
         Mistake("rows scaled instead of columns", "Feature k is computed by column k of w.",
                 "the paper's section 3.1, the affine map",
-                lambda w, g, b, mu, v, e: (w * (g / np.sqrt(v + e))[:, None], _fold(w, g, b, mu, v, e)[1])),
+                _changed_fold(weights=lambda w, s: w * s[:, None])),
         Mistake("w left as it is", "The slope of batch norm multiplies what u w gives.", "Algorithm 2, line 11",
-                lambda w, g, b, mu, v, e: (w, _fold(w, g, b, mu, v, e)[1])),
+                _changed_fold(weights=lambda w, s: w)),
         Mistake("beta scaled too", "beta is added after the scaling.", "Algorithm 2, line 11",
-                lambda w, g, b, mu, v, e: (_fold(w, g, b, mu, v, e)[0], (b - mu) * g / np.sqrt(v + e))),
+                _changed_fold(bias=lambda beta, mean, s: (beta - mean) * s)),
         Mistake("eps ignored", "The slope is gamma / sqrt(var + eps).", "Algorithm 2, line 11",
-                lambda w, g, b, mu, v, e: _fold(w, g, b, mu, v, 0.0)),
+                _changed_fold(slope=lambda gamma, var, eps: gamma / np.sqrt(var))),
         Mistake("gamma forgotten", "The slope is gamma / sqrt(var + eps).", "Algorithm 2, line 11",
-                lambda w, g, b, mu, v, e: _fold(w, np.ones_like(g), b, mu, v, e)),
+                _changed_fold(slope=lambda gamma, var, eps: 1 / np.sqrt(var + eps))),
         Mistake("the mean not scaled", "The mean goes through the same slope as x.", "Algorithm 2, line 11",
-                lambda w, g, b, mu, v, e: (_fold(w, g, b, mu, v, e)[0], b - mu)),
+                _changed_fold(bias=lambda beta, mean, s: beta - mean)),
         Mistake("the mean not multiplied by gamma", "The mean goes through the same slope as x.",
                 "Algorithm 2, line 11",
-                lambda w, g, b, mu, v, e: (_fold(w, g, b, mu, v, e)[0], b - mu / np.sqrt(v + e))),
+                lambda w, gamma, beta, mean, var, eps: (_fold(w, gamma, beta, mean, var, eps)[0],
+                                                        beta - mean / np.sqrt(var + eps))),
         Mistake("beta forgotten", "The shift is beta less the scaled mean.", "Algorithm 2, line 11",
-                lambda w, g, b, mu, v, e: _fold(w, g, 0 * b, mu, v, e)),
+                _changed_fold(bias=lambda beta, mean, s: -mean * s)),
         Mistake("w transposed", "An example is a row, so w (D, C) keeps its shape.", "the stub",
-                lambda w, g, b, mu, v, e: _fold(w.T, g, b, mu, v, e)),
+                _changed_fold(weights=lambda w, s: w.T * s)),
         Mistake("the mean forgotten", "The shift is beta less the scaled mean.", "Algorithm 2, line 11",
-                lambda w, g, b, mu, v, e: (_fold(w, g, b, mu, v, e)[0], b)),
+                _changed_fold(bias=lambda beta, mean, s: beta)),
         Mistake("the sign of the mean", "The mean is subtracted.", "Algorithm 2, line 11",
-                lambda w, g, b, mu, v, e: (_fold(w, g, b, mu, v, e)[0], b + mu * g / np.sqrt(v + e))),
+                _changed_fold(bias=lambda beta, mean, s: beta + mean * s)),
         Mistake("eps outside the root", "The paper adds eps to the variance and then takes the root.",
                 "Algorithm 2, line 11",
-                lambda w, g, b, mu, v, e: (w * g / (np.sqrt(v) + e), b - mu * g / (np.sqrt(v) + e))),
+                _changed_fold(slope=lambda gamma, var, eps: gamma / (np.sqrt(var) + eps))),
         Mistake("division by the variance", "Divide by the root of the variance.", "Algorithm 2, line 11",
-                lambda w, g, b, mu, v, e: (w * g / (v + e), b - mu * g / (v + e))),
+                _changed_fold(slope=lambda gamma, var, eps: gamma / (var + eps))),
     ),
 )

@@ -1,6 +1,6 @@
 """A check of a whole layer: the learner's class and PyTorch's do the same things, law by law, and are compared.
 
-A law is a short script: it makes a layer with random state, uses it, and yields what it saw as named arrays. The
+A law is a short script: it makes a layer with random state, uses the layer, and yields named arrays. The
 layer has `gamma`, `beta`, `running_mean`, `running_var`, `training`, `forward(x)` and `backward(dy)`. Where a law
 fails, the answer's numbers are compared with those of layers that make one known mistake.
 """
@@ -15,10 +15,20 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bncourse.checks.frame import Judge, Mistake, Rejection, Unanswered, Verdict, close, left_alone, numbers, told_apart
+from bncourse.checks.frame import (
+    Judge,
+    Mistake,
+    Rejection,
+    Unanswered,
+    Verdict,
+    close,
+    distinct_texts,
+    is_untouched_stub,
+    numbers,
+)
 
 STATE = ("gamma", "beta", "running_mean", "running_var")
-Seen = Iterator[tuple[str, np.ndarray]]
+Observations = Iterator[tuple[str, np.ndarray]]
 
 
 class PyTorch:
@@ -46,11 +56,11 @@ class Law:
     """A sentence, and the script that shows whether it holds: `script(layer class, rng)` yields (name, array)."""
 
     says: str
-    script: Callable[[type, np.random.Generator], Seen]
+    script: Callable[[type, np.random.Generator], Observations]
 
 
-class Learners:
-    """The learner's layer, each call of it checked: what it raises, changes or leaves out is said in words."""
+class WatchedLayer:
+    """A learner's layer whose calls are checked: raises Rejection for errors, changed arguments and missing returns."""
 
     def __init__(self, cls: type, *arguments, **settings):
         self.layer = _call("__init__", cls, *arguments, **settings)
@@ -79,7 +89,11 @@ class Learners:
 
 
 def _call(name: str, function: Callable, *arguments, **settings):
-    """The function's value for copies of the arguments; they must stay as they are."""
+    """The value of a learner's method `name` for copies of the arguments.
+
+    Raises Unanswered where the method is still a stub, Refused where it raises a ValueError, and Rejection for any
+    other error, for a changed argument and for a missing return.
+    """
     mine = copy.deepcopy(arguments)
     try:
         found = function(*mine, **settings)
@@ -98,7 +112,7 @@ def _call(name: str, function: Callable, *arguments, **settings):
         if not np.array_equal(given, kept):
             raise Rejection(f"{name} changes its argument in place. The layers around it still need it: compute into "
                             "a new array.")
-    if found is ... or (found is None and left_alone(function)):
+    if found is ... or (found is None and is_untouched_stub(function)):
         raise Unanswered
     if found is None:
         raise Rejection(f"{name} returns None. Is a return missing?")
@@ -116,7 +130,7 @@ def _numbers(method: str, value, name: str) -> np.ndarray:
         raise Rejection(f"{method}: {found}") from None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Assembled(Judge):
     """Judges a class by the laws, in their order; `solution` and the mistakes' `wrong` are classes too.
 
@@ -128,6 +142,9 @@ class Assembled(Judge):
     solution: type
     mistakes: tuple[Mistake, ...] = ()
     tolerance: float = 1e-9
+
+    def says(self) -> list[str]:
+        return [law.says for law in self.laws]
 
     def judge(self, attempt: object) -> Verdict:
         if attempt is None or attempt is ...:
@@ -145,7 +162,10 @@ class Assembled(Judge):
         return Verdict(self.exercise, "passed", f"All {len(self.laws)} laws hold, with PyTorch's numbers.")
 
     def objection(self, law: Law, attempt: type, first: bool) -> str:
-        """The first way in which the attempt breaks the law, or nothing; an untouched stub is not judged."""
+        """A sentence about the first way in which the attempt breaks the law; an empty text if it keeps the law.
+
+        Raises Unanswered for a stub, if this is the first law.
+        """
         try:
             given = list(law.script(_checked(attempt), np.random.default_rng(0)))
         except Unanswered:
@@ -162,7 +182,7 @@ class Assembled(Judge):
             wrong = np.argwhere(~close(g, w, self.tolerance))
             if len(wrong):
                 place = tuple(int(i) for i in wrong[0])
-                found, expected = told_apart(g[place], w[place])
+                found, expected = distinct_texts(g[place], w[place])
                 return f"{name}{list(place) or ''} is {found}, expected {expected}."
         return ""
 
@@ -170,20 +190,23 @@ class Assembled(Judge):
         return _by_pytorch(law)
 
     def recognise(self, law: Law, attempt: type) -> Mistake | None:
-        """The mistake that sees in this law what the attempt sees; or one of rounding that breaks it too."""
+        """The known mistake that explains how the attempt breaks this law, if there is one.
+
+        It gives the same arrays as the attempt; or it is a mistake of rounding, and it breaks the law too.
+        """
         given = self.seen(law, attempt)
-        if self.alike(given, self.wanted(law)):
+        if self.same_values(given, self.wanted(law)):
             return None
         for mistake in self.mistakes:
             theirs = self.seen(law, mistake.wrong)
-            if given and mistake.rounding and not self.alike(theirs, self.wanted(law)):
+            if given and mistake.rounding and not self.same_values(theirs, self.wanted(law)):
                 return mistake
-            if given and not mistake.rounding and self.alike(given, theirs):
+            if given and not mistake.rounding and self.same_values(given, theirs):
                 return mistake
         return None
 
     def seen(self, law: Law, cls: type) -> list[tuple[str, np.ndarray]]:
-        """What the law's script sees of a layer; nothing, if the layer breaks down."""
+        """What the law's script observes of a layer; an empty list if the layer raises an error."""
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)
@@ -191,7 +214,7 @@ class Assembled(Judge):
         except (Rejection, Unanswered):
             return []
 
-    def alike(self, one: list, other: list) -> bool:
+    def same_values(self, one: list, other: list) -> bool:
         return len(one) == len(other) and all(
             g.shape == t.shape and close(g, t, 100 * self.tolerance).all()
             for (_, g), (_, t) in zip(one, other, strict=True))
@@ -199,7 +222,7 @@ class Assembled(Judge):
 
 @functools.cache
 def _by_pytorch(law: Law) -> list[tuple[str, np.ndarray]]:
-    """What the law's script sees of PyTorch's layer, on one thread: a second one has little to do and much to wait."""
+    """What the law's script observes of PyTorch's layer, on one thread: the arrays are too small for a second one."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -208,5 +231,5 @@ def _by_pytorch(law: Law) -> list[tuple[str, np.ndarray]]:
         torch.set_num_threads(threads)
 
 
-def _checked(cls: type) -> Callable[..., Learners]:
-    return lambda *arguments, **settings: Learners(cls, *arguments, **settings)
+def _checked(cls: type) -> Callable[..., WatchedLayer]:
+    return lambda *arguments, **settings: WatchedLayer(cls, *arguments, **settings)

@@ -1,4 +1,4 @@
-"""The laws of a batch norm layer, as scripts that the check of a whole layer runs (see assembled.py).
+"""The laws of a batch norm layer, as scripts that the check of a whole layer runs (see layer_check.py).
 
 No two sizes are equal, gamma and beta are random, running statistics are away from 0 and 1, dy is random: what is
 symmetric, 0 or 1 hides mistakes.
@@ -6,7 +6,7 @@ symmetric, 0 or 1 hides mistakes.
 
 import numpy as np
 
-from bncourse.checks.layer_check import STATE, Law, Refused, Seen
+from bncourse.checks.layer_check import STATE, Law, Observations, Refused
 
 MAPS, DENSE, SEQUENCES, VOLUMES = (5, 3, 4, 2), (7, 4), (4, 3, 6), (3, 4, 2, 5, 6)
 
@@ -25,23 +25,23 @@ def _input(rng, shape, mean=2.0):
     return mean + scale * rng.normal(size=shape)
 
 
-def _state(layer, when: str) -> Seen:
+def _state(layer, when: str) -> Observations:
     for name in STATE[2:]:
         yield f"{name} after {when}", np.array(getattr(layer, name))
 
 
-def _training(layer, rng) -> Seen:
+def _training(layer, rng) -> Observations:
     for eps in (0.3, 1e-5):
         yield f"y of feature maps {MAPS} in training, eps {eps},", _made(layer, rng, 3, eps=eps).forward(
             _input(rng, MAPS))
 
 
-def _any_shape(layer, rng) -> Seen:
+def _any_shape(layer, rng) -> Observations:
     for shape in (DENSE, SEQUENCES, VOLUMES):
         yield f"y of x {shape} in training", _made(layer, rng, shape[1], eps=0.1).forward(_input(rng, shape))
 
 
-def _digits(layer, rng) -> Seen:
+def _digits(layer, rng) -> Observations:
     yield "y of feature maps with mean 1e5", _made(layer, rng, 3).forward(_input(rng, MAPS, mean=1e5))
     yield "y of feature maps of size 1e-3", _made(layer, rng, 3).forward(1e-3 * rng.normal(size=MAPS))
     x = _input(rng, MAPS)
@@ -49,7 +49,7 @@ def _digits(layer, rng) -> Seen:
     yield "y with a constant feature map", _made(layer, rng, 3).forward(x)
 
 
-def _gradients(layer, rng) -> Seen:
+def _gradients(layer, rng) -> Observations:
     for shape in (MAPS, DENSE, VOLUMES):
         made = _made(layer, rng, shape[1], eps=0.3)
         made.set(gamma=np.where(np.arange(shape[1]) == 1, 0.0, made.gamma))
@@ -58,7 +58,7 @@ def _gradients(layer, rng) -> Seen:
             yield f"{name} of x {shape}, gamma[1] = 0,", value
 
 
-def _memory(layer, rng) -> Seen:
+def _memory(layer, rng) -> Observations:
     for momentum in (0.1, 0.3):
         made = _made(layer, rng, 3, momentum=momentum)
         for m in (5, 2, 6):
@@ -66,7 +66,7 @@ def _memory(layer, rng) -> Seen:
             yield from _state(made, f"a mini-batch of {m} in training, momentum {momentum},")
 
 
-def _inference(layer, rng) -> Seen:
+def _inference(layer, rng) -> Observations:
     made, x = _made(layer, rng, 3, eps=0.2), _input(rng, MAPS)
     made.set(training=False)
     yield "y at inference", made.forward(x)
@@ -74,7 +74,7 @@ def _inference(layer, rng) -> Seen:
     yield "y of a single example at inference", made.forward(x[:1])
 
 
-def _inference_gradients(layer, rng) -> Seen:
+def _inference_gradients(layer, rng) -> Observations:
     made = _made(layer, rng, 3, eps=0.2)
     made.set(training=False)
     made.forward(_input(rng, MAPS))
@@ -82,7 +82,7 @@ def _inference_gradients(layer, rng) -> Seen:
         yield f"{name} at inference", value
 
 
-def _modes(layer, rng) -> Seen:
+def _modes(layer, rng) -> Observations:
     made = _made(layer, rng, 4, momentum=0.2)
     for step, training in enumerate((True, False, True, True, False), 1):
         made.set(training=training)
@@ -92,7 +92,7 @@ def _modes(layer, rng) -> Seen:
         yield f"dx of call {step}, the mode changed before backward,", made.backward(rng.normal(size=DENSE))[0]
 
 
-def _alone(layer, rng) -> Seen:
+def _alone(layer, rng) -> Observations:
     used, other = layer(3), layer(3)
     before = [np.array(getattr(other, name)) for name in STATE]
     used.forward(_input(rng, MAPS))
@@ -100,7 +100,7 @@ def _alone(layer, rng) -> Seen:
         yield f"that {name} stays when another layer trains", np.array(np.array_equal(getattr(other, name), value))
 
 
-def _new(layer, rng) -> Seen:
+def _new(layer, rng) -> Observations:
     fresh = layer(3)
     for name in STATE:
         yield f"{name} of a new layer", np.array(getattr(fresh, name))
@@ -117,7 +117,7 @@ def _refuses(layer, x) -> np.ndarray:
     return np.array(False)
 
 
-def _single_value(layer, rng) -> Seen:
+def _single_value(layer, rng) -> Observations:
     made, x = _made(layer, rng, 4), rng.normal(size=(1, 4))
     yield "a ValueError for a single value per channel in training", _refuses(made, x)
     made.set(training=False)

@@ -18,7 +18,7 @@ def file() -> Path | None:
 
 
 def passed() -> dict[str, str]:
-    """Exercise -> the day on which it was first passed.
+    """The exercises passed so far, each with the day on which it was first passed.
 
     Raises ValueError, naming the file, if it is not what `remember` writes.
     """

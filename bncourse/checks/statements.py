@@ -17,15 +17,19 @@ class Statement:
     why: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Statements(Judge):
     """Judges a dictionary of True and False, one for each sentence; None stands for no answer yet."""
 
     exercise: str
     sentences: Mapping[str, Statement]
 
+    def says(self) -> list[str]:
+        return ["each of these sentences is to be judged, as true or as false:",
+                *(f"{key}  {sentence.says}" for key, sentence in self.sentences.items())]
+
     def judge(self, answers: object) -> Verdict:
-        """The first wrong sentence with its reason, or how many are still open."""
+        """A verdict that names the first wrong answer with the reason, or the sentences that are still open."""
         if answers is None or answers is ...:
             raise Unanswered
         if not isinstance(answers, Mapping):

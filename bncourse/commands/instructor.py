@@ -17,8 +17,8 @@ def make(options) -> int:
     """Writes the notebooks, and says where they are."""
     from bncourse.lectures import editions, folders, lessons
 
-    chosen = editions.edited(lessons.find(), "instructor")
-    with folders.written_whole(options.to, "instructor") as draft:
+    chosen = editions.in_edition(lessons.find(), "instructor")
+    with folders.whole_folder(options.to, "instructor") as draft:
         editions.write(chosen, draft)
     print(f"{len(chosen)} notebook(s) with solutions, notes and what to grade by: {options.to}")
     return 0

@@ -18,7 +18,7 @@ def make(options) -> int:
     from bncourse.lectures import folders, gift, lessons, questions
 
     bank = questions.bank(lessons.find())
-    with folders.written_whole(options.to, "questions") as draft:
+    with folders.whole_folder(options.to, "questions") as draft:
         (draft / "questions.md").write_text(questions.markdown(bank), encoding="utf-8", newline="\n")
         (draft / "questions.gift").write_text(gift.gift(bank), encoding="utf-8", newline="\n")
     print(f"{len(bank)} questions, questions.md and questions.gift: {options.to}")

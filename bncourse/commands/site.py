@@ -22,7 +22,7 @@ def make(options) -> int:
     made, says = {"student": ("site", "without answers"), "instructor": ("site-instructor", "with all answers")}[
         options.edition]
     place = options.to or ROOT / "build" / made
-    with folders.written_whole(place, made) as draft:
+    with folders.whole_folder(place, made) as draft:
         site.write(lessons.find(), options.edition, draft)
     print(f"the course page, {says}: open index.html, or give the folder to a web server: {place}")
     return 0

@@ -21,7 +21,7 @@ def make(options) -> int:
 
     browser = pdf.chromium() if options.pdf else ""
     chosen = lessons.find(options.lessons)
-    with folders.written_whole(options.to, "slides", keep=bool(options.lessons)) as draft:
+    with folders.whole_folder(options.to, "slides", keep=bool(options.lessons)) as draft:
         deck.write(chosen, draft)
         for lesson in chosen if options.pdf else []:
             print(pdf.write(draft / f"{lesson.name}.html", browser).name, flush=True)

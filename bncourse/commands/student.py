@@ -17,8 +17,8 @@ def make(options) -> int:
     """Writes the notebooks, and says where they are."""
     from bncourse.lectures import editions, folders, lessons
 
-    chosen = editions.edited(lessons.find(), "student")
-    with folders.written_whole(options.to, "student") as draft:
+    chosen = editions.in_edition(lessons.find(), "student")
+    with folders.whole_folder(options.to, "student") as draft:
         editions.write(chosen, draft)
     print(f"{len(chosen)} notebook(s) without solutions, answers and notes: {options.to}")
     return 0

@@ -23,8 +23,8 @@ from bncourse import datasets, runs
 from bncourse.experiments.digits import Examples, binary_images, check_size, evenly_spaced, minibatches
 from bncourse.experiments.protocol import Progress, from_record, recorded_run, tell
 from bncourse.kernels import mlp
+from bncourse.paper import PERCENTILES
 
-PERCENTILES = (15, 50, 85)
 TOLERANCE = {"accuracy": 0.002, "p15": 1e-3, "p50": 1e-3, "p85": 1e-3, "spread": 1e-3}  # of a replay
 FIRST_STEPS = sorted(k * 10**n for n in range(9) for k in (1, 3))
 UNNAMED_DEFAULTS = {"batch": 60, "threshold": 127, "dtype": "float64"}  # in Config, and left out of a run's name

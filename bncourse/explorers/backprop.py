@@ -22,7 +22,11 @@ def three_numbers(x: np.ndarray, dy: np.ndarray, gamma: float, beta: float, eps:
 
 
 def graph_explorer(x: np.ndarray, dy: np.ndarray, gamma: float, beta: float, eps: float) -> Explorer:
-    """Step through the graph: seven values, then seven gradients."""
+    """Step through the graph of batch norm: seven values forward, then seven gradients back.
+
+    x and dy, both `(m,)`, are the examples of one feature and the gradient of the loss in y; gamma, beta and eps are
+    those of the batch norm.
+    """
     values, gradients = three_numbers(x, dy, gamma, beta, eps)
 
     def draw(fig, step):

@@ -3,9 +3,10 @@
 The picture is one image widget fed by one Figure. Nothing here uses pyplot or captured output, so the page
 does not jump while a slider is dragged, and a notebook stores the first picture as a plain PNG.
 
-A redraw has to take well under 100 ms. Laying out the axes costs as much as drawing them, so it is done once:
-later pictures keep the first one's axes where they are, which also holds them still. Most of what is left is the
-drawing of ticks and labels, which seldom change; `draw` may return a function that draws only what does.
+A picture has to be drawn in well under 100 ms. Laying out the axes costs as much as drawing them, so the axes are laid
+out once: later pictures keep the axes where the first picture has them, and so the axes do not jump either. Most of the
+remaining time goes into ticks and labels, which seldom change; so `draw` may return a function that draws only what
+changes.
 """
 
 import base64
@@ -25,7 +26,7 @@ from matplotlib.text import Text
 from PIL import Image
 from traitlets import Unicode
 
-from bncourse.figures.style import small
+from bncourse.figures.style import compressed_png
 
 DPI = 100
 
@@ -67,8 +68,13 @@ class Explorer(widgets.VBox):
             control.observe(self._redraw, "value")
 
     def values(self) -> dict[str, Any]:
-        """What `draw` is given: the value of each control, by name."""
+        """The value of each control, by name, as `draw` gets them."""
         return {name: control.value for name, control in self.controls.items()}
+
+    @property
+    def figure(self) -> Figure:
+        """The Matplotlib figure of the present picture; to change it changes nothing on the page."""
+        return self._plot.figure
 
     def reset(self) -> None:
         """Set every control to its first value, and redraw once."""
@@ -124,7 +130,7 @@ class Explorer(widgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         data = super()._repr_mimebundle_(**kwargs) or {"text/plain": repr(self)}
-        data["image/png"] = base64.b64encode(small(self.image.value)).decode("ascii")
+        data["image/png"] = base64.b64encode(compressed_png(self.image.value)).decode("ascii")
         return data, {"image/png": {"alt": self.alt}}
 
 
@@ -144,7 +150,7 @@ def moving(*artists: Artist) -> None:
 
 
 class _Plot:
-    """One figure: laid out for the first values, then drawn for any, with the axes left where they were."""
+    """One figure, laid out once for the first values of the controls, and drawn for any values afterwards."""
 
     def __init__(self, draw: Callable, figsize: tuple[float, float], values: dict[str, Any]):
         self.draw = draw
@@ -181,7 +187,7 @@ class _Plot:
         return file.getvalue()
 
     def _move(self, values: dict[str, Any]) -> None:
-        """Takes away what the last update added, and updates."""
+        """Remove the artists that the last update added, and update."""
         for artist in self.moving:
             if artist not in self.still:
                 artist.remove()
@@ -193,7 +199,7 @@ class _Plot:
         self.moving = sorted(filter(Artist.get_animated, self._artists()), key=Artist.get_zorder)
 
     def _artists(self) -> list[Artist]:
-        """What stands on the figure and on its axes."""
+        """All artists on the figure and on its axes."""
         return [*self.figure.get_children(), *(artist for ax in self.figure.axes for artist in ax.get_children())]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from bncourse.explorers.base import Explorer
-from bncourse.figures.convolution import SIZE, around_a_cube, corner, cube
+from bncourse.figures.convolution import SIZE, corner, cube, cube_axes
 
 NAMES = {
     (True, 1, True): "batch norm (paper, section 3.2)",
@@ -36,9 +36,9 @@ def facts(examples: bool, channels: int, locations: bool) -> list[str]:
     ]
 
 
-def lit_cube(fig, **_) -> Callable:
+def draw_cube(fig, **_) -> Callable:
     """The cube with one set lit, its name as the title, its numbers beside it."""
-    ax = around_a_cube(fig.add_subplot())
+    ax = cube_axes(fig.add_subplot())
 
     def update(examples: bool, channels: int, locations: bool) -> None:
         cube(corner(examples, channels, locations), ax)
@@ -50,9 +50,9 @@ def lit_cube(fig, **_) -> Callable:
 
 
 def axes_explorer() -> Explorer:
-    """Average over examples, over 1, 2, 3 or 6 channels, over locations."""
+    """Choose the axes that are averaged together (examples, 1 to 6 channels, locations) and read the method's name."""
     return Explorer(
-        lit_cube,
+        draw_cube,
         alt="A block of 4 examples, 6 feature maps and 6 locations. Lit is what batch norm averages together: one map, "
             "in all examples, at all locations.",
         examples=widgets.Checkbox(True, description="over the examples", indent=False),

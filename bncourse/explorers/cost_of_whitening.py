@@ -1,13 +1,15 @@
 """The explorer of lesson 02: one least-squares loss in the weights of three forms of its inputs, and the descents."""
 
 from bisect import bisect_left
+from collections.abc import Callable
 
 import ipywidgets as widgets
 import numpy as np
 from jaxtyping import Float
+from matplotlib.figure import Figure
 
 from bncourse.explorers.base import Explorer, moving
-from bncourse.figures.cost_of_whitening import LOOK, WHITENED, WITHOUT, blank
+from bncourse.figures.cost_of_whitening import descent_panels, show_descent
 
 Array = np.ndarray
 FORMS = ("raw", "standardized", "whitened")
@@ -39,7 +41,7 @@ def path(hessian: Float[Array, "2 2"], share: float, steps: int) -> Float[Array,
 
 
 def steps_needed(hessian: Float[Array, "2 2"], share: float) -> str:
-    """How many steps bring the loss's distance from its best to a millionth, in words where it never does."""
+    """How many gradient steps bring the loss to a millionth of its first distance from its best, or "never"."""
     lam, u = np.linalg.eigh(hessian)
     energies, factors = (u.T @ START) ** 2, np.abs(1 - 2 * share * lam / lam[-1])
     if factors.max() >= 1:
@@ -48,41 +50,26 @@ def steps_needed(hessian: Float[Array, "2 2"], share: float) -> str:
     return f"{steps:,}"
 
 
-def descents(fig, ratio: float, correlation: float, share: float, steps: int):
+def draw_descents(fig: Figure, **_) -> Callable:
     """Level lines and descents in three panels, each as large as its longest axis."""
-    every = fig.subplots(1, 3)
-    lines = {}
-    for ax, form in zip(every, FORMS, strict=True):
-        color = LOOK.get(form, WITHOUT)["color"]
-        blank(ax, title=form)
-        ax.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal", xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
-        levels = [ax.plot([], [], color="#B0B0B0", linewidth=1)[0] for _ in LEVELS]
-        way, = ax.plot([], [], ".-", color=color, linewidth=1.6, markersize=5)
-        ax.plot(0, 0, "+", color="black", markersize=9)
-        says = ax.text(0, -1.32, "", ha="center", va="top", fontsize=11, color=WHITENED["color"], clip_on=False)
-        lines[form] = (levels, way, says)
+    panels = descent_panels(FORMS, len(LEVELS), fig)
+    moving(*(artist for panel in panels.values() for artist in panel.artists()))
 
-    def update(ratio, correlation, share, steps):
+    def update(ratio: float, correlation: float, share: float, steps: int) -> None:
         ratio, correlation, share = (round(value, 6) for value in (ratio, correlation, share))  # 0.75, not 0.7500...01
         for form, hessian in hessians(ratio, correlation).items():
-            levels, way, says = lines[form]
             lam = np.linalg.eigvalsh(hessian)
             size = np.sqrt(lam[0])  # the longest axis of the first level line is drawn with length 1
-            for line, level in zip(levels, LEVELS, strict=True):
-                line.set_data(*(level * size * root(hessian, -0.5) @ ROUND))
-            errors = size * path(hessian, share, steps)
-            way.set_data(*errors[np.abs(errors).max(axis=1) < 9].T)  # a descent that has left the panel is not followed
-            says.set_text(f"$\\kappa$ = {lam[-1] / lam[0]:,.1f}\nsteps: {steps_needed(hessian, share)}")
+            show_descent(panels[form], [level * size * root(hessian, -0.5) @ ROUND for level in LEVELS],
+                         size * path(hessian, share, steps), lam[-1] / lam[0], steps_needed(hessian, share))
 
-    moving(*(artist for levels, way, says in lines.values() for artist in (*levels, way, says)))
     return update
 
 
 def descent_explorer() -> Explorer:
     """Choose the inputs, the rate and how far to walk; watch three descents on the same loss."""
     return Explorer(
-        descents,
+        draw_descents,
         alt="Level lines of one least-squares loss and the path of gradient descent in three panels: for raw inputs a "
             "narrow valley and a zigzag, for standardized ones a wider one, for whitened ones circles and a straight "
             "path.",

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bncourse.explorers.base import Explorer
-from bncourse.figures.covariate_shift import guesses, places_for_guesses
+from bncourse.figures.covariate_shift import guess_axes, guesses
 from bncourse.figures.style import WITH, WITHOUT
 from bncourse.kernels import mlp
 from bncourse.kernels.normalize import batch_statistics, batchnorm_inference
@@ -19,8 +19,9 @@ def shift_explorer(network: mlp.Network, statistics: tuple, pictures: np.ndarray
                    eps: float = 1e-3) -> Explorer:
     """Move contrast, light and shadow of test pictures `(N, H, W)`; see what a network reads in them.
 
-    It reads them standardized with `statistics` (mean and variance of its training pictures), and standardized with
-    the statistics of the first n of these pictures themselves.
+    network is one of `kernels.mlp`, labels `(N,)` are the digits, and statistics are the mean and the variance of the
+    network's training pictures. The network reads the pictures twice: standardized with these statistics, and
+    standardized with the statistics of the first n test pictures themselves; eps is added to the variance.
     """
     lamp = np.linspace(0, 1, pictures.shape[2])
 
@@ -28,7 +29,7 @@ def shift_explorer(network: mlp.Network, statistics: tuple, pictures: np.ndarray
         return mlp.predict(network, batchnorm_inference(x, np.ones_like(mean), np.zeros_like(mean), mean, var, eps))
 
     def draw(fig: Figure, **_) -> Callable:
-        ax = places_for_guesses(SHOWN, {"as trained": WITHOUT, "repaired": WITH}, fig.add_subplot())
+        ax = guess_axes(SHOWN, {"as trained": WITHOUT, "repaired": WITH}, fig.add_subplot())
 
         def update(contrast: float, light: float, shadow: float, n: int) -> None:
             changed = (contrast * pictures + light) * (1 - shadow * lamp)
@@ -54,6 +55,6 @@ def shift_explorer(network: mlp.Network, statistics: tuple, pictures: np.ndarray
 
 
 def _sizes(most: int) -> widgets.SelectionSlider:
-    """How many pictures the statistics come from: 2, 5, 20, 100, and as many as there are."""
+    """A slider over the number of pictures that the statistics come from: 2, 5, 20, 100 and all (`most`)."""
     options: Sequence[int] = [*(n for n in (2, 5, 20, 100) if n < most), most]
     return widgets.SelectionSlider(options=options, value=most, description="n")

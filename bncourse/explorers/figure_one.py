@@ -10,12 +10,12 @@ from bncourse.figures.style import write_under
 
 def training_explorer(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs: dict[str, np.ndarray],
                       caption: str = "") -> Explorer:
-    """Scrub through two trainings: what one sigmoid of the last hidden layer is fed, and how far each network is.
+    """Move through two trainings; see the inputs of one sigmoid of the last hidden layer, and each test accuracy.
 
-    steps and accuracy are those of `figures.figure_one.moment`; inputs: the same keys -> `(records, images)`.
+    steps and accuracy are those of `figures.figure_one.one_moment`; inputs maps the same keys to `(records, images)`.
     """
     def draw(fig, step):
-        show = figure_one.moment(steps, accuracy, fig, caption)
+        show = figure_one.one_moment(steps, accuracy, fig, caption)
 
         def update(step):
             place = int(np.flatnonzero(steps == step)[0])
@@ -35,7 +35,8 @@ def grid_explorer(steps: list[int], accuracies: dict[str, np.ndarray], rates: li
                   scales: list[float | int], caption: str = "") -> Explorer:
     """Choose a step; see the accuracy of every learning rate and initial scale, without batch norm and with it.
 
-    accuracies: name -> `(records, scales, rates)`. It starts at the first step from 1,000 on.
+    steps are those of the records. accuracies maps the name of a panel to accuracies `(records, scales, rates)`. The
+    explorer starts at the first step that is 1,000 or more.
     """
     def draw(fig, step):
         axes = figure_one.grid(tuple(accuracies), rates, scales, fig)

@@ -7,30 +7,25 @@ import numpy as np
 
 from bncourse.explorers.base import Explorer, moving
 from bncourse.figures import imagenet_runs
-from bncourse.figures.style import QUIET
 from bncourse.runs import Run, best, steps_to
 
 
 def target_explorer(variants: Mapping[str, Sequence[Run]]) -> Explorer:
-    """The networks' curves and an accuracy to reach; the title says who gets there first, and when."""
+    """Choose an accuracy; see after how many steps each network reaches it, and which network is first.
+
+    variants maps the name of a network, a key of `figures.imagenet_runs.NAMES`, to its runs, one for each seed.
+    """
     highest = max(best(run) for runs in variants.values() for run in runs)
 
     def draw(fig, target):
         ax = imagenet_runs.curves(variants, fig.subplots())
-        line = ax.axhline(0, color=QUIET, linewidth=1)
-        rings = {name: ax.plot([], [], "o", color=imagenet_runs.color_of(name), fillstyle="none", markeredgewidth=2)[0]
-                 for name in variants}
+        marks = imagenet_runs.target_marks(list(variants), ax)
 
         def update(target):
-            line.set_ydata([target, target])
-            placed = []
-            for name, steps in mean_steps(variants, target).items():
-                rings[name].set_data(([steps], [target]) if np.isfinite(steps) else ([], []))
-                rings[name].set_markersize(7 + 6 * placed.count(steps))  # one around the other, on the same spot
-                placed.append(steps)
-            ax.set_title(first(variants, target), fontsize=12, loc="left")
+            imagenet_runs.show_target(marks, target, mean_steps(variants, target))
+            ax.set_title(first_to_reach(variants, target), fontsize=12, loc="left")
 
-        moving(line, *rings.values())
+        moving(marks.line, *marks.rings.values())
         return update
 
     return Explorer(
@@ -46,7 +41,7 @@ def mean_steps(variants: Mapping[str, Sequence[Run]], target: int) -> dict[str, 
             for name, runs in variants.items()}
 
 
-def first(variants: Mapping[str, Sequence[Run]], target: int) -> str:
+def first_to_reach(variants: Mapping[str, Sequence[Run]], target: int) -> str:
     """Which network reaches an accuracy of `target` per cent first, or which two, or how many, as a sentence."""
     means = mean_steps(variants, target)
     least = min(means.values())

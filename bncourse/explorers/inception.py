@@ -1,17 +1,19 @@
 """The explorer of lesson 11: one module of BN-Inception at a time, what it holds and what it computes."""
 
+from collections.abc import Callable
+
 import ipywidgets as widgets
+from matplotlib.figure import Figure
 
 from bncourse.explorers.base import Explorer, moving
-from bncourse.figures.inception import boxes, columns, modules, name_branches, sides
-from bncourse.figures.style import blank
+from bncourse.figures.inception import BRANCHES, light_module, module_row, module_words, modules
 from bncourse.nn import BNInception
 from bncourse.nn.anatomy import Part, on_paper, parts
 from bncourse.nn.inception import READINGS, table
 
 ROWS = {reading: table(reading) for reading in READINGS}
 NAMES = modules(ROWS["literal"])[0]
-BRANCHES = {"conv1x1": "1x1", "conv3x3": "3x3", "double3x3": "double 3x3", "pool": "pooling"}
+PRINTED = dict(zip(("conv1x1", "conv3x3", "double3x3", "pool"), BRANCHES, strict=True))  # in the code and in Figure 5
 
 
 def anatomy(reading: str) -> list[Part]:
@@ -20,13 +22,13 @@ def anatomy(reading: str) -> list[Part]:
 
 
 def facts(found: list[Part], name: str) -> str:
-    """What is said of a module: the widths of its branches, its parameters, its multiply-adds."""
+    """Four lines about a module: its branches, their widths, its parameters and its multiply-adds."""
     part = next(part for part in found if part.name == name)
     widths = " + ".join(f"{width}" for width in part.branches.values())
     held = part.parameters / sum(other.parameters for other in found)
     done = part.multiply_adds / sum(other.multiply_adds for other in found)
     return "\n".join([
-        ", ".join(BRANCHES[branch] for branch in part.branches),
+        ", ".join(PRINTED[branch] for branch in part.branches),
         f"{widths} = {part.outputs[0]}",
         f"{part.parameters / 1e6:.2f} million parameters, {held:.1%}",
         f"{part.multiply_adds / 1e6:.0f} million multiply-adds, {done:.1%}",
@@ -34,20 +36,18 @@ def facts(found: list[Part], name: str) -> str:
 
 
 def module_explorer() -> Explorer:
-    """Choose a module and a reading of 4c and 4d."""
+    """Choose a module of BN-Inception and a reading of the widths that Figure 5 prints for 4c and 4d."""
     found = {reading: anatomy(reading) for reading in READINGS}
 
-    def lit_module(fig, module: str, reading: str):
-        ax = blank(fig.add_subplot(), xlabel="module, and the side of its input", ylabel="feature maps")
-        columns(ax, NAMES, sides(ROWS[reading]), max(modules(ROWS["literal"])[1]))
-        name_branches(ax, ROWS[reading])
-        words = ax.text(0.02, 0.97, "", transform=ax.transAxes, va="top", fontsize=11, linespacing=1.3)
+    def lit_module(fig: Figure, module: str, reading: str) -> Callable:
+        ax = module_row(ROWS[reading], max(modules(ROWS["literal"])[1]), fig.add_subplot())
+        words = module_words(ax)
         moving(words)
 
         def update(module: str, reading: str) -> None:
-            ax.add_collection(boxes(ROWS[reading], lit=NAMES.index(module)))
-            words.set_text(facts(found[reading], module))
             height, width = next(part for part in found[reading] if part.name == module).outputs[1:]
+            light_module(ROWS[reading], NAMES.index(module), ax)
+            words.set_text(facts(found[reading], module))
             ax.set_title(f"{module} gives maps of {height}x{width}", fontsize=12, loc="left")
 
         return update

@@ -8,8 +8,8 @@ from bncourse.figures.inference import moving_average, one_unit
 from bncourse.kernels.statistics import MovingAverage
 
 
-def averaged(values: np.ndarray, alpha: float) -> np.ndarray:
-    """The moving average of the values after each step, from 0."""
+def moving_averages(values: np.ndarray, alpha: float) -> np.ndarray:
+    """The moving average of the values `(steps,)` after each step, started from 0."""
     kept, through = MovingAverage(alpha), []
     for value in values:
         kept.update(np.array([value]), np.ones(1))
@@ -18,13 +18,17 @@ def averaged(values: np.ndarray, alpha: float) -> np.ndarray:
 
 
 def alpha_explorer(batch_means: np.ndarray, true: np.ndarray) -> Explorer:
-    """Move alpha: a small one follows every mini-batch, a large one remembers networks that are gone."""
+    """Move alpha, the weight of the old value in a moving average of one unit's mean.
+
+    A small alpha follows every mini-batch; a large one still holds the means of networks that training has left behind.
+    batch_means and true, both `(steps,)`, are the unit's mean in each mini-batch and over many images.
+    """
 
     def draw(fig, alpha):
         ax = one_unit(batch_means, true, fig.add_subplot())
 
         def update(alpha):
-            average = averaged(batch_means, alpha)
+            average = moving_averages(batch_means, alpha)
             moving_average(average, ax)
             late = np.abs(average - true)[len(true) // 2:].mean()
             steps = f"{1 / (1 - alpha):.0f} steps" if alpha else "1 step"

@@ -6,15 +6,15 @@ import ipywidgets as widgets
 import numpy as np
 
 from bncourse.explorers.base import Explorer
-from bncourse.figures.minibatch_batchnorm import before_and_after, over_a_sigmoid
+from bncourse.figures.minibatch_batchnorm import before_and_after, sigmoid_axes
 from bncourse.kernels.normalize import batchnorm_forward
 
 FEATURE = 3 + 1.5 * np.random.default_rng(0).normal(size=512)
 
 
-def batch(fig, **_) -> Callable:
+def draw_batch(fig, **_) -> Callable:
     """One feature of the first m examples before and after, with the numbers that change as the title."""
-    ax = over_a_sigmoid(fig.add_subplot())
+    ax = sigmoid_axes(fig.add_subplot())
 
     def update(m: int, gamma: float, beta: float, eps: float) -> None:
         x = FEATURE[:m]
@@ -29,7 +29,7 @@ def batch(fig, **_) -> Callable:
 def batch_explorer() -> Explorer:
     """Move m, gamma, beta and the exponent of eps; watch the density over the sigmoid."""
     return Explorer(
-        batch,
+        draw_batch,
         alt="Density of one feature before batch normalization (mean 3) and after it (mean beta, standard deviation "
             "|gamma|), over the sigmoid that it feeds.",
         m=widgets.IntSlider(64, 1, 256, description="m"),

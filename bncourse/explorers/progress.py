@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 
 class Progress:
-    """Call it as `progress(done, total)` while something runs; it appears where it is made.
+    """A bar in a notebook or a line on a terminal; `progress(done, total)` moves it while a computation runs.
 
-    So several of them stand in the order of the program, whichever computation is the first to report.
-    As a context manager it also shows where the computation stopped, when that was before its end.
+    The bar appears where the object is made, so several bars stand in the order of the program, whichever computation
+    reports first. Used as a context manager, it also shows where a computation stopped before its end.
     """
 
     def __init__(self, label: str):
@@ -43,7 +43,7 @@ class Progress:
 
 
 class _Bar(widgets.HBox):
-    """Label, bar, count: moved only when another hundredth is done, since each move is a message to the page."""
+    """A label, a bar and a count in a notebook; moved once a hundredth, since each move is a message to the page."""
 
     def __init__(self, label: str):
         self._label, self._hundredths = label, -1
@@ -68,7 +68,7 @@ class _Bar(widgets.HBox):
 
 
 class _Line:
-    """The same on a terminal."""
+    """A label, a bar and a count on a terminal, by tqdm."""
 
     def __init__(self, label: str):
         self._label, self._line = label, tqdm(desc=label, disable=None)

@@ -11,7 +11,7 @@ from bncourse.figures.start_here import estimates, full_gradient
 EXAMPLES = [1.5, 0.8] + np.random.default_rng(0).normal(size=(60_000, 2)) * [2.0, 1.2]
 
 
-def batch(fig, **_) -> Callable:
+def draw_batch(fig, **_) -> Callable:
     """Sixty mini-batch gradients of size 2^m around the true one, and the steps that the epochs take."""
     ax = full_gradient(EXAMPLES.mean(axis=0), fig.add_subplot())
 
@@ -29,7 +29,7 @@ def batch(fig, **_) -> Callable:
 def batch_explorer() -> Explorer:
     """Move the batch size and the epochs: fewer steps, or noisier ones."""
     return Explorer(
-        batch,
+        draw_batch,
         alt="Sixty mini-batch gradients scattered around the full gradient, an arrow; the larger the mini-batch, the "
             "closer they lie and the fewer steps an epoch has.",
         m=widgets.IntSlider(5, 0, 10, description="log2 m"),

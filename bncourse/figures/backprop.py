@@ -36,7 +36,7 @@ STEPS = len(NODES) + len(BACKWARD)
 
 
 def outline(ax: Axes | None = None) -> Axes:
-    """The graph before anything is known, for `light` to draw on."""
+    """Axes with the graph in grey, for `light`."""
     ax = blank(ax)
     for edge in EDGES:
         _arrow(ax, *edge, "#CCCCCC")
@@ -49,7 +49,11 @@ def outline(ax: Axes | None = None) -> Axes:
 
 
 def light(values: dict, gradients: dict, step: int, ax: Axes) -> None:
-    """What is known after `step` steps, on the axes of `outline`."""
+    """Draw on the axes of `outline` the values and gradients that are known after `step` steps.
+
+    values and gradients map the name of a node to its numbers. The first steps go forward and give values, the later
+    ones go back and give gradients.
+    """
     known = [node.name for node in NODES[:step]]
     backed = BACKWARD[:max(step - len(NODES), 0)]
     ax.text(-0.55, 2.22, formula(step), fontsize=12, va="top")
@@ -76,7 +80,7 @@ def _circle(ax: Axes, node: Node, color: str, letter: str) -> None:
 
 
 def formula(step: int) -> str:
-    """What the step computes: nothing yet, a value, or a gradient."""
+    """The formula of the value or the gradient that the step computes, as text for Matplotlib; a title for step 0."""
     if step == 0:
         return "The graph of batch norm"
     if step <= len(NODES):
@@ -87,7 +91,7 @@ def formula(step: int) -> str:
 
 
 def numbers(value) -> str:
-    """One number, or several below one another, with two decimals at most."""
+    """One number as text, or several below one another, with two decimals at most."""
     return "\n".join(f"{round(float(v), 2) + 0.0:g}" for v in np.atleast_1d(value))
 
 

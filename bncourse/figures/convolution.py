@@ -15,8 +15,13 @@ SIZE = {"N": 4, "C": 6, "HW": 6}
 ACROSS, UP, DEEP = np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([0.55, 0.4])
 
 
-def moved(pixels: Sequence[int], per_map: np.ndarray, per_activation: np.ndarray, ax: Axes | None = None) -> Axes:
-    """Test accuracy (seeds, moves) against how far the pictures were rolled, for the two ways to normalize."""
+def accuracy_of_moved_digits(pixels: Sequence[int], per_map: np.ndarray, per_activation: np.ndarray,
+                             ax: Axes | None = None) -> Axes:
+    """Test accuracy against how many pixels the digits were rolled, for the two ways to normalize feature maps.
+
+    per_map and per_activation are accuracies (seeds, pixels): with one mean for each feature map, and with one mean for
+    each activation.
+    """
     ax = blank(ax, title="One mean for each location ties the network to the locations",
                xlabel="test digits rolled to the right, in pixels", ylabel="test accuracy")
     spread(ax, np.asarray(pixels), per_map, WITH, "per feature map")
@@ -27,9 +32,10 @@ def moved(pixels: Sequence[int], per_map: np.ndarray, per_activation: np.ndarray
 
 def correlation(rho: Sequence[float | int], simulated: Sequence[float], m: int, pixels: int, seen: Mapping[str, float],
                 ax: Axes | None = None) -> Axes:
-    """Estimated variance against pixel correlation: as it is (points simulated), times m'/(m'-1), times m/(m-1).
+    """The estimated variance of a feature map against the correlation of its pixels, for three corrections.
 
-    seen marks correlations that were measured in feature maps, by name.
+    The corrections are none (with the simulated points at the correlations rho), the factor m'/(m'-1) with m' = m times
+    pixels, and the factor m/(m-1); the true variance is 1. seen maps names to correlations measured in feature maps.
     """
     grid = np.linspace(0, 1, 101)
     plain, every = expected_variance(grid, m, pixels), m * pixels
@@ -50,8 +56,12 @@ def correlation(rho: Sequence[float | int], simulated: Sequence[float], m: int, 
     return ax
 
 
-def places(accuracy: Mapping[tuple[str, float], tuple[np.ndarray, np.ndarray]], ax: Axes | None = None) -> Axes:
-    """For each (activation, rate) the accuracies of the seeds after less those before, in percentage points."""
+def before_or_after(accuracy: Mapping[tuple[str, float], tuple[np.ndarray, np.ndarray]],
+                    ax: Axes | None = None) -> Axes:
+    """Batch norm before or after the activation: the difference of the two accuracies, in percentage points.
+
+    accuracy maps (activation, learning rate) to the accuracies of the seeds (before, after).
+    """
     ax = blank(ax, xlabel="accuracy after less accuracy before, in percentage points",
                title="Before or after? It depends on the activation and the rate")
     ax.axvline(0, color=QUIET, linewidth=1)
@@ -70,15 +80,18 @@ def places(accuracy: Mapping[tuple[str, float], tuple[np.ndarray, np.ndarray]], 
 
 
 def corner(examples: bool, channels: int, locations: bool) -> dict[str, range]:
-    """The places along N, C and HW that are averaged together with the nearest one: the first example, the last
-    channel, the last location."""
+    """The set that is averaged together with the front corner of the cube, as ranges along "N", "C" and "HW".
+
+    The corner is the first example, the last channel and the last location. examples and locations say whether the
+    average runs over them, channels over how many channels.
+    """
     n, c, hw = SIZE.values()
     return {"N": range(n if examples else 1), "C": range(c - channels, c),
             "HW": range(hw) if locations else range(hw - 1, hw)}
 
 
 def cube(lit: Mapping[str, range], ax: Axes) -> None:
-    """The block of a mini-batch, on the axes of `around_a_cube`; what is lit is one set."""
+    """Draw the block of a mini-batch on the axes of `cube_axes`; lit, as `corner` gives it, is coloured."""
     c, hw = SIZE["C"], SIZE["HW"]
     cells, colors = [], []
     for axes, fixed, corner_of in (
@@ -94,8 +107,8 @@ def cube(lit: Mapping[str, range], ax: Axes) -> None:
     ax.add_collection(PolyCollection(cells, facecolors=colors, edgecolors=QUIET, linewidths=0.8))
 
 
-def around_a_cube(ax: Axes | None = None) -> Axes:
-    """The names of a block's sides, for `cube`: N into the page, C to the right, locations upwards."""
+def cube_axes(ax: Axes | None = None) -> Axes:
+    """Axes with the names of a block's sides, for `cube`: N into the page, C to the right, locations upwards."""
     ax = blank(ax)
     n, c, hw = SIZE.values()
     ax.annotate("C, feature maps", (c / 2, -0.6), ha="center", fontsize=11)

@@ -1,13 +1,17 @@
 """The pictures of lesson 02: what whitening buys, what it costs, and what goes wrong outside the gradient step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
-from bncourse.figures.style import QUIET, SIZE, WITH, WITHOUT, blank, label_end
+from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, new_figure, spread_labels
 
 Array = np.ndarray
 DPI = 120  # seven pictures and an explorer have to fit into one notebook
@@ -16,19 +20,13 @@ LOOK = {"whitened": WHITENED, "standardized": WITH, "batch norm": WITH}  # all o
 CORNERS = "osD"
 
 
-def canvas(height: float = SIZE[1]) -> Figure:
-    """An empty figure of the course's width."""
-    figure = Figure(figsize=(SIZE[0], height), dpi=DPI, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
-    return figure
-
-
 def steps_and_condition(points: Mapping[str, tuple[Array, Array]], ax: Axes | None = None) -> Axes:
-    """Gradient steps against condition number; points maps a form of the inputs to its (conditions, steps).
+    """Gradient steps against the condition number, on log scales.
 
-    The line has slope 1 and goes through the middle of all points but those of condition number 1.
+    points maps a form of the inputs to its (condition numbers, steps). The line has slope 1 and goes through the middle
+    of all points but those of condition number 1.
     """
-    ax = blank(ax or canvas().add_subplot(), title="Steps follow the condition number",
+    ax = blank(ax or new_figure(dpi=DPI).add_subplot(), title="Steps follow the condition number",
                xlabel="condition number of the inputs (log scale)",
                ylabel="gradient steps to within\none millionth (log scale)")
     kappas, counts = (np.concatenate(values) for values in zip(*points.values(), strict=True))
@@ -48,8 +46,11 @@ def steps_and_condition(points: Mapping[str, tuple[Array, Array]], ax: Axes | No
 
 
 def clouds(forms: Mapping[str, Float[Array, "N 2"]], marked: tuple[int, ...] = (0, 1, 2)) -> Axes:
-    """The same examples of two features in several forms side by side; the marked ones are joined to a triangle."""
-    fig = canvas(2.3)
+    """The same N examples of two features in several forms, side by side; returns the last axes.
+
+    forms maps a name to the examples. The examples whose indices are in marked are joined by lines.
+    """
+    fig = new_figure(2.3, dpi=DPI)
     shades = {"as they are": WITHOUT["color"], "standardized": WITH["color"]}
     for place, (form, x) in enumerate(forms.items(), 1):
         ax = blank(fig.add_subplot(1, len(forms), place), title=form)
@@ -64,15 +65,19 @@ def clouds(forms: Mapping[str, Float[Array, "N 2"]], marked: tuple[int, ...] = (
 
 def cost(features: Array, seconds: Mapping[str, Float[Array, "rounds D"]], exponents: Mapping[str, float],
          ax: Axes | None = None) -> Axes:
-    """Seconds forward and backward against the number of features: median of the rounds, band of their quartiles."""
+    """Time forward and backward against the number of features D, on log scales.
+
+    seconds maps "batchnorm", "zca", "pca" and "cholesky" to the seconds of each round at each number of features; drawn
+    are the median of the rounds and a band between their quartiles. exponents has the slope of each line, for its name.
+    """
     ratio = np.median(seconds["zca"][:, -1]) / np.median(seconds["batchnorm"][:, -1])
-    ax = blank(ax or canvas().add_subplot(),
+    ax = blank(ax or new_figure(dpi=DPI).add_subplot(),
                title=f"At {features[-1]} features ZCA takes {ratio:.0f} times as long as batch norm",
                xlabel="features of the layer (log scale)", ylabel="milliseconds, forward\nand backward (log scale)")
     names = {"batchnorm": "batch norm", "zca": "ZCA", "pca": "PCA", "cholesky": "Cholesky"}
     dashes = {"batchnorm": "-", "zca": "-", "pca": "--", "cholesky": ":"}
     ends = {method: 1e3 * np.median(rounds[:, -1]) for method, rounds in seconds.items()}
-    heights = apart(ends)
+    heights = spread_labels(ends, factor=1.9, down=True)
     for method, rounds in seconds.items():
         color = (WITH if method == "batchnorm" else WHITENED)["color"]
         low, middle, high = 1e3 * np.quantile(rounds, [0.25, 0.5, 0.75], axis=0)
@@ -84,17 +89,9 @@ def cost(features: Array, seconds: Mapping[str, Float[Array, "rounds D"]], expon
     return ax
 
 
-def apart(ends: Mapping[str, float], ratio: float = 1.9) -> dict[str, float]:
-    """Heights for labels on a log scale: each at its line's end, or lower by the ratio than the label above it."""
-    heights, above = {}, np.inf
-    for name, end in sorted(ends.items(), key=lambda item: -item[1]):
-        above = heights[name] = min(end, above / ratio)
-    return heights
-
-
-def wobble(outputs: Mapping[str, Array], ax: Axes | None = None) -> Axes:
-    """One feature of one example as many mini-batches leave it, for each way to normalize."""
-    ax = blank(ax or canvas(2.9).add_subplot(), title="PCA turns its axes with every mini-batch",
+def spread_by_method(outputs: Mapping[str, Array], ax: Axes | None = None) -> Axes:
+    """One feature of one example, normalized in many mini-batches: a point for each; outputs maps a method to them."""
+    ax = blank(ax or new_figure(2.9, dpi=DPI).add_subplot(), title="PCA turns its axes with every mini-batch",
                ylabel="one feature of one\nexample, normalized")
     jitter = np.random.default_rng(0)
     for place, (way, values) in enumerate(outputs.items()):
@@ -108,8 +105,12 @@ def wobble(outputs: Mapping[str, Array], ax: Axes | None = None) -> Axes:
 
 
 def runaway(b: Float[Array, "steps K"], true_b: Float[Array, "steps K"], loss: Float[Array, "steps"]) -> Axes:
-    """The loss (above) and the biases (below) when the step ignores that the mean depends on b; true_b: when not."""
-    fig = canvas(4.6)
+    """A training whose gradient step takes the mean for a constant: the loss (above) and the K biases (below).
+
+    b has the biases after each step of that training; true_b has those of the same training with a gradient that goes
+    through the mean. Returns the lower axes.
+    """
+    fig = new_figure(4.6, dpi=DPI)
     above, below = fig.subplots(2, 1, sharex=True, height_ratios=(1, 3.2))
     steps = np.arange(len(loss))
     blank(above, title="Every bias runs away in a straight line, and the loss never moves", ylabel="loss")
@@ -127,8 +128,12 @@ def runaway(b: Float[Array, "steps K"], true_b: Float[Array, "steps K"], loss: F
 
 
 def explosion(variances: Mapping[str, Float[Array, "seeds steps"]], ax: Axes | None = None) -> Axes:
-    """The variance of a layer's input through training on a log scale, each seed a line."""
-    ax = blank(ax or canvas().add_subplot(), title="With moving averages taken as constants, the model blows up",
+    """The variance of a layer's input through training, on a log scale.
+
+    variances maps a way to normalize to the variances (seeds, steps), a line for each seed.
+    """
+    ax = blank(ax or new_figure(dpi=DPI).add_subplot(),
+               title="With moving averages taken as constants, the model blows up",
                xlabel="training steps of 60 examples", ylabel="variance in the\nsecond layer (log scale)")
     for way, runs in variances.items():
         look = LOOK.get(way, WITHOUT)
@@ -138,8 +143,11 @@ def explosion(variances: Mapping[str, Float[Array, "seeds steps"]], ax: Axes | N
 
 
 def two_terms(direct: Float[Array, "m m"], through_the_set: Float[Array, "m m"]) -> Axes:
-    """The Jacobian of the normalized values as a sum: each value on itself, and each on the set's mean and variance."""
-    fig = canvas(3.1)
+    """The Jacobian of m normalized values as the sum of two matrices; returns the last axes.
+
+    direct is the term of each value on itself; through_the_set is the term by way of the mean and the variance.
+    """
+    fig = new_figure(3.1, dpi=DPI)
     parts = {"through the value": direct, "+ through the set": through_the_set, "= both": direct + through_the_set}
     largest = np.abs(direct).max()
     fig.suptitle("Shift all six numbers: the two terms cancel", fontsize=12, x=0.01, ha="left")
@@ -153,3 +161,44 @@ def two_terms(direct: Float[Array, "m m"], through_the_set: Float[Array, "m m"])
         ax.set(xticks=[], yticks=[])
         ax.set_xlabel(f"rows sum to {np.round(part.sum(1).mean(), 1) + 0.0:g}", fontsize=11)
     return ax
+
+
+class Descent(NamedTuple):
+    """The artists of one panel of `descent_panels`, which `show_descent` moves."""
+
+    levels: list[Line2D]
+    path: Line2D
+    words: Text
+
+    def artists(self) -> list[Artist]:
+        return [*self.levels, self.path, self.words]
+
+
+def descent_panels(forms: Sequence[str], levels: int, figure: Figure) -> dict[str, Descent]:
+    """A panel for each form of the inputs, side by side, its artists still empty: form -> `Descent`.
+
+    levels is the number of level lines in each panel.
+    """
+    panels = {}
+    for ax, form in zip(figure.subplots(1, len(forms)), forms, strict=True):
+        blank(ax, title=form)
+        ax.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal", xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        lines = [ax.plot([], [], color="#B0B0B0", linewidth=1)[0] for _ in range(levels)]
+        path, = ax.plot([], [], ".-", color=LOOK.get(form, WITHOUT)["color"], linewidth=1.6, markersize=5)
+        ax.plot(0, 0, "+", color="black", markersize=9)
+        words = ax.text(0, -1.32, "", ha="center", va="top", fontsize=11, color=WHITENED["color"], clip_on=False)
+        panels[form] = Descent(lines, path, words)
+    return panels
+
+
+def show_descent(panel: Descent, levels: Sequence[Float[Array, "2 P"]], errors: Float[Array, "k 2"], condition: float,
+                 steps: str) -> None:
+    """One descent in its panel: P points of each level line, the k errors of the weights on the way, the numbers below.
+
+    condition is the condition number of the loss, steps says how many steps the descent needs.
+    """
+    for line, level in zip(panel.levels, levels, strict=True):
+        line.set_data(*level)
+    panel.path.set_data(*errors[np.abs(errors).max(axis=1) < 9].T)  # a descent that has left the panel is not followed
+    panel.words.set_text(f"$\\kappa$ = {condition:,.1f}\nsteps: {steps}")

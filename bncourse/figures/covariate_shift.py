@@ -4,15 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from bncourse.figures.style import DPI, QUIET, SIZE, WITH, WITHOUT, blank, label_end, spread
+from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, new_figure, spread, spread_labels
 
 SATURATED = 2.89  # beyond it the sigmoid's derivative is below 0.05, a fifth of its largest value
 
 
-def room(counts: Sequence[int], min_max: np.ndarray, standard: np.ndarray, ax: Axes | None = None) -> Axes:
-    """What one outlier leaves to the others' spread, for each number of examples; both `(seeds, counts)`."""
+def room_left_by_outlier(counts: Sequence[int], min_max: np.ndarray, standard: np.ndarray,
+                         ax: Axes | None = None) -> Axes:
+    """The spread that one outlier leaves to the other values, against how many others there are.
+
+    counts holds the numbers of other values; min_max and standard, both `(seeds, counts)`, hold the spread after
+    scaling by the range and after standardizing.
+    """
     ax = blank(ax, title="An outlier is outvoted in the standard deviation, not in the range",
                xlabel="examples beside the outlier (log scale)", ylabel="spread left to them")
     ax.set_xscale("log")
@@ -22,11 +26,13 @@ def room(counts: Sequence[int], min_max: np.ndarray, standard: np.ndarray, ax: A
     return ax
 
 
-def elsewhere(curve: tuple, line: tuple, here: tuple, there: tuple, moved: np.ndarray, ax: Axes | None = None) -> Axes:
-    """One rule y = f(x), a line learned from the points here, its answers there, and those to moved inputs.
+def line_fitted_elsewhere(curve: tuple, line: tuple, here: tuple, there: tuple, moved: np.ndarray,
+                          ax: Axes | None = None) -> Axes:
+    """One rule y = f(x), and a line that was fitted to one part of its inputs and is asked about another part.
 
-    curve is the rule's and line the learner's (x, y); here and there are examples (x, y); moved is the line's
-    answer to each input from there after it was given the training inputs' mean and spread.
+    All but the last are pairs of arrays (x, y): the rule as a curve, the fitted line, the training examples (here) and
+    the test examples (there). moved holds the line's answer to each test input after the test inputs were given the
+    mean and the spread of the training inputs.
     """
     ax = blank(ax, title="The rule is the same; the learner has seen one part of it", xlabel="x", ylabel="y")
     ax.plot(*here, ".", color=QUIET, markersize=5)
@@ -44,11 +50,12 @@ def elsewhere(curve: tuple, line: tuple, here: tuple, there: tuple, moved: np.nd
 
 def conditions(pictures: dict[str, np.ndarray], training: np.ndarray, own: np.ndarray, home: float | int,
                ax: Axes | None = None) -> Axes:
-    """For each condition one picture `(H, W)` and the accuracies `(seeds, conditions)` with either statistics.
+    """Test accuracy under several conditions, with the statistics of training and with those of the test pictures.
 
-    A line marks the accuracy at home, on pictures like those of the training.
+    pictures maps a condition to one example `(H, W)` of it. training and own are accuracies `(seeds, conditions)` with
+    either statistics. A line marks home, the accuracy on pictures like those of the training.
     """
-    ax = blank(ax or tall(4.3).add_subplot(), title="Own statistics undo a change of light, not of pen or place",
+    ax = blank(ax or new_figure(4.3).add_subplot(), title="Own statistics undo a change of light, not of pen or place",
                xlabel="accuracy on the test pictures")
     down = np.arange(len(pictures))[::-1]
     ax.axvline(home, color=QUIET, linewidth=1)
@@ -74,9 +81,10 @@ def conditions(pictures: dict[str, np.ndarray], training: np.ndarray, own: np.nd
 
 
 def guesses(pictures: np.ndarray, labels: np.ndarray, rows: dict[str, tuple[np.ndarray, dict]], ax: Axes) -> None:
-    """Pictures `(N, H, W)` in a row and under each what is read in it, on the axes of `places_for_guesses`.
+    """N pictures `(N, H, W)` in a row, and under each picture the digits read in it, on the axes of `guess_axes`.
 
-    rows: name -> (digits (N,), style). Digits that are wrong are pale and struck through.
+    rows maps a name to (digits (N,), style), in the order of `guess_axes`. Digits that differ from the labels (N,) are
+    pale and struck through.
     """
     n, high, wide = pictures.shape
     ax.imshow(pictures.transpose(1, 0, 2).reshape(high, n * wide), cmap="gray", vmin=0, vmax=1,
@@ -91,8 +99,8 @@ def guesses(pictures: np.ndarray, labels: np.ndarray, rows: dict[str, tuple[np.n
                 ax.plot([place + 0.3, place + 0.7], [y - 0.2, y + 0.2], color=style["color"], linewidth=1.5)
 
 
-def places_for_guesses(n: int, rows: dict[str, dict], ax: Axes | None = None) -> Axes:
-    """The axes for n pictures with the names of the rows below them; rows: name -> style."""
+def guess_axes(n: int, rows: dict[str, dict], ax: Axes | None = None) -> Axes:
+    """Axes for n pictures, with the names of the rows below the pictures; rows maps a name to its style."""
     ax = blank(ax)
     for depth, (name, style) in enumerate(rows.items()):
         ax.text(-0.15, -0.45 - 0.7 * depth, name, color=style["color"], fontsize=11, ha="right", va="center")
@@ -102,7 +110,7 @@ def places_for_guesses(n: int, rows: dict[str, dict], ax: Axes | None = None) ->
 
 
 def derivative(shifts: np.ndarray, passed: np.ndarray, ax: Axes | None = None) -> Axes:
-    """What part of the gradient passes a sigmoid, against the mean of its input (spread 1), with the limit 1/4."""
+    """The mean derivative of a sigmoid, against the mean of its normal input of standard deviation 1; at most 1/4."""
     ax = blank(ax, title="Move the input away from zero, and the gradient no longer passes",
                xlabel="mean of the sigmoid's input (standard deviation 1)", ylabel="mean derivative")
     ax.fill_between(shifts, passed, color=WITHOUT["color"], alpha=0.2, linewidth=0)
@@ -115,16 +123,17 @@ def derivative(shifts: np.ndarray, passed: np.ndarray, ax: Axes | None = None) -
 
 
 def layer_by_layer(sizes: dict[str, tuple[np.ndarray, dict]], ax: Axes | None = None, **labels: str) -> Axes:
-    """Lines over a network's layers, log scale, a band for the seeds; sizes: name -> ((seeds, layers), style).
+    """One line for each network over the network's layers, on a log scale, with a band for the seeds.
 
-    They run in the order given, and are named where they end.
+    sizes maps the name of a line to (values (seeds, layers), style); a line bears its name where it ends. labels are
+    the title, xlabel and ylabel of `style.blank`.
     """
     ax = blank(ax, **labels)
     ax.set_yscale("log")
     for values, style in sizes.values():
         spread(ax, np.arange(1, values.shape[1] + 1), values, style)
     ends = {name: np.median(values[:, -1]) for name, (values, _) in sizes.items()}
-    for name, height in apart(ends, np.divide(*ax.get_ylim()[::-1]) ** 0.075).items():
+    for name, height in spread_labels(ends, factor=np.divide(*ax.get_ylim()[::-1]) ** 0.075).items():
         values, style = sizes[name]
         label_end(ax, values.shape[1], height, name, style["color"])
     ax.set_xticks(range(1, values.shape[1] + 1))
@@ -132,21 +141,13 @@ def layer_by_layer(sizes: dict[str, tuple[np.ndarray, dict]], ax: Axes | None = 
     return ax
 
 
-def apart(heights: dict[str, float], factor: float) -> dict[str, float]:
-    """The heights in ascending order, each moved up until it is at least the factor above the one before it."""
-    placed = {}
-    for name, height in sorted(heights.items(), key=lambda pair: pair[1]):
-        placed[name] = max([height, *(factor * below for below in placed.values())])
-    return placed
-
-
 def streams(steps: np.ndarray, plain: np.ndarray, normalized: np.ndarray) -> Axes:
     """The {15, 50, 85}th percentiles of a typical sigmoid's input in each layer, through training.
 
-    plain and normalized are `(seeds, records, layers, 3)`: left without batch norm, right with it, a ribbon for
-    each seed. Returns the left axes.
+    Left without batch norm (plain), right with it (normalized), both `(seeds, records, layers, 3)`, a ribbon for each
+    seed. steps `(records,)` are those of the records. Returns the left axes.
     """
-    figure = tall(4.2)
+    figure = new_figure(4.2)
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     stream(steps, plain, WITHOUT, left)
     stream(steps, normalized, WITH, right)
@@ -158,7 +159,10 @@ def streams(steps: np.ndarray, plain: np.ndarray, normalized: np.ndarray) -> Axe
 
 
 def stream(steps: np.ndarray, percentiles: np.ndarray, style: dict, ax: Axes, gap: float | int = 10) -> Axes:
-    """The ribbons of one kind of network `(seeds, records, layers, 3)`, each layer above the one that feeds it."""
+    """The percentiles `(seeds, records, layers, 3)` of one kind of network as ribbons, on `ax`; returns `ax`.
+
+    A layer lies `gap` above the layer that feeds it. The grey bands are where the sigmoid is not saturated.
+    """
     blank(ax, xlabel="training steps")
     layers = percentiles.shape[2]
     for level in range(layers):
@@ -172,10 +176,3 @@ def stream(steps: np.ndarray, percentiles: np.ndarray, style: dict, ax: Axes, ga
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     return ax
-
-
-def tall(inches: float) -> Figure:
-    """A figure of the course's width and of another height."""
-    figure = Figure(figsize=(SIZE[0], inches), dpi=DPI, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
-    return figure

@@ -2,15 +2,17 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from numbers import Real
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from bncourse.datasets.crops import rectangles
-from bncourse.figures.style import DPI, PAPER, QUIET, SIZE, WITH, blank
+from bncourse.figures.style import PAPER, QUIET, THIN, WITH, blank, new_figure
 from bncourse.paper import Figure4
 from bncourse.runs import Run, ensemble_table
 
@@ -25,7 +27,7 @@ def crops(pixels: UInt8[np.ndarray, "H W 3"], size: int, ax: Axes | None = None)
     """A resized picture with its three squares, and beside it the middle one's six crops."""
     height, width, _ = pixels.shape
     found, side, shift = rectangles(width, height, size), min(width, height), round((1 + GAP) * width)
-    ax = blank(ax or Figure(figsize=(SIZE[0], 2.9), dpi=DPI, layout="constrained").add_subplot(),
+    ax = blank(ax or new_figure(2.9, margin=THIN).add_subplot(),
                title=f"Three squares of {side} pixels; of each, five crops of {size} and the whole")
     for across in (0, shift):
         ax.imshow(pixels, extent=(across, across + width, height, 0), alpha=0.6)
@@ -50,7 +52,7 @@ def crops(pixels: UInt8[np.ndarray, "H W 3"], size: int, ax: Axes | None = None)
 
 
 def frame(ax: Axes, rectangle: Int[np.ndarray, "4"], shift: Real, inset: Real, **style) -> None:
-    """A rectangle, drawn a little inside of where it is, so that neighbours can be told apart."""
+    """Draw a rectangle moved right by `shift` and smaller by `inset` on each side, so that neighbours part."""
     left, top, right, bottom = rectangle
     ax.add_patch(Rectangle((left + shift + inset, top + inset), right - left - 2 * inset, bottom - top - 2 * inset,
                            fill=False, **style))
@@ -80,8 +82,12 @@ def chord(p: Real, q: Real, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def sets(columns: Mapping[str, Sequence[Real]], ax: Axes | None = None, *, few: int = 1, many: int = 48) -> Axes:
-    """Top-5 error against the number of networks: dots for the sets, lines for their means, at two numbers of crops."""
+def error_of_every_subset(columns: Mapping[str, Sequence[Real]], ax: Axes | None = None, *, few: int = 1,
+                          many: int = 48) -> Axes:
+    """Top-5 error against the number of networks: dots for the sets, lines for their means, at two numbers of crops.
+
+    columns are those of a run of `experiments.ensembles`; few and many are the two numbers of crops.
+    """
     ax = blank(ax, xlabel="networks in the ensemble", ylabel=UNITS["top5_error"])
     ends = []
     for crops, color, marker, line, shift in ((few, PALE, "s", ":", -0.09), (many, WITH["color"], "o", "-", 0.09)):
@@ -101,11 +107,14 @@ def sets(columns: Mapping[str, Sequence[Real]], ax: Axes | None = None, *, few: 
     return ax
 
 
-def against_models(run: Run, printed: Sequence[Figure4]) -> Axes:
-    """A recorded run's `sets`, and beside them what Figure 4 prints, each on its own axes. Returns the left ones."""
-    figure = Figure(figsize=(SIZE[0], 3.9), dpi=DPI, layout="constrained")
+def errors_beside_figure4(run: Run, printed: Sequence[Figure4]) -> Axes:
+    """The top-5 errors of a recorded run (left) beside those that Figure 4 prints (right), each on axes of its own.
+
+    The left axes are those of `error_of_every_subset`, and are returned.
+    """
+    figure = new_figure(3.9, margin=THIN)
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
-    sets(run.columns, left)
+    error_of_every_subset(run.columns, left)
     left.set_title("Ours: small, Tiny ImageNet", fontsize=11, loc="left", color=WITH["color"])
     printed_steps(right, printed)
     said = [row.top5_error for row in printed if row.crops and "GoogLeNet" not in row.model]
@@ -116,7 +125,7 @@ def against_models(run: Run, printed: Sequence[Figure4]) -> Axes:
 
 
 def printed_steps(ax: Axes, printed: Sequence[Figure4]) -> None:
-    """The top-5 errors of Figure 4 whose number of crops is printed, as the paper's points: GoogLeNet first."""
+    """Draw the rows of Figure 4 that print a number of crops, as the paper's points: top-5 error, GoogLeNet first."""
     rows = [row for row in printed if row.crops]
     blank(ax, xlabel="networks, and crops")
     error = [row.top5_error for row in rows]
@@ -130,6 +139,51 @@ def printed_steps(ax: Axes, printed: Sequence[Figure4]) -> None:
     ax.set_ylim(0, 9)
     ax.set_xlim(-1, len(rows) - 0.4)
     ax.set_title("Figure 4, printed: ImageNet", fontsize=11, loc="left")
+
+
+class EnsemblePanels(NamedTuple):
+    """The artists of `ensemble_panels`, which `show_ensemble` moves, and the left axes."""
+
+    left: Axes
+    others: Line2D
+    chosen: Line2D
+    curve: Line2D
+    here: Line2D
+
+
+def ensemble_panels(crops: Sequence[int], networks: Sequence[int], figure: Figure) -> EnsemblePanels:
+    """Two axes without data: left for all sets of the networks and a chosen one, right for its errors over the crops.
+
+    crops holds the numbers of crops, networks the names of the networks.
+    """
+    left, right = figure.subplots(1, 2, sharey=True)
+    blank(left, xlabel="networks")
+    blank(right, xlabel="crops (even steps)")
+    left.set_xticks(networks)
+    left.set_xlim(0.5, len(networks) + 0.5)
+    right.set_xticks(range(len(crops)), [f"{number}" for number in crops])
+    right.set_xlim(-0.3, len(crops) - 0.7)
+    others, = left.plot([], [], "o", color=PALE, markersize=5, alpha=0.6, markeredgewidth=0)
+    chosen, = left.plot([], [], "o", color=WITH["color"], markersize=10)
+    curve, = right.plot([], [], "-", color=WITH["color"], linewidth=2)
+    here, = right.plot([], [], "o", color=WITH["color"], markersize=10)
+    return EnsemblePanels(left, others, chosen, curve, here)
+
+
+def show_ensemble(panels: EnsemblePanels, every: tuple[np.ndarray, np.ndarray], chosen: Sequence[int],
+                  curve: Sequence[Real], place: int) -> None:
+    """The errors of all sets, and of the chosen one at each number of crops, on the axes of `ensemble_panels`.
+
+    every has the number of networks in each set and its error; chosen has the names of the chosen networks; curve has
+    their error at each number of crops, and place says which of these numbers is the present one.
+    """
+    panels.others.set_data(*every)
+    panels.chosen.set_data([len(chosen)], [curve[place]])
+    panels.curve.set_data(range(len(curve)), curve)
+    panels.here.set_data([place], [curve[place]])
+    names = ", ".join(map(str, chosen))
+    panels.left.set_title(f"networks {names}: {curve[place]:.2f}" if chosen else "no network is chosen", fontsize=12,
+                          loc="left")
 
 
 def limits(run: Run, measure: str) -> tuple[float, float]:

@@ -7,7 +7,18 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from bncourse.figures.style import DPI, QUIET, SIZE, WITH, WITHOUT, blank, density, label_end, spread, write_under
+from bncourse.figures.style import (
+    QUIET,
+    THIN,
+    WITH,
+    WITHOUT,
+    blank,
+    density,
+    label_end,
+    new_figure,
+    spread,
+    write_under,
+)
 from bncourse.runs import Run, stack
 
 STEPS = "training steps of 60 examples"
@@ -56,7 +67,7 @@ def ribbons(plain: Sequence[Run], normalized: Sequence[Run], *, title: str = "")
     Left without batch norm, right with it, on one scale; the first run bold and its lines named, the others pale.
     Returns the left axes.
     """
-    figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    figure = new_figure(margin=THIN)
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     for ax, runs, style, name in ((left, plain, WITHOUT, "without"), (right, normalized, WITH, "with batch norm")):
         blank(ax, xlabel="training steps (log scale)", ylabel="input to a typical sigmoid" if ax is left else "")
@@ -74,11 +85,12 @@ def ribbons(plain: Sequence[Run], normalized: Sequence[Run], *, title: str = "")
     return left
 
 
-def moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], figure: Figure, caption: str = "") -> Callable:
+def one_moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], figure: Figure, caption: str = "") -> Callable:
     """Two trainings, to be seen at one moment: how far each is (left), the input of one sigmoid over images (right).
 
-    accuracy has the keys "plain" and "normalized", with `(records,)`. Returns `show(inputs, place)`, which draws the
-    moment: inputs has the same keys, with `(images,)` each. The limits do not depend on it.
+    accuracy has the keys "plain" and "normalized", with `(records,)` each. Returns a function `show(inputs, place)`
+    that draws record number `place` on the figure: inputs has the same keys, with `(images,)` each. The limits of the
+    axes are the same at every moment.
     """
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
     blank(left, xlabel="step (log scale)", ylabel="test accuracy")
@@ -109,8 +121,8 @@ def moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], figure: Figure, c
 
 def grid(names: tuple[str, str], rates: Sequence[float | int], scales: Sequence[float | int],
          figure: Figure | None = None) -> list[Axes]:
-    """Two panels of initial scales (rows) and learning rates (columns), for `heat`; the names are those of the two."""
-    figure = figure or Figure(figsize=(SIZE[0], 3.3), dpi=DPI, layout="constrained")
+    """Two panels with initial scales as rows and learning rates as columns, for `heat`; names are their titles."""
+    figure = figure or new_figure(3.3, margin=THIN)
     axes = list(figure.subplots(1, 2, sharey=True))
     for ax, name, style in zip(axes, names, (WITHOUT, WITH), strict=True):
         blank(ax, xlabel="learning rate", ylabel="initial standard deviation" if ax is axes[0] else "")
@@ -124,7 +136,7 @@ def grid(names: tuple[str, str], rates: Sequence[float | int], scales: Sequence[
 
 
 def heat(values: np.ndarray, ax: Axes) -> None:
-    """Accuracies `(scales, rates)` as a heat map with the numbers in per cent, on one of the axes of `grid`."""
+    """Draw accuracies `(scales, rates)` as a heat map, with the numbers in per cent, on one of the axes of `grid`."""
     ax.imshow(values, cmap=SHADES, vmin=0.1, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         ax.text(column, row, f"{100 * value:.1f}", ha="center", va="center", fontsize=11,

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from bncourse.figures.style import DPI, PAPER, QUIET, SIZE, WITH, WITHOUT, blank, label_end
+from bncourse.figures.style import PAPER, QUIET, THIN, WITH, WITHOUT, blank, label_end, new_figure, spread_labels
 from bncourse.runs import Run, best, curve
 
 STEPS = "training steps of 32 images"
@@ -32,13 +33,13 @@ def dashes(names: Sequence[str]) -> dict:
     return {name: next(styles[name.startswith("bn")]) for name in names}
 
 
-def live(variants: Mapping[str, Run], chance: float | int, *, title: str = "") -> Axes:
-    """Training loss against steps, a panel for each network and its learning rate: above without batch norm, below
-    with it; grey is the loss of guessing.
+def seven_losses(variants: Mapping[str, Run], chance: float | int, *, title: str = "") -> Axes:
+    """Training loss against steps, a panel for each of seven networks: above without batch norm, below with it.
 
-    A loss that is no number any more ends its line with a cross. Returns the first axes.
+    variants maps each name in PANELS to its run. chance is the loss of guessing, a grey line. Where a loss is no number
+    any more, a cross ends its line. Returns the first axes.
     """
-    figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    figure = new_figure(margin=THIN)
     axes = figure.subplots(2, 4, sharex=True, sharey=True)
     for ax, name in zip(axes.flat, PANELS, strict=True):
         if name is None:
@@ -73,7 +74,7 @@ def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, tit
         ax.plot(steps, values.mean(0), color=color_of(name), linewidth=2, linestyle=styles[name])
         ends[name] = values[:, -1].mean()
     top = 110 * max(best(run) for runs in variants.values() for run in runs)
-    for name, height in spaced(ends, top / 15).items():
+    for name, height in spread_labels(ends, gap=top / 15).items():
         ax.annotate("", (steps[-1], height), (32, 0), textcoords="offset points", annotation_clip=False,
                     arrowprops={"arrowstyle": "-", "color": color_of(name), "linewidth": 2, "linestyle": styles[name]})
         label_end(ax, steps[-1], height, NAMES[name], color_of(name), away=36)
@@ -82,12 +83,31 @@ def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, tit
     return ax
 
 
-def spaced(heights: Mapping[str, float | int], gap: float | int) -> dict[str, float]:
-    """The heights in ascending order, each moved up until it is at least the gap above the one before it."""
-    placed: dict[str, float] = {}
-    for name, height in sorted(heights.items(), key=lambda pair: pair[1]):
-        placed[name] = float(max([height, *(below + gap for below in placed.values())]))
-    return placed
+class TargetMarks(NamedTuple):
+    """The artists of `target_marks`, which `show_target` moves: a line across, and a ring for each network."""
+
+    line: Line2D
+    rings: dict[str, Line2D]
+
+
+def target_marks(names: Sequence[str], ax: Axes) -> TargetMarks:
+    """A line and a ring for each network, on the axes of `curves`; the rings are still empty."""
+    line = ax.axhline(0, color=QUIET, linewidth=1)
+    return TargetMarks(line, {name: ax.plot([], [], "o", color=color_of(name), fillstyle="none", markeredgewidth=2)[0]
+                              for name in names})
+
+
+def show_target(marks: TargetMarks, target: float | int, steps: Mapping[str, float]) -> None:
+    """Move the line to the accuracy `target`, in per cent, and each ring to the steps after which a network reaches it.
+
+    steps maps the name of a network to its steps; a network with infinitely many has no ring.
+    """
+    marks.line.set_ydata([target, target])
+    placed = []
+    for name, reached in steps.items():
+        marks.rings[name].set_data(([reached], [target]) if np.isfinite(reached) else ([], []))
+        marks.rings[name].set_markersize(7 + 6 * placed.count(reached))  # one around the other, on the same spot
+        placed.append(reached)
 
 
 def sweep(runs: Sequence[Run], ax: Axes | None = None, *, title: str = "") -> Axes:
@@ -105,12 +125,12 @@ def sweep(runs: Sequence[Run], ax: Axes | None = None, *, title: str = "") -> Ax
     return ax
 
 
-def beside(printed: Mapping[str, float | int], ours: Mapping[str, Sequence[float | int]], ax: Axes | None = None, *,
-           title: str = "") -> Axes:
+def factors_beside_paper(printed: Mapping[str, float | int], ours: Mapping[str, Sequence[float | int]],
+                         ax: Axes | None = None, *, title: str = "") -> Axes:
     """How many times fewer steps than Inception each variant needs to reach Inception's best accuracy (log scale).
 
-    Hollow: as printed in Figure 3. Filled: ours, a point for each seed; 0 is a seed that never gets there, and has
-    no point.
+    Hollow are the factors printed in Figure 3; filled are ours, one for each seed. A factor of 0 stands for a seed that
+    never reaches that accuracy; such seeds have no point and are counted in words.
     """
     ax = blank(ax, title=title, xlabel="times fewer steps than Inception (log scale)")
     for height, name in enumerate(reversed(ours)):

@@ -6,6 +6,7 @@ from numbers import Real
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
+from matplotlib.text import Text
 
 from bncourse.figures.style import PAPER, QUIET, WITH, blank, label_end
 from bncourse.paper import Figure5
@@ -41,7 +42,7 @@ def width_diagram(rows: Sequence[Figure5], ax: Axes | None = None) -> Axes:
 
 
 def modules(rows: Sequence[Figure5]) -> tuple[list[str], list[int], list[int]]:
-    """The names of the modules, what their branches add up to, and the printed widths."""
+    """The names of the modules, the sums of their branches' widths, and the widths that Figure 5 prints."""
     inputs, names, widths, printed = _stem_width(rows), [], [], []
     for row in _modules(rows):
         inputs = sum(segments[-1] for segments in lanes(row, inputs).values())
@@ -79,8 +80,29 @@ def boxes(rows: Sequence[Figure5], lit: int | None = None) -> PolyCollection:
     return PolyCollection(corners, facecolors=colors, edgecolors="white", linewidths=0.6)
 
 
+def module_row(rows: Sequence[Figure5], highest: int, ax: Axes | None = None) -> Axes:
+    """Axes with a column for each module, for `light_module` and `module_words`.
+
+    highest is the largest number of feature maps that the axes have room for.
+    """
+    ax = blank(ax, xlabel="module, and the side of its input", ylabel="feature maps")
+    columns(ax, modules(rows)[0], sides(rows), highest)
+    name_branches(ax, rows)
+    return ax
+
+
+def module_words(ax: Axes) -> Text:
+    """A text above the columns of `module_row`, still empty."""
+    return ax.text(0.02, 0.97, "", transform=ax.transAxes, va="top", fontsize=11, linespacing=1.3)
+
+
+def light_module(rows: Sequence[Figure5], lit: int, ax: Axes) -> None:
+    """Draw the boxes of every module on the axes of `module_row`; all modules but number `lit` are pale."""
+    ax.add_collection(boxes(rows, lit))
+
+
 def name_branches(ax: Axes, rows: Sequence[Figure5]) -> None:
-    """The branches' names beside the last module, at the height where each lies there."""
+    """Write the name of each branch beside the last module, at the height of that branch."""
     *_, last = _modules(rows)
     floor, place = 0, len(_modules(rows)) - 0.5
     for branch, segments in lanes(last, 0).items():
@@ -90,7 +112,7 @@ def name_branches(ax: Axes, rows: Sequence[Figure5]) -> None:
 
 
 def columns(ax: Axes, names: Sequence[str], grids: Sequence[int], highest: int) -> None:
-    """One column for each module, named below, with room for a number above the highest."""
+    """Prepare axes for one column a module, with its name and side below, and room above the highest number of maps."""
     ax.set_xticks(range(len(names)), [f"{name}\n{side}" for name, side in zip(names, grids, strict=True)], fontsize=10)
     ax.tick_params(axis="x", length=0)
     ax.set_xlim(-0.6, len(names) - 0.4)
@@ -98,12 +120,20 @@ def columns(ax: Axes, names: Sequence[str], grids: Sequence[int], highest: int) 
 
 
 def sides(rows: Sequence[Figure5]) -> list[int]:
-    """The printed sizes: those of the output, but in the two rows of stride 2 of the input, as here everywhere."""
+    """The side of each module's input, in pixels, from the printed output sizes.
+
+    Figure 5 prints the size of the input in the two rows of stride 2, and the size of the output in all others, where
+    both are equal.
+    """
     return [row.output_size[0] for row in _modules(rows)]
 
 
 def ledger(totals: Mapping[str, int], printed: Real, ax: Axes | None = None) -> Axes:
-    """Parameters of the network as printed, the first of the totals, and of others, beside the printed number."""
+    """Counted parameters beside the number that the paper prints.
+
+    totals maps a network to its parameters; the first is the network as Figure 5 prints it. printed is the paper's
+    number.
+    """
     missing = printed - next(iter(totals.values()))
     ax = blank(ax, xlabel="parameters, in millions",
                title=f"{missing / 1e6:.1f} of {printed / 1e6:.1f} million parameters are unexplained")
@@ -124,9 +154,9 @@ def ledger(totals: Mapping[str, int], printed: Real, ax: Axes | None = None) -> 
     return ax
 
 
-def shares(names: Sequence[str], parameters: Sequence[int], multiply_adds: Sequence[int], ax: Axes | None = None
-           ) -> Axes:
-    """Each part's share of the parameters upwards, of the multiply-adds downwards, in per cent."""
+def shares_of_work(names: Sequence[str], parameters: Sequence[int], multiply_adds: Sequence[int],
+                   ax: Axes | None = None) -> Axes:
+    """Each part's share of all parameters (upwards) and of all multiply-adds (downwards), in per cent."""
     held, done = (100 * np.asarray(numbers) / sum(numbers) for numbers in (parameters, multiply_adds))
     half = int(np.searchsorted(done.cumsum(), 50)) + 1
     ax = blank(ax, ylabel="share of the network, %",
@@ -147,9 +177,13 @@ def shares(names: Sequence[str], parameters: Sequence[int], multiply_adds: Seque
     return ax
 
 
-def against(measured: Mapping[str, Real], printed: Mapping[str, Real], ax: Axes | None = None, *,
-            title: str = "") -> Axes:
-    """By how many per cent more than GoogLeNet: counted (filled), and what the paper says of a row (hollow)."""
+def more_than_googlenet(measured: Mapping[str, Real], printed: Mapping[str, Real], ax: Axes | None = None, *,
+                        title: str = "") -> Axes:
+    """How much more than GoogLeNet the network holds and computes, in per cent.
+
+    measured maps a quantity to the counted per cent (filled), printed maps some of the quantities to the paper's
+    (hollow).
+    """
     ax = blank(ax, xlabel="more than GoogLeNet, %", title=title)
     for height, (name, value) in enumerate(reversed(measured.items())):
         ax.plot([0, value], [height, height], color=QUIET, linewidth=1, zorder=1)
@@ -166,7 +200,7 @@ def against(measured: Mapping[str, Real], printed: Mapping[str, Real], ax: Axes 
 
 
 def receptive_fields(names: Sequence[str], fields: Sequence[int], image: int, ax: Axes | None = None) -> Axes:
-    """How many pixels wide a patch of the image one unit in the middle of each part sees."""
+    """The width in pixels of the patch of the image that a unit in the middle of each part sees."""
     whole = next(name for name, field in zip(names, fields, strict=True) if field >= image)
     ax = blank(ax, ylabel="pixels seen by one unit",
                title=f"From {whole} on, a unit in the middle can see the whole image")

@@ -5,15 +5,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, spread
+from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, spread, spread_labels
 from bncourse.runs import Run
 
 SHADES = ({"color": "#56B4E9", "linestyle": "--"}, {"color": "#CC79A7", "linestyle": "-."},
-          {"color": "#E69F00", "linestyle": ":"})
+          {"color": "#E69F00", "linestyle": ":"})  # of the moving averages in `tracking`, at most three
 
 
-def ways(accuracies: Mapping[str, Sequence[float]], title: str, ax: Axes | None = None) -> Axes:
-    """A row of points for each way of testing, a point for each seed, a bar to their mean; accuracies from 0 to 1."""
+def ways_to_test(accuracies: Mapping[str, Sequence[float]], title: str, ax: Axes | None = None) -> Axes:
+    """Test accuracy for several ways to test the same networks: a point for each seed, a bar to their mean.
+
+    accuracies maps a way to the accuracies of the seeds, from 0 to 1.
+    """
     ax = blank(ax, title=title, xlabel="test accuracy")
     for height, values in enumerate(reversed(accuracies.values())):
         ax.plot([0, np.mean(values)], [height, height], color="#DDDDDD", linewidth=8, zorder=0)
@@ -26,9 +29,12 @@ def ways(accuracies: Mapping[str, Sequence[float]], title: str, ax: Axes | None 
     return ax
 
 
-def bias(sizes: Sequence[int], plain: Sequence[float], corrected: Sequence[float], true: float,
-         ax: Axes | None = None) -> Axes:
-    """Mean of the mini-batch variances against m, as they are and times m/(m-1), beside the true variance."""
+def bias_of_variance(sizes: Sequence[int], plain: Sequence[float], corrected: Sequence[float], true: float,
+                     ax: Axes | None = None) -> Axes:
+    """The mean of the mini-batch variances against the batch size m, beside the true variance.
+
+    plain are the biased variances, corrected the same times m/(m-1), one for each of the sizes.
+    """
     ax = blank(ax, title="m/(m-1) repairs what the mini-batch's own mean takes away",
                xlabel="examples in the mini-batch, m (log scale)", ylabel="mean variance")
     ax.axhline(true, color=QUIET, linewidth=1)
@@ -44,18 +50,23 @@ def bias(sizes: Sequence[int], plain: Sequence[float], corrected: Sequence[float
 
 
 def tracking(recorded: Sequence[Run], ax: Axes | None = None) -> Axes:
-    """Test accuracy through training by Algorithm 2 and by each moving average; a band for the seeds."""
+    """Test accuracy through training with the statistics of Algorithm 2 and of up to three moving averages.
+
+    recorded are runs of `experiments.inference` with one configuration and several seeds; the band holds the seeds. The
+    axis of steps has marks from 5 to 300. Raises ValueError for more than three moving averages.
+    """
     ax = blank(ax, title="A slow moving average still holds its starting values",
                xlabel="training steps of 60 examples (log scale)", ylabel="test accuracy")
     steps = np.array(recorded[0].columns["step"])
     names = [name for name in recorded[0].columns if name != "step"]
-    for name, style in zip(names, (WITH, *SHADES), strict=True):
-        spread(ax, steps, [run.columns[name] for run in recorded], style)
-    ends = sorted((np.median([run.columns[name][-1] for run in recorded]), name) for name in names)
-    styles = dict(zip(names, (WITH, *SHADES), strict=True))
-    height = -np.inf
-    for end, name in ends:
-        height = max(end, height + 0.07)
+    if len(names) > 1 + len(SHADES):
+        raise ValueError(f"the runs have {len(names) - 1} moving averages; expected at most {len(SHADES)}, one for "
+                         "each colour in SHADES")
+    styles = dict(zip(names, (WITH, *SHADES), strict=False))
+    for name, style in styles.items():
+        spread(ax, steps, np.array([run.columns[name] for run in recorded]), style)
+    ends = {name: np.median([run.columns[name][-1] for run in recorded]) for name in names}
+    for name, height in spread_labels(ends, gap=0.07).items():
         label_end(ax, steps[-1], height, name, styles[name]["color"])
     ax.set_xscale("log")
     ax.set_xticks([5, 10, 30, 100, 300], ["5", "10", "30", "100", "300"])
@@ -65,7 +76,7 @@ def tracking(recorded: Sequence[Run], ax: Axes | None = None) -> Axes:
 
 
 def one_unit(batch_means: np.ndarray, true: np.ndarray, ax: Axes | None = None) -> Axes:
-    """One unit through training: the mean of each mini-batch and the mean over many images."""
+    """The mean input of one unit through training: in each mini-batch (points), and over many images (line)."""
     steps = np.arange(1, len(true) + 1)
     ax = blank(ax, xlabel="training step", ylabel="mean of one unit's input")
     ax.plot(steps, batch_means, ".", color=QUIET, alpha=0.4, markersize=4)
@@ -77,5 +88,5 @@ def one_unit(batch_means: np.ndarray, true: np.ndarray, ax: Axes | None = None) 
 
 
 def moving_average(average: np.ndarray, ax: Axes) -> None:
-    """The moving average after each step, on the axes of `one_unit`."""
+    """Draw the moving average after each step, on the axes of `one_unit`."""
     ax.plot(np.arange(1, len(average) + 1), average, linewidth=2, **WITH)

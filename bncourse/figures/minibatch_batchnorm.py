@@ -1,4 +1,4 @@
-"""The pictures of lesson 03: the same numbers in different company, the sigmoid's straight part."""
+"""The pictures of lesson 03: the same numbers in different mini-batches, the straight part of the sigmoid."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -46,8 +46,8 @@ def straight_part(ax: Axes | None = None) -> Axes:
     return ax
 
 
-def company(logits: dict[int, np.ndarray], ax: Axes | None = None) -> Axes:
-    """One example's logit in many random batches, for each batch size m."""
+def logits_by_batch_size(logits: dict[int, np.ndarray], ax: Axes | None = None) -> Axes:
+    """The logit of one example in many random mini-batches; logits maps a batch size m to them."""
     ax = blank(ax, title="What the network says of one digit depends on its company",
                xlabel="examples in the mini-batch, m", ylabel="logit of the right class")
     jitter = np.random.default_rng(0)
@@ -59,8 +59,8 @@ def company(logits: dict[int, np.ndarray], ax: Axes | None = None) -> Axes:
     return ax
 
 
-def over_a_sigmoid(ax: Axes | None = None) -> Axes:
-    """The sigmoid that a feature feeds, for `before_and_after` to draw on."""
+def sigmoid_axes(ax: Axes | None = None) -> Axes:
+    """Axes with the sigmoid that a feature feeds, for `before_and_after`."""
     ax = blank(ax, xlabel="input of the sigmoid", ylabel="density")
     ax.set_xlim(-12, 12)
     ax.set_ylim(0, 1.05)
@@ -70,7 +70,7 @@ def over_a_sigmoid(ax: Axes | None = None) -> Axes:
 
 
 def before_and_after(x: np.ndarray, y: np.ndarray, ax: Axes) -> Axes:
-    """One feature of a mini-batch before (x) and after (y) batch normalization, on the axes of `over_a_sigmoid`.
+    """One feature of a mini-batch before (x) and after (y) batch normalization, on the axes of `sigmoid_axes`.
 
     Fewer than eight examples, too few for a density, are drawn as lines.
     """

@@ -44,7 +44,7 @@ def noise_against_size(sizes: np.ndarray, noise: np.ndarray, ax: Axes | None = N
 
 
 def time_an_example(sizes: Sequence[int], seconds: Sequence[float], ax: Axes | None = None) -> Axes:
-    """Microseconds that one of m examples takes, when all m go through a layer in one matrix product."""
+    """Time for one example, in microseconds, against m, when m examples go through a layer in one matrix product."""
     ax = blank(ax, title="What one example of a mini-batch takes", xlabel="examples in the mini-batch, m (log scale)",
                ylabel="microseconds\nan example")
     ax.semilogx(sizes, 1e6 * np.divide(seconds, sizes), "o-", color=WITH["color"], markersize=8)
@@ -59,18 +59,19 @@ def first_look(with_bn: Sequence[Run], without: Sequence[Run], ax: Axes | None =
     ax = blank(ax, title="The same network learns sooner with batch norm", xlabel="training steps of 60 examples",
                ylabel="test accuracy")
     for runs, style, label in ((with_bn, WITH, "with"), (without, WITHOUT, "without")):
-        spread(ax, np.array(runs[0].columns["step"]), [run.columns["accuracy"] for run in runs], style, label)
+        spread(ax, np.array(runs[0].columns["step"]), np.array([run.columns["accuracy"] for run in runs]), style,
+               label)
     ax.set_ylim(0, 1)
     return ax
 
 
 def estimates(guesses: np.ndarray, ax: Axes) -> None:
-    """Mini-batch gradients `(n, 2)` as points, on the axes of `full_gradient`."""
+    """Draw n mini-batch gradients `(n, 2)` as points, on the axes of `full_gradient`."""
     ax.plot(*guesses.T, ".", color=WITH["color"], alpha=0.5, markersize=6)
 
 
 def full_gradient(true: np.ndarray, ax: Axes | None = None) -> Axes:
-    """The full gradient as an arrow, for `estimates` around its head."""
+    """Axes with the gradient `(2,)` over all examples as an arrow, for `estimates`."""
     ax = blank(ax, xlabel="gradient in the first weight", ylabel="in the second")
     ax.annotate("", true, (0, 0), arrowprops={"color": "black", "width": 1.5, "headwidth": 8})
     ax.set_xlim(-3, 7)

@@ -1,12 +1,13 @@
 """One look for every figure of the course: colours with a fixed meaning, sizes, labels, captions.
 
-A figure is a function `f(arrays or Run, ax=None) -> ax`. It is made without pyplot, so drawing changes no
-global state, and `picture` turns its axes into what a notebook shows and stores.
+Figures are made without pyplot, so that drawing changes no global state; `picture` turns the axes of a figure into what
+a notebook shows and stores.
 """
 
 import base64
 import io
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 
@@ -15,26 +16,33 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from bncourse.paper import PERCENTILES
+
 SIZE = (6.4, 3.6)  # inches
 DPI = 150
+MARGIN = 0.08  # inches to the left and right of each axes, and the same above and below
+THIN = 0.04167  # Matplotlib's own margin, for panels side by side
 
 # Okabe and Ito's palette. A second mark (dashes, hollow) tells the same in grey.
 WITH = {"color": "#0072B2", "linestyle": "-"}
 WITHOUT = {"color": "#D55E00", "linestyle": "--"}
-YOURS = {"color": "#009E73", "linestyle": "-."}
 PAPER = {"color": "#000000", "marker": "o", "markerfacecolor": "none", "linestyle": "none"}
 QUIET = "#767676"
 
 
+def new_figure(height: Real = SIZE[1], *, dpi: Real = DPI, margin: Real = MARGIN) -> Figure:
+    """An empty figure of the course's width and of a height in inches, with `margin` inches around each axes."""
+    figure = Figure(figsize=(SIZE[0], height), dpi=dpi, layout="constrained")
+    figure.get_layout_engine().set(w_pad=margin, h_pad=margin)
+    return figure
+
+
 def blank(ax: Axes | None = None, *, title: str = "", xlabel: str = "", ylabel: str = "") -> Axes:
-    """The axes to draw on, new ones of the course's size unless given, in the course's look.
+    """`ax` in the course's look, or new axes of the course's size; returns the axes.
 
     The title states the finding; the axes state the quantities with their units.
     """
-    if ax is None:
-        figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
-        ax = figure.add_subplot()
+    ax = ax or new_figure().add_subplot()
     ax.set_title(title, fontsize=12, loc="left", wrap=True)
     ax.set_xlabel(xlabel, fontsize=11)
     ax.set_ylabel(ylabel, fontsize=11)
@@ -49,8 +57,25 @@ def label_end(ax: Axes, x: Real, y: Real, text: str, color: str, away: Real = 8)
                 annotation_clip=False)
 
 
+def spread_labels(ends: Mapping[str, Real], *, gap: Real = 0, factor: Real = 1, down: bool = False) -> dict[str, Real]:
+    """Heights for the names of lines, so that no two names overlap: each at its line's end, or farther up.
+
+    ends maps a name to the height at which its line ends. From the lowest end to the highest, a name stands at least
+    `factor` times the height of the name below it plus `gap`. With `down` the highest name stays at its end and the
+    others move down by the same rule. Returns the heights in the order in which they were found.
+    """
+    heights: dict[str, Real] = {}
+    for name, end in sorted(ends.items(), key=lambda item: item[1], reverse=down):
+        last = next(reversed(heights.values()), None)
+        if last is None:
+            heights[name] = end
+        else:
+            heights[name] = min(end, (last - gap) / factor) if down else max(end, factor * last + gap)
+    return heights
+
+
 def spread(ax: Axes, x: np.ndarray, runs: np.ndarray, style: dict, label: str = "") -> None:
-    """The median of the seeds as a line and all of them as a band; runs is (seeds, points)."""
+    """Draw the median of several runs as a line and their range as a band; runs is (seeds, points), x is (points,)."""
     runs = np.asarray(runs)
     ax.fill_between(x, runs.min(axis=0), runs.max(axis=0), color=style["color"], alpha=0.2, linewidth=0)
     middle = np.median(runs, axis=0)
@@ -60,7 +85,7 @@ def spread(ax: Axes, x: np.ndarray, runs: np.ndarray, style: dict, label: str = 
 
 
 def density(ax: Axes, values: np.ndarray, grid: np.ndarray, style: dict) -> None:
-    """A filled density of the values with their {15, 50, 85} percentiles, the paper's three.
+    """A filled density of the values with lines at the percentiles that the paper's Figure 1 draws.
 
     The density is a Gaussian kernel estimate with Scott's width, evaluated on the grid.
     """
@@ -69,12 +94,12 @@ def density(ax: Axes, values: np.ndarray, grid: np.ndarray, style: dict) -> None
     height = np.exp(-0.5 * ((grid[:, None] - values) / width) ** 2).mean(axis=1) / (width * np.sqrt(2 * np.pi))
     ax.fill_between(grid, height, color=style["color"], alpha=0.25, linewidth=0)
     ax.plot(grid, height, linewidth=2, **style)
-    for q in np.percentile(values, [15, 50, 85]):
+    for q in np.percentile(values, PERCENTILES):
         ax.plot([q, q], [0, np.interp(q, grid, height)], color=style["color"], linewidth=1)
 
 
 def write_under(fig: Figure, caption: str) -> None:
-    """The provenance, small, under a figure, in lines of 105 characters, or of as many as the width has room for."""
+    """Write the provenance in small type under a figure, in lines of 105 characters, or shorter in a narrow figure."""
     text = fig.supxlabel("", fontsize=8.5, color=QUIET, x=0.01, ha="left")
     for characters in range(105, 0, -5):
         text.set_text(textwrap.fill(caption, characters))
@@ -84,8 +109,11 @@ def write_under(fig: Figure, caption: str) -> None:
 
 @dataclass(frozen=True)
 class Picture:
-    """What a notebook shows and stores: a PNG, the text that replaces it, its width on the page, and whether it is
-    live: of what depends on the machine."""
+    """A picture as a notebook shows and stores it.
+
+    png is the file. alt is the text for those who do not see the picture. width is in pixels of the page. live says
+    that another machine draws the picture otherwise, so that its pixels are not compared when notebooks are tested.
+    """
 
     png: bytes
     alt: str
@@ -105,8 +133,9 @@ def picture(ax: Axes, *, alt: str, caption: str = "", live: bool = False) -> Pic
     """The figure of these axes as a `Picture`, with its caption written under it.
 
     alt tells the finding and the numbers that matter; the caption says which data, how many seeds and which
-    configuration made the figure. `live` is for what differs between machines: a training in float32 at a rate where
-    rounding grows, of which the notebook's asserts hold the finding; and time that was measured, of which nothing does.
+    configuration made the figure. `live` marks a picture that differs between machines: one of measured time, or one of
+    a training in float32 at a learning rate where rounding errors grow. The pixels of a live picture are not compared;
+    what has to hold of it on every machine stands in an assert of the notebook.
     """
     fig = ax.figure
     write_under(fig, caption)
@@ -114,14 +143,14 @@ def picture(ax: Axes, *, alt: str, caption: str = "", live: bool = False) -> Pic
 
 
 def _png(fig: Figure) -> bytes:
-    """The figure as a small PNG."""
+    """The figure as the bytes of a compressed PNG."""
     drawn = io.BytesIO()
     fig.savefig(drawn, format="png")
-    return small(drawn.getvalue())
+    return compressed_png(drawn.getvalue())
 
 
-def small(png: bytes | memoryview) -> bytes:
-    """The picture with at most 128 colours, a third of the size at no loss that the eye would see."""
+def compressed_png(png: bytes | memoryview) -> bytes:
+    """The PNG with at most 128 colours: a third of the bytes, and no difference that the eye would see."""
     file = io.BytesIO()
     Image.open(io.BytesIO(png)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
     return file.getvalue()

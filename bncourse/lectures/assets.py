@@ -22,7 +22,7 @@ class Missing(Exception):
 
 
 def copy_reveal(folder: Path) -> None:
-    """reveal.js, its notes plugin and the course's deck.css. Raises Missing."""
+    """Copy reveal.js, its notes plugin and the course's deck.css and deck.js into a folder. Raises Missing."""
     source = package("sphinx_revealjs") / "_static" / "revealjs"
     for name in REVEAL:
         copy(source / name, folder / "reveal" / name)
@@ -32,7 +32,7 @@ def copy_reveal(folder: Path) -> None:
 
 
 def copy_common(folder: Path) -> None:
-    """MathJax with its settings, the typeface, and the style that decks and pages share. Raises Missing."""
+    """Copy MathJax, the typeface and the style that decks and pages share into a folder. Raises Missing."""
     mathjax, fonts = package("jupyter_server_mathjax") / "static", package("sphinx_revealjs") / "_static" / "revealjs"
     for name in MATHJAX:
         copy(mathjax / name, folder / "mathjax" / name)
@@ -45,7 +45,7 @@ def copy_common(folder: Path) -> None:
 
 
 def package(name: str) -> Path:
-    """The folder of an installed package, which is not imported. Raises Missing."""
+    """The folder of an installed package, found without importing the package. Raises Missing."""
     found = find_spec(name)
     if found is None:
         raise Missing(f"the package {name.replace('_', '-')} is not installed; expected the extra `lectures`: "
@@ -54,7 +54,7 @@ def package(name: str) -> Path:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copies a file or a whole folder; the folders above the target are made."""
+    """Copy a file or a whole folder, and make the folders above the target."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target, dirs_exist_ok=True)
@@ -63,6 +63,6 @@ def copy(source: Path, target: Path) -> None:
 
 
 def strip_map(script: Path) -> None:
-    """Takes away the comment that sends a browser's debugger to a source map, which is not copied."""
+    """Remove from a script the comment that names its source map, since source maps are not copied."""
     text = script.read_text(encoding="utf-8")
     script.write_text(re.sub(r"\n?//# sourceMappingURL=.*", "", text), encoding="utf-8", newline="\n")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from nbformat import NotebookNode
 
 from bncourse.lectures import markup
-from bncourse.lectures.lessons import hidden, notes, slide_type, tagged, text
+from bncourse.lectures.lessons import has_tag, is_hidden, notes, slide_type, text
 
 LINE, GAP = 35, 14  # pixels: a line of text, the space below a block
 CHARACTERS = 92  # of text in a line
@@ -45,8 +45,8 @@ class Block:
     def html(self) -> str:
         return self.before + "\n".join(self.pieces) + self.after
 
-    def divided(self, room: int) -> tuple["Block", "Block"] | None:
-        """This block as one that fits into room pixels and the rest, or nothing where not even one piece fits."""
+    def divide(self, room: int) -> tuple["Block", "Block"] | None:
+        """This block as two blocks; the first fits into `room` pixels; None if no piece fits, or if all do."""
         used, count = self.frame, 0
         while count < len(self.pieces) and used + self.heights[count] <= room:
             used, count = used + self.heights[count], count + 1
@@ -72,11 +72,11 @@ def of_lesson(cells: list[NotebookNode], link: markup.Link) -> Iterator[Block | 
     """
     heading = ""
     for cell in cells:
-        if tagged(cell, "imports") or tagged(cell, "evidence") or slide_type(cell) in ("skip", "notes"):
+        if has_tag(cell, "imports") or has_tag(cell, "evidence") or slide_type(cell) in ("skip", "notes"):
             continue
         if slide_type(cell) in ("slide", "subslide"):
             yield Start(1 if slide_type(cell) == "slide" else 2, notes=notes(cell))
-        elif tagged(cell, "solution"):
+        elif has_tag(cell, "solution"):
             yield Start(2, f"{heading}: a solution")
         for part in of_text(cell, link) if cell.cell_type == "markdown" else of_code(cell, link):
             if isinstance(part, Start):
@@ -87,7 +87,7 @@ def of_lesson(cells: list[NotebookNode], link: markup.Link) -> Iterator[Block | 
 
 
 def of_text(cell: NotebookNode, link: markup.Link) -> Iterator[Block | Start]:
-    """A Markdown cell: a heading begins a slide; an answer comes when it is called; a hint stays in the notebook."""
+    """The blocks of a Markdown cell. A heading begins a slide, an answer is a fragment, a hint is left out."""
     answer, hint = False, False
     for element in markup.elements(text(cell)):
         raw = element.get("raw", "") if element["type"] == "block_html" else ""
@@ -107,16 +107,16 @@ def of_text(cell: NotebookNode, link: markup.Link) -> Iterator[Block | Start]:
 
 
 def of_code(cell: NotebookNode, link: markup.Link) -> Iterator[Block]:
-    """A code cell: its picture without the code that draws it; or its code, unless it only asserts, and its output."""
+    """The blocks of a code cell: its pictures and tables, or else its code and output; none if it only asserts."""
     pictures = [output for output in cell.outputs if markup.kind(output) == "picture"]
     yield from (Block((markup.picture(output),), (FIGURE,)) for output in pictures)
     tables = [output for output in cell.outputs if markup.kind(output) == "markdown"]
     for output in tables:
         yield from (of_element(element, link) for element in markup.elements(output.data["text/markdown"]))
-    if pictures or tables or (only_asserts(cell.source) and not tagged(cell, "solution")):
+    if pictures or tables or (only_asserts(cell.source) and not has_tag(cell, "solution")):
         return
     yield preformatted("code", markup.code_lines(cell.source), cell.source.split("\n"))
-    if not (tagged(cell, "stub") or tagged(cell, "solution") or hidden(cell)):
+    if not (has_tag(cell, "stub") or has_tag(cell, "solution") or is_hidden(cell)):
         for output in cell.outputs:
             lines = markup.shown_text(output).rstrip().split("\n")
             yield preformatted("output", [markup.html.escape(line) for line in lines], lines)
@@ -132,7 +132,7 @@ def preformatted(kind: str, lines: list[str], plain: list[str]) -> Block:
 
 
 def of_element(element: dict, link: markup.Link) -> Block:
-    """A paragraph, a list or a table, in pieces where it may be divided."""
+    """The block of a paragraph, a list or a table; lists and tables are in pieces."""
     if element["type"] == "list":
         return of_list(element, link)
     if element["type"] == "table":
@@ -141,7 +141,7 @@ def of_element(element: dict, link: markup.Link) -> Block:
 
 
 def of_list(element: dict, link: markup.Link) -> Block:
-    """A list, an item a piece; an ordered one keeps its numbers where it is split."""
+    """The block of a list, with an item for each piece; each item of an ordered list bears its number."""
     tag = "ol" if element["attrs"]["ordered"] else "ul"
     items = [re.sub(r"\A<[ou]l[^>]*>\n|</[ou]l>\n\Z", "", markup.element_html({**element, "children": [item]}, link))
              for item in element["children"]]
@@ -153,7 +153,7 @@ def of_list(element: dict, link: markup.Link) -> Block:
 
 
 def of_table(element: dict, link: markup.Link) -> Block:
-    """A table, a row a piece; its head is repeated where it is split."""
+    """The block of a table, with a row for each piece; the head is outside the pieces, so both halves have it."""
     head, body = element["children"]
     whole = markup.element_html(element, link)
     before, rows, after = re.fullmatch(r"(.*<tbody>\s*)(.*?)(\s*</tbody>.*)", whole, re.S).groups()
@@ -165,7 +165,10 @@ def of_table(element: dict, link: markup.Link) -> Block:
 
 
 def table_lines(row: list[int], widths: list[int]) -> int:
-    """Lines of the highest cell of a row: narrow columns take what they need, wide ones share the rest by length."""
+    """How many lines the highest cell of a row takes; row and widths are in characters.
+
+    Narrow columns take what they need; wide columns share what is left of the line, in proportion to their widths.
+    """
     left = TABLE_CHARACTERS - 2 * len(widths)
     if sum(widths) <= left:
         return 1
@@ -177,19 +180,19 @@ def table_lines(row: list[int], widths: list[int]) -> int:
 
 def text_height(element: dict) -> int:
     """The height of a paragraph or of an item: lines of text, and its displayed formulas."""
-    formulas = list(displayed(element))
+    formulas = list(displayed_formulas(element))
     text = len(plain(element))
     lines = math.ceil(text / CHARACTERS) + (text > 0 and bool(formulas))
     breaks = sum(child["type"] == "linebreak" for child in element.get("children", []))
     return LINE * (max(lines, 1) + breaks if text else 0) + sum(map(formula_height, formulas))
 
 
-def displayed(element: dict) -> Iterator[str]:
+def displayed_formulas(element: dict) -> Iterator[str]:
     """The displayed formulas of an element, in order."""
     if element["type"] == "block_math":
         yield element["raw"]
     for child in element.get("children", []):
-        yield from displayed(child)
+        yield from displayed_formulas(child)
 
 
 def formula_height(tex: str) -> int:
@@ -199,7 +202,7 @@ def formula_height(tex: str) -> int:
 
 
 def plain(element: dict) -> str:
-    """The characters that an element shows, nearly: TeX counts for what it typesets."""
+    """About the characters that an element shows; a command of TeX counts as one character."""
     if element["type"] == "inline_math":
         return re.sub(r"\\[a-zA-Z]+\*?|[{}^_\\]", "x", element["raw"]).replace("xx", "x")
     if element["type"] == "block_math":

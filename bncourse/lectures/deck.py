@@ -16,7 +16,7 @@ TEMPLATE = Template((Path(__file__).parent / "deck.html").read_text(encoding="ut
 
 
 def write(lessons: list[Lesson], folder: Path) -> None:
-    """A deck for each lesson, and beside them what they need. Raises assets.Missing."""
+    """Write a deck for each lesson into a folder, and the assets of the decks. Raises assets.Missing."""
     assets.copy_common(folder / "assets")
     assets.copy_reveal(folder / "assets")
     names = {lesson.path.name for lesson in lessons}
@@ -25,7 +25,10 @@ def write(lessons: list[Lesson], folder: Path) -> None:
 
 
 def deck(lesson: Lesson, others: Collection[str], beside: str) -> str:
-    """The deck of a lesson; its links lead to the decks of the notebooks named in others. beside: where assets are."""
+    """The deck of a lesson as HTML.
+
+    others are the file names of the notebooks that have decks, for the links. beside is the address of the assets.
+    """
     slides = stacks(blocks.of_lesson(lesson.cells, link_to(others)))
     body = "\n".join(f"<section>{''.join(section(page, s == p == 0) for p, page in enumerate(stack))}</section>"
                      for s, stack in enumerate(slides))
@@ -33,7 +36,7 @@ def deck(lesson: Lesson, others: Collection[str], beside: str) -> str:
 
 
 def link_to(others: Collection[str]) -> markup.Link:
-    """Links from notebook to notebook as links from deck to deck; none where there is no deck."""
+    """A function from the address of a notebook to that of its deck, which is empty where there is no deck."""
     def address(url: str) -> str:
         if not url.endswith(".ipynb"):
             return url
@@ -42,7 +45,7 @@ def link_to(others: Collection[str]) -> markup.Link:
 
 
 def section(page: Page, first: bool) -> str:
-    """One slide. A block that comes when it is called is a fragment, unless it is the first of its slide."""
+    """One slide as HTML. A block marked as a fragment is one, unless it is the first block of its slide."""
     level = 1 if first else 2
     part = f' <span class="part">{page.part}</span>' if page.part > 1 else ""
     shown = "".join(f'<div class="block{" fragment" if block.fragment and place else ""}'

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from bncourse.checks import exercises
-from bncourse.lectures.lessons import Lesson, exercise, hidden, notes, tagged
+from bncourse.lectures.lessons import Lesson, exercise, has_tag, is_hidden, notes
 from bncourse.notebooks import canonical
 
 DETAILS = re.compile(r"\n*<details>.*?</details>", re.S)
@@ -31,14 +31,14 @@ def student(notebook: NotebookNode) -> NotebookNode:
     Raises Leak for a question whose answer is not a whole `<details>` element.
     """
     return canonical(with_cells(notebook, [without_answers(cell) for cell in notebook.cells
-                                           if not (tagged(cell, "solution") or hidden(cell))]))
+                                           if not (has_tag(cell, "solution") or is_hidden(cell))]))
 
 
 def without_answers(cell: NotebookNode) -> NotebookNode:
     """A copy of the cell without notes and, in a question, without its answer. Raises Leak."""
     cell = copy(cell)
     cell.metadata.get("slideshow", {}).pop("notes", None)
-    if tagged(cell, "question"):
+    if has_tag(cell, "question"):
         cell.source = DETAILS.sub("", cell.source)
         cell.pop("attachments", None)
         if "<details" in cell.source or "</details" in cell.source:
@@ -52,24 +52,24 @@ def instructor(notebook: NotebookNode) -> NotebookNode:
     for cell in map(copy, notebook.cells):
         number = exercise(cell) or number
         if notes(cell):
-            cells.append(spoken(cell))
+            cells.append(notes_cell(cell))
         cell.metadata.pop("jupyter", None)
-        if tagged(cell, "question"):
+        if has_tag(cell, "question"):
             cell.source = cell.source.replace("<details>", "<details open>")
         cells.append(cell)
-        if tagged(cell, "solution"):
+        if has_tag(cell, "solution"):
             cells.append(grading(number, cell.id))
     return canonical(with_cells(notebook, cells))
 
 
-def spoken(cell: NotebookNode) -> NotebookNode:
-    """The notes of a cell as a cell, which slide programs take for notes too."""
+def notes_cell(cell: NotebookNode) -> NotebookNode:
+    """A Markdown cell with the speaker's notes of a cell, marked as notes for slide programs."""
     metadata = {"slideshow": {"slide_type": "notes"}}
     return new_markdown_cell("> **Notes.** " + notes(cell), id=f"{cell.id}-notes", metadata=metadata)
 
 
 def grading(number: str, id: str) -> NotebookNode:
-    """What the check of an exercise holds, and the mistakes that it knows by name."""
+    """A cell to grade by: the law of an exercise, and the mistakes that its check knows by name."""
     check = exercises().get(number)
     lines = [f"**To grade {number}.** {getattr(check, 'law', '')}".strip()]
     lines += [f"- {law.says}" for law in getattr(check, "laws", ())]
@@ -82,13 +82,13 @@ def grading(number: str, id: str) -> NotebookNode:
 EDITIONS = {"student": student, "instructor": instructor}
 
 
-def edited(lessons: list[Lesson], edition: str) -> list[Lesson]:
-    """The lessons in one of EDITIONS."""
+def in_edition(lessons: list[Lesson], edition: str) -> list[Lesson]:
+    """The lessons with their notebooks in an edition, "student" or "instructor"."""
     return [replace(lesson, notebook=EDITIONS[edition](lesson.notebook)) for lesson in lessons]
 
 
 def write(lessons: list[Lesson], folder: Path) -> None:
-    """The lessons as notebooks in a folder."""
+    """Write each lesson's notebook into a folder, under the name that it has in the course."""
     for lesson in lessons:
         text = nbformat.writes(lesson.notebook) + "\n"
         (folder / lesson.path.name).write_text(text, encoding="utf-8", newline="\n")

@@ -19,7 +19,7 @@ class Refused(Exception):
 
 
 @contextmanager
-def written_whole(place: Path, what: str, keep: bool = False) -> Iterator[Path]:
+def whole_folder(place: Path, what: str, keep: bool = False) -> Iterator[Path]:
     """A folder to write into, which takes its place when the block ends without an error.
 
     what names the command that makes it. The folder is empty, or with `keep` holds what is there already. Raises
@@ -51,7 +51,7 @@ def refuse_strangers(place: Path, what: str) -> None:
 
 
 def replace(place: Path, draft: Path) -> None:
-    """Puts the draft in its place; what was there is removed last."""
+    """Move the draft to its place; an older folder there is removed last."""
     old = draft.with_name(draft.name + "-old")
     if place.exists():
         os.replace(place, old)

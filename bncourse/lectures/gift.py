@@ -27,18 +27,18 @@ def gift(questions: list[Question]) -> str:
 
 
 def entry(question: Question) -> str:
-    """One question: name, text, and each option marked = or ~; the reason stands after ####.
+    """One question in GIFT: its name, its text, each option marked = or ~, and the reason after ####.
 
     Moodle shuffles the options, so where the reason names one by its letter its text is put there.
     """
     lines = [f"::{escape(question.name)}::[html]{html(question.text)} {{"]
     for letter, text in question.options.items():
         lines.append(f"\t{'=' if letter == question.answer else '~'}{html(text)}")
-    why = LETTER.sub(lambda found: quoted(question, found[1]), question.why)
+    why = LETTER.sub(lambda found: quoted_option(question, found[1]), question.why)
     return "\n".join([*lines, f"\t####{html(why)}", "}"])
 
 
-def quoted(question: Question, letter: str) -> str:
+def quoted_option(question: Question, letter: str) -> str:
     return f"“{question.options[letter]}”" if letter in question.options else letter
 
 

@@ -59,18 +59,18 @@ def find(numbers: list[str] | None = None, folder: Path = NOTEBOOKS) -> list[Les
     return [read(path) for number, path in paths.items() if not numbers or number in numbers]
 
 
-def tagged(cell: NotebookNode, tag: str) -> bool:
+def has_tag(cell: NotebookNode, tag: str) -> bool:
     return tag in cell.metadata.get("tags", [])
 
 
 def exercise(cell: NotebookNode) -> str:
     """The number of the exercise that a cell opens, as 03.1, or nothing."""
-    found = TITLE.match(cell.source) if tagged(cell, "exercise") else None
+    found = TITLE.match(cell.source) if has_tag(cell, "exercise") else None
     return found["number"] if found else ""
 
 
 def text(cell: NotebookNode) -> str:
-    """The Markdown of a cell, with the title of an exercise as a heading, in bold type though it may be."""
+    """The Markdown of a cell; an exercise's title becomes a heading, also where the cell has it in bold type."""
     return TITLE.sub(r"### \g<title>\n\n", cell.source) if exercise(cell) else cell.source
 
 
@@ -85,6 +85,6 @@ def notes(cell: NotebookNode) -> str:
     return cell.metadata.get("slideshow", {}).get("notes", "")
 
 
-def hidden(cell: NotebookNode) -> bool:
+def is_hidden(cell: NotebookNode) -> bool:
     """Whether the cell's source is folded away as an answer is; that of evidence is folded, and is none."""
-    return bool(cell.metadata.get("jupyter", {}).get("source_hidden")) and not tagged(cell, "evidence")
+    return bool(cell.metadata.get("jupyter", {}).get("source_hidden")) and not has_tag(cell, "evidence")

@@ -32,8 +32,8 @@ class Page:
 def stacks(parts: Iterable[Block | Start]) -> list[list[Page]]:
     """Slides side by side, each a stack of slides one below the other.
 
-    A Start without a heading keeps the heading above it; one that leads to no block leads to no slide, and hands its
-    heading and notes on.
+    A Start without a heading keeps the heading above it. A Start that no block follows makes no slide; its heading and
+    its notes go to the next one.
     """
     found: list[list[Page]] = [[]]
     heading = said = ""
@@ -49,19 +49,19 @@ def stacks(parts: Iterable[Block | Start]) -> list[list[Page]]:
             if page is None:
                 page = Page(heading, said, limit=ROOM if any(found) else ROOM - TITLE)
                 found[-1].append(page)
-            part, full = placed(part, page)
+            part, full = place_on(part, page)
             if full:
                 page = Page(heading, said, page.part + 1)
                 found[-1].append(page)
     return [stack for stack in ([page for page in stack if page.blocks] for stack in found) if stack]
 
 
-def placed(block: Block, page: Page) -> tuple[Block | None, bool]:
-    """Puts a block, or what fits of it, on a page; returns what is left, and whether a new page is needed for it."""
+def place_on(block: Block, page: Page) -> tuple[Block | None, bool]:
+    """Put a block, or the pieces that fit, on a page; returns the rest, and whether the rest needs a new page."""
     if block.height <= page.room:
         page.blocks.append(block)
         return None, False
-    pair = block.divided(page.room) if block.height > page.limit and page.room >= WORTH_DIVIDING else None
+    pair = block.divide(page.room) if block.height > page.limit and page.room >= WORTH_DIVIDING else None
     if pair:
         page.blocks.append(pair[0])
         return pair[1], True

@@ -36,19 +36,19 @@ def chromium() -> str:
 
 
 def write(deck: Path, browser: str) -> Path:
-    """Prints a deck beside itself, and returns the PDF's path. Raises NoPDF."""
+    """Print a deck to a PDF beside the deck, and return the path of the PDF. Raises NoPDF."""
     target = deck.with_suffix(".pdf").absolute()
     slides = deck.read_text(encoding="utf-8").count("<section class=")
     for seconds in PATIENCE:
-        said = printed(deck, target, browser, seconds)
+        said = print_once(deck, target, browser, seconds)
         if target.is_file() and pages(target) == slides:
             return target
     found = f"{pages(target)} pages" if target.is_file() else "no file"
     raise NoPDF(f"{deck.name} has {slides} slides, but {browser} printed {found}: {said[-300:]}")
 
 
-def printed(deck: Path, target: Path, browser: str, seconds: int) -> str:
-    """Prints once, and returns what the browser said. Raises NoPDF where it does not end."""
+def print_once(deck: Path, target: Path, browser: str, seconds: int) -> str:
+    """Print a deck once and return what the browser wrote to stderr. Raises NoPDF where the browser does not end."""
     sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     command = [browser, *FLAGS, *sandbox, f"--virtual-time-budget={1000 * seconds}", f"--print-to-pdf={target}",
                f"{deck.absolute().as_uri()}?print-pdf"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
-from bncourse.lectures.lessons import Lesson, tagged
+from bncourse.lectures.lessons import Lesson, has_tag
 
 FORM = re.compile(r"\*\*(?:Question )?(?P<number>\d+)\.\*\* (?P<text>.*?)\n\n(?P<options>A\. .*?)\n\n"
                   r"<details><summary>Answer</summary>\n\n\*\*(?P<answer>[A-Z])\.\*\* (?P<why>.*?)\n</details>", re.S)
@@ -39,7 +39,7 @@ class Question:
 
 def bank(lessons: list[Lesson]) -> list[Question]:
     """The questions of the lessons, in their order. Raises Malformed."""
-    return [parse(lesson, cell) for lesson in lessons for cell in lesson.cells if tagged(cell, "question")]
+    return [parse(lesson, cell) for lesson in lessons for cell in lesson.cells if has_tag(cell, "question")]
 
 
 def parse(lesson: Lesson, cell: NotebookNode) -> Question:
@@ -57,7 +57,7 @@ def parse(lesson: Lesson, cell: NotebookNode) -> Question:
 
 
 def markdown(questions: list[Question], answers: bool = True) -> str:
-    """The bank as a page: a heading for each lesson, and at its end the key with the reasons, unless left away."""
+    """The bank as a Markdown page, lesson by lesson; with `answers`, each lesson ends in answers and reasons."""
     parts = ["# Questions"]
     for lesson in dict.fromkeys(question.lesson for question in questions):
         of_lesson = [question for question in questions if question.lesson == lesson]

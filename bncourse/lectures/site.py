@@ -21,12 +21,12 @@ LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the date of every file in an archive, so tha
 
 
 def write(lessons: list[Lesson], edition: str, folder: Path) -> None:
-    """The pages of the lessons in an edition. Raises assets.Missing."""
+    """Write the site of an edition into a folder: its pages, decks and notebooks. Raises assets.Missing."""
     assets.copy_common(folder / "assets")
     assets.copy_reveal(folder / "assets")
     for name in ("site.css", "site.js"):
         assets.copy(HERE / name, folder / "assets" / name)
-    edited = editions.edited(lessons, edition)
+    edited = editions.in_edition(lessons, edition)
     for name in ("lessons", "slides", "notebooks"):
         (folder / name).mkdir()
     editions.write(edited, folder / "notebooks")
@@ -45,14 +45,14 @@ def index(lessons: list[Lesson], edition: str) -> str:
     items = "\n".join(
         f"<li><h3><a href='lessons/{x.name}.html'>{x.number} · {html.escape(x.title)}</a></h3>"
         f"<p>{markup.markdown(x.question).strip().removeprefix('<p>').removesuffix('</p>')}</p>"
-        f"<p class='ways'>{ways(x, '')}</p></li>" for x in lessons)
+        f"<p class='ways'>{links_to(x, '')}</p></li>" for x in lessons)
     body = ((HERE / "index.html").read_text(encoding="utf-8")
             .replace("$lessons", items).replace("$edition", edition))
     return page("Batch normalization: a course", body, "assets", "")
 
 
-def ways(lesson: Lesson, up: str) -> str:
-    """Links to a lesson's slides and notebook; each says which lesson, for those who hear it alone."""
+def links_to(lesson: Lesson, up: str) -> str:
+    """Links to a lesson's slides and notebook; each link names the lesson, for readers who hear links one by one."""
     about = f"<span class='aside'> of lesson {lesson.number}</span>"
     return (f"<a href='{up}slides/{lesson.name}.html'>slides{about}</a> "
             f"<a href='{up}notebooks/{lesson.path.name}' download>notebook{about}</a>")
@@ -61,7 +61,7 @@ def ways(lesson: Lesson, up: str) -> str:
 def lesson_page(lesson: Lesson, names: Collection[str], before: Lesson | None, after: Lesson | None) -> str:
     """A lesson to read, with the way to its neighbours."""
     link = deck.link_to(names)
-    parts = [f"<p class='ways'>{ways(lesson, '../')}</p>"]
+    parts = [f"<p class='ways'>{links_to(lesson, '../')}</p>"]
     for cell in lesson.cells:
         if cell.cell_type == "markdown":
             parts.append(f"<div class='text'>{markup.markdown(cell.source, link)}</div>")

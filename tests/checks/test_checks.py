@@ -6,6 +6,7 @@ import torch
 
 from bncourse import checks
 from bncourse.checks.frame import Check, as_arrays
+from bncourse.checks.mistakes.layers import MEMORY
 from bncourse.checks.statements import Statements
 
 EXERCISES = checks.exercises()
@@ -46,6 +47,24 @@ def test_each_known_mistake_is_rejected_and_named(check, mistake):
 @pytest.mark.parametrize("stub", [None, ..., lambda *a: None, lambda *a: ...], ids=["None", "...", "None()", "...()"])
 def test_a_stub_left_alone_is_not_attempted(check, stub):
     assert check(stub).state == "not attempted yet"
+
+
+@pytest.mark.parametrize("mistakes", [*(check.mistakes for check in FUNCTIONS), MEMORY])
+def test_no_two_mistakes_have_one_name(mistakes):
+    names = [mistake.name for mistake in mistakes]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("check", EXERCISES.values(), ids=ids)
+def test_the_bare_name_of_a_check_shows_its_law_and_nothing_of_the_key(check):
+    shown = repr(check)
+    laws = [law.says for law in getattr(check, "laws", ())]
+    sentences = [statement.says for statement in getattr(check, "sentences", {}).values()]
+    assert shown.startswith(f"Check {check.exercise}: ")
+    assert all(text in shown for text in [getattr(check, "law", ""), *laws, *sentences])
+    hidden = [text for mistake in getattr(check, "mistakes", ()) for text in (repr(mistake.name), mistake.why)]
+    hidden += [statement.why for statement in getattr(check, "sentences", {}).values()]
+    assert not any(text in shown for text in [*hidden, "True", "False", "Mistake(", "<function", " at 0x"])
 
 
 def test_a_stub_that_raises_not_implemented_is_not_attempted():
@@ -104,7 +123,7 @@ def test_no_mistake_is_the_solution_and_no_two_are_alike(check):
         every = [[as_arrays(f(*case)) for case in cases] for f in (check.solution, *(m.wrong for m in check.mistakes))]
     for i, one in enumerate(every):
         for other in every[i + 1:]:
-            assert not all(check.alike(a, b) for a, b in zip(one, other, strict=True))
+            assert not all(check.same_values(a, b) for a, b in zip(one, other, strict=True))
 
 
 def test_an_unknown_mistake_is_rejected_without_a_name_and_with_the_first_number():

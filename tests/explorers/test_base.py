@@ -12,7 +12,7 @@ from PIL import Image
 
 from bncourse.explorers import Explorer
 from bncourse.explorers.base import moving, other_settings
-from bncourse.figures.style import small
+from bncourse.figures.style import compressed_png
 
 T = np.linspace(0, 1, 50)
 
@@ -103,7 +103,7 @@ def test_what_an_update_added_is_taken_away_by_the_next():
     example = explorer(added_wave)
     for frequency in (9, 3, 4):
         example.controls["frequency"].value = frequency
-    assert len(example._plot.figure.axes[0].lines) == 1
+    assert len(example.figure.axes[0].lines) == 1
 
 
 def test_an_update_that_adds_nothing_at_first_is_drawn_all_the_same():
@@ -182,7 +182,7 @@ def test_controls_that_are_moved_in_several_threads_are_drawn_one_after_the_othe
 
 def test_a_page_without_a_kernel_has_the_picture_and_its_text(either):
     data, metadata = either._repr_mimebundle_()
-    assert base64.b64decode(data["image/png"]) == small(either.image.value)
+    assert base64.b64decode(data["image/png"]) == compressed_png(either.image.value)
     assert metadata == {"image/png": {"alt": "A sine wave"}}
     assert data["text/plain"] == "Explorer(frequency=2.0, style='-')"
 

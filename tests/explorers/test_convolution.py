@@ -11,7 +11,7 @@ def explorer():
 
 
 def title(explorer):
-    return explorer._plot.figure.axes[0].get_title(loc="left")
+    return explorer.figure.axes[0].get_title(loc="left")
 
 
 def test_it_starts_at_batch_norm(explorer):

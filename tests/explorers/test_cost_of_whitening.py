@@ -1,4 +1,4 @@
-"""The descents of notebook 02's explorer against gradient descent step by step."""
+"""The descents of lesson 02's explorer against gradient descent step by step."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_a_descent_that_leaves_its_panel_keeps_its_direction():
     explorer = descent_explorer()
     for share in (1.1, 0.3):
         explorer.controls["share"].value = share
-        whitened = explorer._plot.figure.axes[FORMS.index("whitened")]
+        whitened = explorer.figure.axes[FORMS.index("whitened")]
         way, = (line for line in whitened.lines if line.get_marker() == ".")
         x, y = way.get_data()
         assert x * START[1] == pytest.approx(y * START[0]) and len(x) > 10

@@ -1,4 +1,4 @@
-"""The explorer of notebook 01: light that is repaired, and light that is not."""
+"""The explorer of lesson 01: light that is repaired, and light that is not."""
 
 import re
 
@@ -27,7 +27,7 @@ def explorer(classifier):
 
 def accuracies(explorer):
     """The two per cents that the picture names: with the training statistics, with the pictures' own."""
-    title = explorer._plot.figure.axes[0].get_title(loc="left")
+    title = explorer.figure.axes[0].get_title(loc="left")
     return [int(number) for number in re.findall(r"(\d+)%", title)]
 
 

@@ -26,7 +26,7 @@ def drawn(explorer):
     def choose(**values):
         for name, value in values.items():
             explorer.controls[name].value = value
-        return explorer._plot.figure.axes
+        return explorer.figure.axes
 
     return choose
 

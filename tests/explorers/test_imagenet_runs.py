@@ -5,7 +5,7 @@ import math
 import pytest
 
 from bncourse.experiments.recording import recorded
-from bncourse.explorers.imagenet_runs import first, mean_steps, target_explorer
+from bncourse.explorers.imagenet_runs import first_to_reach, mean_steps, target_explorer
 from bncourse.runs import Run, by, provenance
 
 
@@ -28,18 +28,18 @@ def variants():
     (40, ["inception"], "40 %: no network gets there with every seed"),
 ])
 def test_who_is_first_is_said(variants, target, names, sentence):
-    assert first({name: variants[name] for name in names}, target) == sentence
+    assert first_to_reach({name: variants[name] for name in names}, target) == sentence
 
 
 def test_of_three_that_arrive_together_the_number_is_said(variants):
     three = variants | {"bn-x30": variants["inception"]}
-    assert first(three, 2) == "2 %: 3 networks first, after 500 steps"
+    assert first_to_reach(three, 2) == "2 %: 3 networks first, after 500 steps"
 
 
 def test_what_it_says_of_the_recorded_networks_fits_into_a_line():
     variants = by(recorded("classification", "variants"), "name")
     targets = target_explorer(variants).controls["target"]
-    said = [first(variants, target) for target in range(targets.min, targets.max + 1)]
+    said = [first_to_reach(variants, target) for target in range(targets.min, targets.max + 1)]
     assert max(map(len, said)) < 60
 
 
@@ -54,7 +54,7 @@ def test_each_control_changes_the_picture(variants):
 
 def test_networks_that_arrive_together_have_one_ring_around_the_other(variants):
     explorer = target_explorer(variants)
-    ax, = explorer._plot.figure.axes
+    ax, = explorer.figure.axes
 
     def rings(target):
         explorer.controls["target"].value = target

@@ -14,7 +14,7 @@ def explorer():
 def said(explorer):
     """What the explorer says of a module in a reading."""
     explorer.reset()
-    axes, = explorer._plot.figure.axes
+    axes, = explorer.figure.axes
 
     def choose(module, reading):
         explorer.controls["module"].value, explorer.controls["reading"].value = module, reading
@@ -42,7 +42,7 @@ def test_it_says_parameters_and_multiply_adds_with_their_shares(said):
 @pytest.mark.parametrize(("place", "module"), [(0, "3a"), (5, "4c"), (9, "5b")])
 def test_the_chosen_module_is_the_one_that_is_not_pale(explorer, said, place, module):
     said(module, "consistent")
-    boxes, = explorer._plot.figure.axes[0].collections
+    boxes, = explorer.figure.axes[0].collections
     darkest = boxes.get_facecolors()[:, :3].sum(axis=1).argmin()
     assert round(boxes.get_paths()[darkest].vertices[:, 0].mean()) == place
 

@@ -14,7 +14,7 @@ def explorer():
 @pytest.mark.parametrize("size", [0, 5, 10])
 def test_all_sixty_gradients_are_in_view_and_the_arrow_is_the_mean_of_all_examples(explorer, size):
     explorer.controls["m"].value = size
-    ax, = explorer._plot.figure.axes
+    ax, = explorer.figure.axes
     cloud, = ax.lines
     points, (x, y) = cloud.get_xydata(), (ax.get_xlim(), ax.get_ylim())
     assert len(points) == 60
@@ -26,4 +26,4 @@ def test_all_sixty_gradients_are_in_view_and_the_arrow_is_the_mean_of_all_exampl
 def test_the_steps_of_an_epoch_are_rounded_up(explorer):
     explorer.controls["m"].value, explorer.controls["examples"].value = 10, 2000
     explorer.controls["epochs"].value = 3
-    assert explorer._plot.figure.axes[0].get_title(loc="left") == "m = 1024: 3 epochs of 2,000 examples are 6 steps"
+    assert explorer.figure.axes[0].get_title(loc="left") == "m = 1024: 3 epochs of 2,000 examples are 6 steps"

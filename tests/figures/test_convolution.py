@@ -14,12 +14,12 @@ def test_independent_pixels_are_repaired_by_one_factor_and_equal_ones_by_the_oth
 
 
 def test_each_kind_of_network_has_its_line_over_the_moves():
-    ax = convolution.moved([0, 2], np.array([[0.8, 0.8]]), np.array([[0.8, 0.3]]))
+    ax = convolution.accuracy_of_moved_digits([0, 2], np.array([[0.8, 0.8]]), np.array([[0.8, 0.3]]))
     assert [list(line.get_ydata()) for line in ax.lines] == [[0.8, 0.8], [0.8, 0.3]]
 
 
 def test_gains_are_after_less_before_in_points_and_zero_is_in_the_middle():
-    ax = convolution.places({("relu", 0.1): (np.array([0.5, 0.6]), np.array([0.6, 0.5]))})
+    ax = convolution.before_or_after({("relu", 0.1): (np.array([0.5, 0.6]), np.array([0.6, 0.5]))})
     assert list(ax.lines[1].get_xdata()) == pytest.approx([10, -10])
     assert sum(ax.get_xlim()) == pytest.approx(0)
 
@@ -32,7 +32,7 @@ def test_gains_are_after_less_before_in_points_and_zero_is_in_the_middle():
     ((False, 1, False), 3),            # the corner alone
 ])
 def test_the_lit_cells_are_those_of_one_set(choice, lit):
-    ax = convolution.around_a_cube()
+    ax = convolution.cube_axes()
     convolution.cube(convolution.corner(*choice), ax)
     cells, = ax.collections
     blue = [face for face in cells.get_facecolors() if np.allclose(face[:3], [0, 0x72 / 255, 0xB2 / 255])]

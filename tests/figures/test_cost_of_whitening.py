@@ -1,4 +1,4 @@
-"""What the pictures of notebook 02 draw."""
+"""What the pictures of lesson 02 draw."""
 
 import numpy as np
 import pytest
@@ -50,13 +50,8 @@ def test_the_cost_is_the_median_of_the_rounds_in_milliseconds(seconds):
     assert ax.lines[0].get_color() == WITH["color"]
 
 
-def test_labels_of_lines_that_end_together_are_set_apart():
-    heights = cost_of_whitening.apart({"a": 100.0, "b": 99.0, "c": 98.0, "d": 1.0}, ratio=2.0)
-    assert heights == {"a": 100, "b": 50, "c": 25, "d": 1}
-
-
 def test_every_output_of_the_example_is_drawn_beside_its_standard_deviation():
-    ax = cost_of_whitening.wobble({"batch norm": np.array([1.0, 1.0, 1.0]), "PCA": np.array([-1.0, 3.0])})
+    ax = cost_of_whitening.spread_by_method({"batch norm": np.array([1.0, 1.0, 1.0]), "PCA": np.array([-1.0, 3.0])})
     assert [sorted(line.get_ydata()) for line in ax.lines] == [[1, 1, 1], [-1, 3]]
     assert texts(ax) == ["std 0.00", "std 2.00"]
 

@@ -1,4 +1,4 @@
-"""What the pictures of notebook 01 draw."""
+"""What the pictures of lesson 01 draw."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,8 @@ def texts(ax):
 
 
 def test_the_room_left_is_drawn_from_zero_to_all_of_it():
-    ax = covariate_shift.room([10, 100], np.array([[0.1, 0.2], [0.1, 0.4]]), np.array([[0.5, 0.9], [0.7, 0.9]]))
+    ax = covariate_shift.room_left_by_outlier([10, 100], np.array([[0.1, 0.2], [0.1, 0.4]]),
+                                              np.array([[0.5, 0.9], [0.7, 0.9]]))
     assert list(in_colour(ax, WITHOUT)[0].get_ydata()) == pytest.approx([0.1, 0.3])
     assert list(in_colour(ax, WITH)[0].get_ydata()) == pytest.approx([0.6, 0.9])
     assert ax.get_ylim() == (0, 1) and {"min-max", "standardized"} == texts(ax)
@@ -25,7 +26,7 @@ def test_the_room_left_is_drawn_from_zero_to_all_of_it():
 def test_every_example_here_and_there_is_a_point_and_so_is_every_moved_answer():
     here, there = (np.array([0.0, 1.0]), np.array([0.1, 0.9])), (np.array([3.0, 4.0, 5.0]), np.array([1.0, 1.1, 1.2]))
     x = np.linspace(0, 5, 9)
-    ax = covariate_shift.elsewhere((x, np.log1p(x)), (x, x / 2), here, there, np.array([0.2, 0.3, 0.4]))
+    ax = covariate_shift.line_fitted_elsewhere((x, np.log1p(x)), (x, x / 2), here, there, np.array([0.2, 0.3, 0.4]))
     clouds = [line.get_xydata().T.tolist() for line in ax.lines if line.get_marker() == "."]
     assert clouds == [[[0, 1], [0.1, 0.9]], [[3, 4, 5], [1, 1.1, 1.2]], [[3, 4, 5], [0.2, 0.3, 0.4]]]
 
@@ -44,7 +45,7 @@ def test_each_condition_has_its_picture_and_the_accuracy_of_each_seed(rng):
 
 
 def test_a_wrong_guess_is_struck_through_and_a_right_one_is_not(rng):
-    ax = covariate_shift.places_for_guesses(3, {"as trained": WITHOUT, "repaired": WITH})
+    ax = covariate_shift.guess_axes(3, {"as trained": WITHOUT, "repaired": WITH})
     covariate_shift.guesses(rng.uniform(size=(3, 4, 4)), np.array([7, 1, 2]),
                   {"as trained": (np.array([7, 9, 2]), WITHOUT), "repaired": (np.array([7, 1, 2]), WITH)}, ax)
     strokes = in_colour(ax, WITHOUT)
@@ -55,7 +56,7 @@ def test_a_wrong_guess_is_struck_through_and_a_right_one_is_not(rng):
 
 def test_the_pictures_lie_side_by_side_in_their_order():
     pictures = np.arange(3)[:, None, None] / 2 * np.ones((3, 4, 5))
-    ax = covariate_shift.places_for_guesses(3, {})
+    ax = covariate_shift.guess_axes(3, {})
     covariate_shift.guesses(pictures, np.zeros(3, int), {}, ax)
     assert np.array_equal(ax.images[0].get_array()[0], np.repeat([0, 0.5, 1], 5))
 

@@ -42,7 +42,7 @@ def test_the_mean_lies_on_the_curve_below_the_chord():
 
 
 def test_every_set_is_a_dot_and_the_means_are_lines_with_their_ends_in_the_title(run):
-    ax = draw.against_models(run, figure4())
+    ax = draw.errors_beside_figure4(run, figure4())
     dots, line, many, mean = ax.lines
     for drawn, average, crops in ((dots, line, 1), (many, mean, 48)):
         _, models, error = ensemble_table(run.columns, "top5_error", crops)
@@ -55,8 +55,8 @@ def test_every_set_is_a_dot_and_the_means_are_lines_with_their_ends_in_the_title
 
 
 def test_the_same_is_drawn_alone_with_the_finding_as_its_title(run):
-    ax = draw.sets(run.columns)
-    beside = draw.against_models(run, figure4())
+    ax = draw.error_of_every_subset(run.columns)
+    beside = draw.errors_beside_figure4(run, figure4())
     assert [line.get_xydata().tolist() for line in ax.lines] == [line.get_xydata().tolist() for line in beside.lines]
     one, many = (line.get_ydata() for line in ax.lines[1::2])
     assert ax.get_title(loc="left") == (f"1 network to 3: {one[0]:.1f} to {one[-1]:.1f} % with 1 crop, "
@@ -64,7 +64,7 @@ def test_the_same_is_drawn_alone_with_the_finding_as_its_title(run):
 
 
 def test_printed_errors_are_the_papers_hollow_points_on_axes_of_their_own(run):
-    left = draw.against_models(run, figure4())
+    left = draw.errors_beside_figure4(run, figure4())
     right = left.figure.axes[1]
     points = right.lines[-1]
     assert list(points.get_ydata()) == [6.67, 7.82, 5.82, 4.9] and points.get_markerfacecolor() == "none"

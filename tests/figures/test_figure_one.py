@@ -61,7 +61,7 @@ def test_a_moment_is_marked_and_the_limits_do_not_move(rng):
     limits = []
     for place in (0, 2):
         figure = Figure()
-        show = figure_one.moment(steps, accuracy, figure, "the data")
+        show = figure_one.one_moment(steps, accuracy, figure, "the data")
         show({kind: values[place] for kind, values in inputs.items()}, place)
         left, right = figure.axes
         dots = [line.get_xydata()[0].tolist() for line in left.lines if line.get_marker() == "o"]

@@ -36,12 +36,6 @@ def test_the_line_is_the_mean_of_the_seeds_and_the_band_holds_them_all(trained):
     assert [text.xyann for text in ax.texts if text.get_text()] == [(36, 0)] * 2  # behind a sample of the dashes
 
 
-def test_names_at_the_ends_of_lines_do_not_lie_on_each_other():
-    placed = imagenet_runs.spaced({"a": 0.30, "b": 0.29, "c": 0.1, "d": 0.31}, gap=0.05)
-    assert list(placed) == ["c", "b", "a", "d"]
-    assert np.allclose(list(placed.values()), [0.1, 0.29, 0.34, 0.39])
-
-
 def test_the_best_rate_of_a_sweep_is_filled(trained):
     ax = imagenet_runs.sweep([trained([0.1, 0.2], lr=0.3), trained([0.3, 0.1], lr=0.01), trained([0, 0.1], lr=1.0)])
     assert ax.lines[0].get_xdata().tolist() == [0.01, 0.3, 1.0]
@@ -49,7 +43,7 @@ def test_the_best_rate_of_a_sweep_is_filled(trained):
 
 
 def test_a_seed_that_never_gets_there_has_no_point_and_is_counted():
-    ax = imagenet_runs.beside({"bn-x5": 14.8}, {"bn-x5": [2.0, 0, 4.0], "bn-x30": [3.0, 3.0, 3.0]})
+    ax = imagenet_runs.factors_beside_paper({"bn-x5": 14.8}, {"bn-x5": [2.0, 0, 4.0], "bn-x30": [3.0, 3.0, 3.0]})
     printed, = (line for line in ax.lines if line.get_color() == PAPER["color"])
     assert printed.get_xdata()[0] == 14.8
     assert [list(line.get_xdata()) for line in in_colour(ax, WITH)] == [[3.0, 3.0, 3.0], [2.0, 4.0]]
@@ -67,7 +61,7 @@ def test_each_network_has_its_panel_and_a_loss_that_is_no_number_a_cross(trained
     names = [name for name in imagenet_runs.PANELS if name]
     runs = {name: trained([0.1, 0.1]) for name in names} | {
         "inception-x5": trained([0, 0], lr=0.4, loss=(3, 5, math.nan))}
-    axes = [ax for ax in imagenet_runs.live(runs, chance=2.7).figure.axes if ax.axison]
+    axes = [ax for ax in imagenet_runs.seven_losses(runs, chance=2.7).figure.axes if ax.axison]
     assert [ax.get_title(loc="left") for ax in axes] == [imagenet_runs.NAMES[name] for name in names]
     assert [ax.texts[0].get_text() for ax in axes][1] == "rate 0.4"
     crosses = [[line.get_xydata()[0].tolist() for line in ax.lines if line.get_marker() == "x"] for ax in axes]

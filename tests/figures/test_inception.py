@@ -62,13 +62,13 @@ def test_the_ledger_draws_totals_the_printed_number_and_what_is_missing():
 
 
 def test_shares_are_per_cent_of_the_sums_and_the_title_counts_to_half_of_the_work():
-    ax = draw.shares(["first", "second", "third"], [10, 30, 60], [400, 400, 200])
+    ax = draw.shares_of_work(["first", "second", "third"], [10, 30, 60], [400, 400, 200])
     assert [bar.get_height() for bar in ax.patches] == pytest.approx([10, 30, 60, -40, -40, -20])
     assert ax.get_title(loc="left") == "Up to second: 80 % of the work, 40 % of the parameters"
 
 
 def test_what_is_counted_is_filled_and_what_is_printed_is_hollow_in_its_row():
-    ax = draw.against({"work": 30.02, "size": 61.3, "part": 4.1}, {"work": 30, "size": 25})
+    ax = draw.more_than_googlenet({"work": 30.02, "size": 61.3, "part": 4.1}, {"work": 30, "size": 25})
     hollow = [line.get_xdata()[0] for line in ax.lines if line.get_markerfacecolor() == "none"]
     filled = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"
               and line.get_markerfacecolor() != "none"]

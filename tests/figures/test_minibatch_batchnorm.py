@@ -1,4 +1,4 @@
-"""What the pictures of notebook 03 draw."""
+"""What the pictures of lesson 03 draw."""
 
 import numpy as np
 import pytest
@@ -23,14 +23,14 @@ def test_the_straight_line_is_the_best_one_for_a_normal_input(rng):
 
 
 def test_every_logit_is_drawn_over_its_batch_size():
-    ax = draw.company({2: np.array([1.0, 5.0, 9.0]), 60: np.array([4.0, 5.0])})
+    ax = draw.logits_by_batch_size({2: np.array([1.0, 5.0, 9.0]), 60: np.array([4.0, 5.0])})
     clouds = [line for line in ax.lines if line.get_marker() == "."]
     assert [len(c.get_xdata()) for c in clouds] == [3, 2]
     assert [t.get_text() for t in ax.get_xticklabels()] == ["2", "60"]
 
 
 def test_a_pair_is_drawn_as_the_two_numbers_that_it_is():
-    ax = draw.before_and_after(np.array([2.8, 3.2]), np.array([-1.0, 1.0]), draw.over_a_sigmoid())
+    ax = draw.before_and_after(np.array([2.8, 3.2]), np.array([-1.0, 1.0]), draw.sigmoid_axes())
     found = [np.array(lines.get_segments()) for lines in ax.collections]
     assert [lines[:, 0, 0].tolist() for lines in found] == [[2.8, 3.2], [-1.0, 1.0]]
     assert len(ax.lines) == 1
@@ -38,13 +38,13 @@ def test_a_pair_is_drawn_as_the_two_numbers_that_it_is():
 
 def test_every_label_is_inside_however_high_the_density(rng):
     for spread in (0.0, 0.01, 1.0):
-        ax = draw.before_and_after(rng.normal(size=64), spread * rng.normal(size=64), draw.over_a_sigmoid())
+        ax = draw.before_and_after(rng.normal(size=64), spread * rng.normal(size=64), draw.sigmoid_axes())
         places = {text.get_text(): text.xy for text in ax.texts}
         assert all(places[name][1] <= 0.95 for name in "xy")
 
 
 def test_the_limits_stay_when_the_numbers_change(rng):
-    near, far = draw.over_a_sigmoid(), draw.over_a_sigmoid()
+    near, far = draw.sigmoid_axes(), draw.sigmoid_axes()
     draw.before_and_after(rng.normal(size=50), rng.normal(size=50), near)
     draw.before_and_after(rng.normal(5, 3, size=50), rng.normal(-3, 0.1, size=50), far)
     assert near.get_xlim() == far.get_xlim() and near.get_ylim() == far.get_ylim()

@@ -1,4 +1,4 @@
-"""What the pictures of notebook 00 draw."""
+"""What the pictures of lesson 00 draw."""
 
 import numpy as np
 

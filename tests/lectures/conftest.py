@@ -27,7 +27,7 @@ def course():
 @pytest.fixture(scope="package")
 def handed_out(course):
     """Every lesson in the student edition."""
-    return editions.edited(course, "student")
+    return editions.in_edition(course, "student")
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """What a lesson asks and how it answers, for tests that paste the solutions."""
 
-from bncourse.lectures.lessons import Lesson, exercise, tagged
+from bncourse.lectures.lessons import Lesson, exercise, has_tag
 
 
 def solved(lesson: Lesson) -> dict[str, tuple[str, str]]:
@@ -8,8 +8,8 @@ def solved(lesson: Lesson) -> dict[str, tuple[str, str]]:
     found, number, stub = {}, "", ""
     for cell in lesson.cells:
         number = exercise(cell) or number
-        if tagged(cell, "stub"):
+        if has_tag(cell, "stub"):
             stub = cell.source
-        if tagged(cell, "solution"):
+        if has_tag(cell, "solution"):
             found[number] = (stub, cell.source)
     return found

@@ -11,7 +11,7 @@ import torch
 
 from bncourse.lectures import editions
 from bncourse.lectures.editions import Leak, instructor, student
-from bncourse.lectures.lessons import exercise, hidden, notes, tagged
+from bncourse.lectures.lessons import exercise, has_tag, is_hidden, notes
 from bncourse.notebooks import check
 from tests.lectures.exercises import solved
 
@@ -102,8 +102,8 @@ def test_no_lesson_hands_out_what_its_solutions_define(course, handed_out):
             assert not defined(solution) & used(given.cells), lesson.name
             assert solution.splitlines()[0] not in shown, lesson.name
         for each in given.cells:
-            assert not (tagged(each, "solution") or hidden(each) or notes(each)), (lesson.name, each.id)
-            assert not (tagged(each, "question") and "<details" in each.source), (lesson.name, each.id)
+            assert not (has_tag(each, "solution") or is_hidden(each) or notes(each)), (lesson.name, each.id)
+            assert not (has_tag(each, "question") and "<details" in each.source), (lesson.name, each.id)
 
 
 # the student edition works
@@ -139,7 +139,7 @@ def test_the_student_edition_is_in_the_form_of_the_course(handed_out, tmp_path):
 
 def test_every_stub_is_stored_as_not_attempted(course, handed_out):
     for lesson, given in zip(course, handed_out, strict=True):
-        said = [output.data["text/plain"] for each in given.cells if tagged(each, "stub")
+        said = [output.data["text/plain"] for each in given.cells if has_tag(each, "stub")
                 for output in each.outputs]
         assert said == [f"Exercise {number}: not attempted yet" for number in solved(lesson)], lesson.name
 
@@ -171,10 +171,10 @@ def test_a_stub_says_not_attempted_and_the_solution_pasted_into_it_passes(course
 def preparation(lesson):
     """The imports of a lesson, and those of its statements that define what its stubs and solutions use."""
     cells = [each for each in lesson.cells if each.cell_type == "code"]
-    asking = [each for each in cells if tagged(each, "stub") or tagged(each, "solution")]
-    imports = [each.source for each in cells if tagged(each, "imports")]
+    asking = [each for each in cells if has_tag(each, "stub") or has_tag(each, "solution")]
+    imports = [each.source for each in cells if has_tag(each, "imports")]
     wanted, needed = set().union(*(globals_of(ast.unparse(unasserted(each.source))) for each in asking)), []
-    for each in reversed([each for each in cells if each not in asking and not tagged(each, "imports")]):
+    for each in reversed([each for each in cells if each not in asking and not has_tag(each, "imports")]):
         for statement in map(ast.unparse, reversed(ast.parse(each.source).body)):
             if wanted & defined(statement):
                 wanted |= globals_of(statement)
@@ -209,7 +209,7 @@ def evaluate(statement, names):
 
 def test_the_instructor_sees_solutions_notes_answers_and_what_to_grade_by(small):
     graded = instructor(small.notebook)
-    assert not any(hidden(each) for each in graded.cells)
+    assert not any(is_hidden(each) for each in graded.cells)
     shown = "\n".join(each.source for each in graded.cells)
     assert "return 42" in shown and "**Notes.** Ask: why?" in shown and "<details open>" in shown
     assert "**To grade 03.1.** y = gamma" in shown

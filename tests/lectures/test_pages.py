@@ -110,7 +110,7 @@ def test_a_formula_is_reckoned_by_its_rows(small):
 
 def test_a_list_that_is_divided_goes_on_counting():
     element, = blocks.markup.elements("1. one\n2. two\n3. three")
-    first, rest = blocks.of_list(element, str).divided(110)
+    first, rest = blocks.of_list(element, str).divide(110)
     assert 'value="3"' not in first.html and 'value="3"' in rest.html
 
 

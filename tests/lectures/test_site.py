@@ -123,15 +123,15 @@ def test_a_pdf_with_too_few_pages_is_printed_again_with_more_time(monkeypatch, t
     (tmp_path / "a.html").write_text("<section class='page'>".replace("'", '"') * 2)
     tried = []
 
-    def printed(deck, target, browser, seconds):
+    def print_once(deck, target, browser, seconds):
         tried.append(seconds)
         target.write_bytes(b"/Type /Pages /Type /Page " + b"/Type /Page " * (len(tried) - 1))
         return ""
 
-    monkeypatch.setattr(pdf, "printed", printed)
+    monkeypatch.setattr(pdf, "print_once", print_once)
     assert pdf.write(tmp_path / "a.html", "chromium") == tmp_path / "a.pdf"
     assert tried == list(pdf.PATIENCE[:2])
-    monkeypatch.setattr(pdf, "printed", lambda *_: "no display")
+    monkeypatch.setattr(pdf, "print_once", lambda *_: "no display")
     (tmp_path / "a.pdf").write_bytes(b"/Type /Page")
     with pytest.raises(NoPDF, match=r"a.html has 2 slides, but chromium printed 1 pages: no display"):
         pdf.write(tmp_path / "a.html", "chromium")
