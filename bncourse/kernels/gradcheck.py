@@ -12,11 +12,12 @@ fourth order in float64, which leaves a relative error of about 1e-11 where the 
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
+
+from bncourse.kernels.arguments import AnyShape
 
 Array = np.ndarray
 Function = Callable[[Array], Array | float]
-Given = Shaped[Array, "..."]
 
 
 class GradientMismatch(AssertionError):
@@ -29,7 +30,7 @@ def slope(f: Callable[[float], float], step: float) -> float:
 
 
 def numeric_gradient(
-    f: Function, x: Given, dy: Given | float = 1.0, step: float = 1e-3
+    f: Function, x: AnyShape, dy: AnyShape | float = 1.0, step: float = 1e-3
 ) -> Float[Array, "..."]:
     """The gradient of `sum(dy * f(x))`, one coordinate of x after another. Shaped like x.
 
@@ -44,7 +45,7 @@ def numeric_gradient(
     return gradient
 
 
-def relative_error(a: Given | float, b: Given | float) -> float:
+def relative_error(a: AnyShape | float, b: AnyShape | float) -> float:
     """The largest difference, in units of the largest entry of either; 0 for equal arrays, empty ones too."""
     difference = np.max(np.abs(np.subtract(a, b)), initial=0.0)
     largest = max(np.max(np.abs(a), initial=0.0), np.max(np.abs(b), initial=0.0))
@@ -53,9 +54,9 @@ def relative_error(a: Given | float, b: Given | float) -> float:
 
 def check_direction(
     f: Function,
-    x: Given,
-    dx: Given,
-    dy: Given | float,
+    x: AnyShape,
+    dx: AnyShape,
+    dy: AnyShape | float,
     rng: np.random.Generator,
     tolerance: float = 1e-7,
     step: float = 1e-3,
@@ -80,7 +81,7 @@ def check_direction(
 
 
 def check_coordinates(
-    f: Function, x: Given, dx: Given, dy: Given | float = 1.0, tolerance: float = 1e-7, step: float = 1e-3
+    f: Function, x: AnyShape, dx: AnyShape, dy: AnyShape | float = 1.0, tolerance: float = 1e-7, step: float = 1e-3
 ) -> float:
     """Compare every entry of dx with its own slope. Returns the relative error; raises as `check_direction`."""
     _check_float64(x)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from bncourse.kernels.arguments import Array, Checked, check_gradient, check_input, check_per_channel
-from bncourse.kernels.layouts import batch_axes, per_channel, widen
+from bncourse.kernels.arguments import Array, Batch, PerChannel, check_gradient, check_input, check_per_channel
+from bncourse.kernels.layouts import at_least_float32, batch_axes, per_channel
 
 
 class GradientSteps(NamedTuple):
@@ -25,7 +25,7 @@ class GradientSteps(NamedTuple):
 
 
 def batchnorm_backward_steps(
-    dy: Checked, x: Checked, gamma: Checked, eps: float | int = 1e-5
+    dy: Batch, x: Batch, gamma: PerChannel, eps: float | int = 1e-5
 ) -> GradientSteps:
     """The six equations of section 3, from dy and the inputs of the forward pass.
 
@@ -35,7 +35,7 @@ def batchnorm_backward_steps(
     check_input(x, eps)
     check_per_channel(x, gamma=gamma)
     check_gradient(dy, x.shape)
-    x, dy, gamma = widen(x), widen(dy), widen(gamma)
+    x, dy, gamma = map(at_least_float32, (x, dy, gamma))
     axes, m = batch_axes(x), max(x.size // max(x.shape[1], 1), 1)
     x_mu = _centred(x, axes, m)
     var = np.square(x_mu).sum(axes) / m

@@ -16,21 +16,22 @@ from jaxtyping import Float
 from bncourse.kernels import fast
 from bncourse.kernels.arguments import (
     Array,
-    Checked,
+    Batch,
+    PerChannel,
     check_bounds,
     check_gradient,
     check_input,
     check_per_channel,
     check_variance,
 )
-from bncourse.kernels.fast import rows_in_place
-from bncourse.kernels.layouts import against, by_channel, widen
+from bncourse.kernels.fast import short_numpy_buffer
+from bncourse.kernels.layouts import as_columns, at_least_float32, broadcastable
 
 
 class BatchrenormCache(NamedTuple):
-    """What `batchrenorm_backward` needs: the sets' cache, r and d, and what x looked like."""
+    """What `batchrenorm_backward` needs: the cache of `fast.backward`, r and d, and shape and dtype of x."""
 
-    sets: fast.Cache
+    columns: fast.Cache
     r: Array
     d: Array
     shape: tuple[int, ...]
@@ -38,11 +39,11 @@ class BatchrenormCache(NamedTuple):
 
 
 def batchrenorm_forward(
-    x: Checked,
-    gamma: Checked,
-    beta: Checked,
-    mean: Checked,
-    var: Checked,
+    x: Batch,
+    gamma: PerChannel,
+    beta: PerChannel,
+    mean: PerChannel,
+    var: PerChannel,
     r_max: float | int,
     d_max: float | int,
     eps: float | int = 1e-5,
@@ -56,21 +57,21 @@ def batchrenorm_forward(
     """
     check_input(x, eps)
     check_per_channel(x, gamma=gamma, beta=beta, mean=mean, var=var)
-    check_variance(widen(var), eps)
+    check_variance(at_least_float32(var), eps)
     check_bounds(r_max, d_max)
-    columns = by_channel(x)
-    gamma, beta, mean, var = against(columns, gamma, beta, mean, var)
+    columns = as_columns(x)
+    gamma, beta, mean, var = broadcastable(columns, gamma, beta, mean, var)
     sigma = np.sqrt(var + float(eps))
-    with rows_in_place(x):
+    with short_numpy_buffer(x):
         moments = fast.moments(columns)
         r = np.clip(np.sqrt(moments.var + float(eps)) / sigma, 1 / r_max, r_max)
-        d = np.clip((moments.guess - mean + moments.rest) / sigma, -d_max, d_max)
+        d = np.clip((moments.rough_mean - mean + moments.correction) / sigma, -d_max, d_max)
         y, cache = fast.forward(moments, gamma * r, gamma * d + beta, eps)
     return y.reshape(x.shape).astype(x.dtype, copy=False), BatchrenormCache(cache, r, d, x.shape, x.dtype)
 
 
 def batchrenorm_backward(
-    dy: Checked, cache: BatchrenormCache
+    dy: Batch, cache: BatchrenormCache
 ) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
     """dx, shaped and typed like x, and dgamma, dbeta of shape `(C,)`; r and d are constants.
 
@@ -78,7 +79,7 @@ def batchrenorm_backward(
     `dgamma = r * sum(dy * x_hat) + d * sum(dy)`.
     """
     check_gradient(dy, cache.shape)
-    with rows_in_place(dy):
-        dx, dy_x_hat, dbeta = fast.backward(by_channel(dy, cache.sets.centred.dtype), cache.sets)
+    with short_numpy_buffer(dy):
+        dx, dy_x_hat, dbeta = fast.backward(as_columns(dy, cache.columns.centred.dtype), cache.columns)
     dgamma = cache.r * dy_x_hat + cache.d * dbeta
     return dx.reshape(cache.shape).astype(cache.dtype, copy=False), dgamma.reshape(-1), dbeta.reshape(-1)

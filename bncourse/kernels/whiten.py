@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from bncourse.kernels.arguments import Checked, check_floating
+from bncourse.kernels.arguments import Rows, check_floating
 
 Array = np.ndarray
 
@@ -44,7 +44,7 @@ class Whitened(NamedTuple):
 
 
 def whiten_forward(
-    x: Checked, method: str = "zca", eps: float | int = 0.0
+    x: Rows, method: str = "zca", eps: float | int = 0.0
 ) -> tuple[Float[Array, "N D"], Whitened]:
     """Whiten a mini-batch: `(x - mean) Aᵀ`, with `Cov = E[(x - mean)ᵀ (x - mean)] + eps I` (section 2).
 
