@@ -11,6 +11,7 @@
     renormalize.py                      batch renormalization (Ioffe 2017)
     layers.py          section 4.1      affine map, sigmoid, tanh, ReLU, softmax cross-entropy
     mlp.py             section 4.1      the network of Figure 1, its training and its inference
+    steps.py           section 3.2      what follows a layer's affine map, in an order: norms, activations, skips
     gradcheck.py                        is this gradient the derivative?
     arguments.py                        what the functions expect, and what they say when they get something else
 """

@@ -36,11 +36,11 @@ class Activation(NamedTuple):
     backward: Callable
 
     def apply(self, layer: HasScale, values: list[Array], statistics: Pair | None, eps: float | int) -> tuple:
-        """y and the cache, for the last of the values."""
+        """y for the last of the values, and the cache of the pair."""
         return self.forward(values[-1])
 
-    def apply_backward(self, layer: HasScale, dy: Array, cache: tuple | Array, gradients: dict) -> Array:
-        """dx."""
+    def apply_backward(self, layer: HasScale, dy: Array, cache: object, gradients: dict) -> Array:
+        """The gradient for x, where dy is that for y."""
         return self.backward(dy, cache)
 
 
@@ -57,7 +57,7 @@ class Norm(NamedTuple):
     inference: Callable | None = None
 
     def apply(self, layer: HasScale, values: list[Array], statistics: Pair | None, eps: float | int) -> tuple:
-        """y and the cache, for the last of the values; the cache is None where statistics were taken as given."""
+        """y for the last of the values, and the cache of the pair; None in its place where statistics were given."""
         x = values[-1]
         if layer.gamma is None:
             return x, None
@@ -65,8 +65,11 @@ class Norm(NamedTuple):
             return self.forward(x, layer.gamma, layer.beta, eps)
         return self.inference(x, layer.gamma, layer.beta, *statistics, eps), None
 
-    def apply_backward(self, layer: HasScale, dy: Array, cache: tuple | None, gradients: dict) -> Array:
-        """dx; gradients gets those of gamma and beta. Raises ValueError for a cache of inference."""
+    def apply_backward(self, layer: HasScale, dy: Array, cache: object, gradients: dict) -> Array:
+        """The gradient for x, where dy is that for y; those of gamma and beta are put into `gradients`.
+
+        Raises ValueError where the forward pass took statistics as given.
+        """
         if layer.gamma is None:
             return dy
         if cache is None:
@@ -76,14 +79,17 @@ class Norm(NamedTuple):
 
 
 class Skip(NamedTuple):
-    """A step that adds the layer's input u to what the steps before it gave; D and M must be equal."""
+    """A step that adds the layer's input u to what the steps before it gave: a residual connection (He et al. 2016).
+
+    The layer must have as many outputs as inputs.
+    """
 
     def apply(self, layer: HasScale, values: list[Array], statistics: Pair | None, eps: float | int) -> tuple:
-        """The sum of the first and the last of the values; there is nothing to remember."""
+        """The sum of the first and the last of the values; the way back needs no cache."""
         return values[0] + values[-1], None
 
-    def apply_backward(self, layer: HasScale, dy: Array, cache: None, gradients: dict) -> Array:
-        """dy, which reaches u too."""
+    def apply_backward(self, layer: HasScale, dy: Array, cache: object, gradients: dict) -> Array:
+        """The gradient dy as it is; it is put into `gradients` for the layer's input u as well."""
         gradients["u"] = gradients["u"] + dy if "u" in gradients else dy
         return dy
 
