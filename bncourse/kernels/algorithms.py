@@ -28,7 +28,11 @@ class Cache(NamedTuple):
 def batchnorm_forward(
     x: Float[Array, "N C *spatial"], gamma: Float[Array, "C"], beta: Float[Array, "C"], eps: float | int = 1e-5
 ) -> tuple[Float[Array, "N C *spatial"], Cache]:
-    """Algorithm 1. Returns y, shaped and typed like x, and the cache that `batchnorm_backward` takes."""
+    """Algorithm 1, the batch-normalizing transform.
+
+    x is a mini-batch, gamma and beta the scale and the shift of each channel. Returns y, shaped and typed like x, and
+    the cache that `batchnorm_backward` takes.
+    """
     rows = to_rows(x.astype(np.float64))  # (m, C)
     mu = batch_mean(rows)
     var = batch_mean((rows - mu) ** 2)
@@ -40,9 +44,10 @@ def batchnorm_forward(
 def batchnorm_backward(
     dy: Float[Array, "N C *spatial"], cache: Cache
 ) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
-    """The six equations of section 3 in one; `gradient_steps` has them one by one.
+    """The gradients of Algorithm 1: section 3's six equations in three; `gradient_steps` has all six.
 
-    dy is the gradient of the loss for y. Returns dx, shaped and typed like x, and dgamma and dbeta.
+    dy is the gradient of the loss for y. Returns dx, shaped and typed like x, and dgamma and dbeta. The two means that
+    dx subtracts are the paths through mu and through var, which depend on every value of the channel.
     """
     x_hat, gamma, std, dtype = cache
     rows = to_rows(dy.astype(np.float64))  # (m, C)
@@ -60,7 +65,11 @@ def batchnorm_inference(
     var: Float[Array, "C"],
     eps: float | int = 1e-5,
 ) -> Float[Array, "N C *spatial"]:
-    """Algorithm 2, line 11: with the population's mean and variance, batch norm is one scale and one shift."""
+    """Algorithm 2, line 11: with the population's mean and variance, batch norm is one scale and one shift.
+
+    mean and var are those of the population; `statistics.Population` measures them. Returns y, shaped and typed like
+    x. Each example gets the same y whatever else is in the batch.
+    """
     scale = gamma / np.sqrt(var.astype(np.float64) + eps)
     y = scale * to_rows(x) + (beta - scale * mean)
     return from_rows(y, x.shape).astype(x.dtype)

@@ -65,7 +65,10 @@ def check_groups(x: Batch, groups: int) -> None:
 
 
 def check_variance(var: PerChannel, eps: float | int) -> None:
-    """Raises ValueError for a negative variance, and for a variance of zero where eps is zero too."""
+    """Raises ValueError for a negative variance, and for a variance of zero where eps is zero too.
+
+    The message names the first channel whose variance is wrong.
+    """
     wrong = (var < 0) | (var + float(eps) == 0)
     if wrong.any():
         k = int(np.argmax(wrong))
@@ -75,7 +78,10 @@ def check_variance(var: PerChannel, eps: float | int) -> None:
 
 
 def check_bounds(r_max: float | int, d_max: float | int) -> None:
-    """Raises ValueError unless batch renormalization's bounds let r be 1 and d be 0."""
+    """Raises ValueError unless batch renormalization's bounds let r be 1 and d be 0.
+
+    With r = 1 and d = 0 batch renormalization is batch norm, and training starts there.
+    """
     if not r_max >= 1:
         raise ValueError(f"r_max is {r_max}; expected at least 1, so that r may be 1")
     if not d_max >= 0:

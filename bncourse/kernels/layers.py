@@ -106,7 +106,7 @@ def tanh_forward(x: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Flo
 
 
 def tanh_backward(dy: Float[Array, "*shape"], y: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """`dx = dy (1 - y²)`."""
+    """`dx = dy (1 - y²)`: at most dy, and close to zero where tanh saturates."""
     return dy * (1 - y * y)
 
 
@@ -125,7 +125,8 @@ def softmax_cross_entropy_forward(
 ) -> tuple[np.floating, SoftmaxCache]:
     """The mean over the examples of `-log softmax(z)[t]`, in nats, and the cache for the gradient.
 
-    z are the logits, `(N, K)`; t are the labels, `(N,)`, integers from 0 to K - 1. Raises TypeError for labels that
+    z are the logits, `(N, K)`; t are the labels, `(N,)`, integers from 0 to K - 1. The largest logit of each example is
+    subtracted first, which changes no probability and keeps exp from overflowing. Raises TypeError for labels that
     are not integers. Raises ValueError for an empty batch, whose mean is not defined, for a number of labels other
     than N, and for a label out of range.
     """
@@ -141,7 +142,10 @@ def softmax_cross_entropy_forward(
 
 
 def softmax_cross_entropy_backward(cache: SoftmaxCache) -> Float[Array, "N K"]:
-    """`dz = (softmax(z) - onehot(t)) / N`, the gradient of the mean loss for the logits."""
+    """`dz = (softmax(z) - onehot(t)) / N`, the gradient of the mean loss for the logits, `(N, K)`.
+
+    onehot(t) is 1 at the label of each example and 0 elsewhere, so each row of dz sums to zero.
+    """
     p, of_label = cache
     dz = p / len(p)
     dz.put(of_label, dz.take(of_label) - 1 / len(p))

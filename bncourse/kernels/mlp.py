@@ -124,9 +124,12 @@ def init(
     rng: np.random.Generator,
     dtype: type = np.float64,
 ) -> Network:
-    """A new network: W from a Gaussian of standard deviation std, b = 0, gamma = 1, beta = 0.
+    """A new network of section 4.1: W from a Gaussian of standard deviation std, b = 0, gamma = 1, beta = 0.
 
-    The same rng gives the same W with batch norm and without, and in every dtype.
+    sizes are the numbers of inputs, of units in each hidden layer, and of classes. With batchnorm, hidden layers have
+    gamma and beta in place of b. rng draws the weights: the same rng gives the same W with batch norm and without,
+    and in every dtype. dtype is that of all parameters, and of all that is computed from them. Raises ValueError for
+    fewer than two sizes and for a size below 1.
     """
     if len(sizes) < 2 or min(sizes) < 1:
         raise ValueError(f"sizes is {tuple(sizes)}; expected two or more positive numbers, inputs first")
@@ -212,7 +215,11 @@ def loss_and_gradients(
 
 
 def sgd_step(network: Network, gradients: list[Layer], lr: float | int) -> None:
-    """One step of stochastic gradient descent: `p <- p - lr dp` for every parameter p, in place."""
+    """One step of stochastic gradient descent: `p <- p - lr dp` for every parameter p, in place.
+
+    gradients are those of `loss_and_gradients`, a `Layer` for each layer, and lr is the learning rate. The dtype of
+    the parameters stays what it is.
+    """
     lr = np.asarray(lr, network[0].w.dtype)  # NumPy multiplies by an array without axes faster than by a number
     for p, d in zip(network, gradients, strict=True):
         for parameter, gradient in ((p.w, d.w), (p.b, d.b), (p.gamma, d.gamma), (p.beta, d.beta)):

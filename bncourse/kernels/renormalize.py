@@ -50,10 +50,11 @@ def batchrenorm_forward(
 ) -> tuple[Float[Array, "N C *spatial"], BatchrenormCache]:
     """`y = gamma * (x_hat * r + d) + beta`, r within `[1/r_max, r_max]`, d within `[-d_max, d_max]`.
 
-    x is `(N, C)` or `(N, C, *spatial)`; gamma, beta and the moving mean and variance are `(C,)`; sigma
-    is `sqrt(var + eps)`. Returns y, shaped and typed like x, and the cache that `batchrenorm_backward`
-    takes. Updating the moving statistics is the caller's. Raises as `batchnorm_inference` does, and
-    ValueError for r_max < 1 or d_max < 0.
+    x is `(N, C)` or `(N, C, *spatial)`. gamma and beta are the scale and the shift of each channel, mean and var its
+    moving averages, all `(C,)`; sigma is `sqrt(var + eps)`. r_max and d_max bound r and d: 1 and 0 give batch norm.
+    Returns y, shaped and typed like x, and the cache that `batchrenorm_backward` takes. The moving averages are not
+    updated here; that is for the caller to do. Raises as `batchnorm_inference` does, and ValueError for r_max < 1 or
+    d_max < 0.
     """
     check_input(x, eps)
     check_per_channel(x, gamma=gamma, beta=beta, mean=mean, var=var)
@@ -73,10 +74,11 @@ def batchrenorm_forward(
 def batchrenorm_backward(
     dy: Batch, cache: BatchrenormCache
 ) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
-    """dx, shaped and typed like x, and dgamma, dbeta of shape `(C,)`; r and d are constants.
+    """dx, shaped and typed like x, and dgamma and dbeta of shape `(C,)`.
 
-    Batch norm's gradient with gamma * r in place of gamma; and since gamma multiplies x_hat * r + d,
-    `dgamma = r * sum(dy * x_hat) + d * sum(dy)`.
+    dy is the gradient of the loss for y. r and d count as constants, so dx is batch norm's with gamma * r in place of
+    gamma. gamma multiplies x_hat * r + d, so `dgamma = r * sum(dy * x_hat) + d * sum(dy)`. Raises ValueError for a
+    dy that is not shaped like y.
     """
     check_gradient(dy, cache.shape)
     with short_numpy_buffer(dy):
