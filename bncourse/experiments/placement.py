@@ -1,29 +1,25 @@
 """Section 3.2's choice, measured: batch norm before the activation, z = g(BN(Wu)), or after it, z = BN(g(Wu + b)).
 
-A fully connected network on digits. Both places start from the same weights and see the same mini-batches, so that
-seeds can be compared in pairs. After the activation a bias is kept, since no mean cancels it there.
+The network is that of `kernels.mlp`, on digits, with its steps in the one order or the other. Both places start from
+the same weights and see the same mini-batches, so that seeds can be compared in pairs. After the activation a bias is
+kept, since no mean cancels it there.
 
     run(Config(place="after", activation="relu", seed=3)).columns["accuracy"]
 """
 
 import time
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from bncourse import datasets, runs
 from bncourse.experiments.activations import binary_images, minibatches
 from bncourse.experiments.protocol import Progress, recorded_run, tell, unusual
-from bncourse.kernels import layers, mlp
-from bncourse.kernels.normalize import batchnorm_backward, batchnorm_forward, batchnorm_inference
-from bncourse.kernels.statistics import Population
+from bncourse.kernels import mlp
+from bncourse.kernels.steps import BATCH_NORM, RELU, SIGMOID
 
 PLACES = ("before", "after")
-ACTIVATIONS = {
-    "sigmoid": (layers.sigmoid_forward, layers.sigmoid_backward),
-    "relu": (layers.relu_forward, layers.relu_backward),
-}
+ACTIVATIONS = {"sigmoid": SIGMOID, "relu": RELU}
 
 
 @dataclass(frozen=True)
@@ -58,82 +54,21 @@ class Config:
                          f"seed{self.seed}"])
 
 
-class Trace(NamedTuple):
-    """One hidden layer's pass: its input u, `x = Wu` (+ b), what batch norm was given, the activation's
-    value g, z, which goes on, and the caches."""
-
-    u: np.ndarray
-    x: np.ndarray
-    given: np.ndarray
-    g: np.ndarray
-    z: np.ndarray
-    caches: tuple
-
-
 def init(config: Config) -> mlp.Network:
-    """Weights of variance 1 / D, gamma 1, beta 0; a bias wherever batch norm does not cancel it."""
+    """The network of section 4.1 with the steps of its hidden layers in the order that config asks for.
+
+    Weights have variance 1 / D, for D inputs of a layer; gamma is 1 and beta 0; a bias of 0 stands wherever batch norm
+    does not cancel it.
+    """
     rng = np.random.default_rng(config.seed)
     network = mlp.init(config.sizes, batchnorm=True, std=1.0, rng=rng)
+    activation = ACTIVATIONS[config.activation]
     for layer in network:
         layer.w /= np.sqrt(len(layer.w))
+        layer.steps = (BATCH_NORM, activation) if config.place == "before" else (activation, BATCH_NORM)
         if config.place == "after" and layer.gamma is not None:
             layer.b = np.zeros_like(layer.beta)
     return network
-
-
-def forward(config: Config, network: mlp.Network, u: np.ndarray, population: list | None = None):
-    """Logits `(N, 10)`, a `Trace` for each hidden layer, and the cache of the last layer.
-
-    Without population, mini-batch statistics; with it, the given (mean, var) of each hidden layer.
-    """
-    traces = []
-    for k, layer in enumerate(network[:-1]):
-        traces.append(_hidden(config, layer, u, population and population[k]))
-        u = traces[-1].z
-    logits, cache = layers.affine_forward(u, network[-1].w, network[-1].b)
-    return logits, traces, cache
-
-
-def _hidden(config: Config, layer: mlp.Layer, u: np.ndarray, statistics: tuple | None) -> Trace:
-    act, _ = ACTIVATIONS[config.activation]
-    x, affine = layers.affine_forward(u, layer.w, layer.b)
-    if config.place == "before":
-        y, norm = _batchnorm(x, layer, statistics)
-        z, activation = act(y)
-        return Trace(u, x, x, z, z, (affine, norm, activation))
-    given, activation = act(x)
-    z, norm = _batchnorm(given, layer, statistics)
-    return Trace(u, x, given, given, z, (affine, norm, activation))
-
-
-def _batchnorm(x: np.ndarray, layer: mlp.Layer, statistics: tuple | None) -> tuple[np.ndarray, tuple | None]:
-    if statistics is None:
-        return batchnorm_forward(x, layer.gamma, layer.beta)
-    return batchnorm_inference(x, layer.gamma, layer.beta, *statistics), None
-
-
-def gradients(config: Config, network: mlp.Network, u: np.ndarray, t: np.ndarray) -> list[mlp.Layer]:
-    """The gradient of the mean cross-entropy of one mini-batch, as one `Layer` of gradients for each layer."""
-    logits, traces, cache = forward(config, network, u)
-    _, loss = layers.softmax_cross_entropy_forward(logits, t)
-    dz, dw, db = layers.affine_backward(layers.softmax_cross_entropy_backward(loss), cache)
-    found = [mlp.Layer(dw, db)]
-    for trace in reversed(traces):
-        dz, gradient = _hidden_backward(config, dz, trace.caches)
-        found.append(gradient)
-    return found[::-1]
-
-
-def _hidden_backward(config: Config, dz: np.ndarray, caches: tuple) -> tuple[np.ndarray, mlp.Layer]:
-    _, act_backward = ACTIVATIONS[config.activation]
-    affine, norm, activation = caches
-    if config.place == "before":
-        dx, dgamma, dbeta = batchnorm_backward(act_backward(dz, activation), norm)
-    else:
-        dgiven, dgamma, dbeta = batchnorm_backward(dz, norm)
-        dx = act_backward(dgiven, activation)
-    du, dw, db = layers.affine_backward(dx, affine)
-    return du, mlp.Layer(dw, db, dgamma, dbeta)
 
 
 def train(config: Config, progress: Progress | None = None) -> mlp.Network:
@@ -142,24 +77,24 @@ def train(config: Config, progress: Progress | None = None) -> mlp.Network:
     network, order = init(config), minibatches(len(x), config.batch, np.random.default_rng(config.seed))
     for step in range(1, config.steps + 1):
         i = next(order)
-        mlp.sgd_step(network, gradients(config, network, x[i].astype(float), t[i]), config.lr)
+        _, gradients, _ = mlp.loss_and_gradients(network, x[i], t[i])
+        mlp.sgd_step(network, gradients, config.lr)
         tell(progress, step, config.steps)
     return network
 
 
-def population(config: Config, network: mlp.Network) -> list[tuple[np.ndarray, np.ndarray]]:
+def population(config: Config, network: mlp.Network) -> list[mlp.Statistics]:
     """Mean and variance of what each batch norm is given, over training mini-batches (Algorithm 2)."""
     (x, _), _, _ = binary_images(config.dataset, threshold=127)
-    found = [Population() for _ in network[:-1]]
-    for i in range(config.population_batches):
-        _, traces, _ = forward(config, network, x[i * config.batch : (i + 1) * config.batch].astype(float))
-        for statistics, trace in zip(found, traces, strict=True):
-            statistics.update(trace.given)
-    return [(p.mean, p.var) for p in found]
+    starts = range(0, config.population_batches * config.batch, config.batch)
+    return mlp.population(network, (x[i : i + config.batch] for i in starts))
 
 
-def shape(values: np.ndarray) -> tuple[float, float]:
-    """Median over the units of |skewness| and of |excess kurtosis|; values is `(N, units)`, constant units left out."""
+def skewness_and_kurtosis(values: np.ndarray) -> tuple[float, float]:
+    """How far the values `(N, units)` are from a Gaussian: |skewness| and |excess kurtosis| of the median unit.
+
+    Both are 0 for a Gaussian. Units that are constant over the examples have neither and are left out.
+    """
     values = values[:, values.std(0) > 1e-12]
     x_hat = (values - values.mean(0)) / values.std(0)
     return float(np.median(np.abs((x_hat**3).mean(0)))), float(np.median(np.abs((x_hat**4).mean(0) - 3)))
@@ -169,16 +104,16 @@ def run(config: Config, progress: Progress | None = None) -> runs.Run:
     """Train one network and test it with population statistics. Columns, of one row:
 
     `accuracy` on 2000 test images; in the second hidden layer, over those images, `skewness u`, `kurtosis u`,
-    `skewness Wu`, `kurtosis Wu` (see `shape`), and `zeros Wu`, `zeros g`, the shares of exact zeros before and after
-    the activation.
+    `skewness Wu`, `kurtosis Wu` (see `skewness_and_kurtosis`), and `zeros Wu`, `zeros g`, the shares of exact zeros
+    before and after the activation.
     """
     start = time.perf_counter()
     network = train(config, progress)
     _, (x, t), sha256 = binary_images(config.dataset, threshold=127)
-    logits, traces, _ = forward(config, network, x[:2000].astype(float), population(config, network))
-    trace, row = traces[1], {"accuracy": float(np.mean(logits.argmax(1) == t[:2000]))}
-    row["skewness u"], row["kurtosis u"] = shape(trace.u)
-    row["skewness Wu"], row["kurtosis Wu"] = shape(trace.x)
-    row["zeros Wu"], row["zeros g"] = (float(np.mean(values == 0)) for values in (trace.x, trace.g))
+    logits, tape = mlp.forward(network, x[:2000], population(config, network))
+    trace, row = tape.hidden[1], {"accuracy": float(np.mean(logits.argmax(1) == t[:2000]))}
+    row["skewness u"], row["kurtosis u"] = skewness_and_kurtosis(trace.u)
+    row["skewness Wu"], row["kurtosis Wu"] = skewness_and_kurtosis(trace.x)
+    row["zeros Wu"], row["zeros g"] = (float(np.mean(values == 0)) for values in (trace.x, trace.activated))
     return recorded_run(config, {name: [value] for name, value in row.items()}, data=config.dataset, sha256=sha256,
                         seconds=time.perf_counter() - start)

@@ -1,1 +1,17 @@
-"""Normalization in NumPy alone: pure functions, gradients by hand."""
+"""Normalization in NumPy alone: pure functions, gradients by hand, nothing remembered between calls.
+
+    algorithms.py      Algorithms 1, 2  the transform, its gradient and inference, as the paper prints them
+    gradient_steps.py  section 3        its six gradient equations, one by one
+    normalize.py       sections 3, 3.2  the transform for use: checked and fast
+    fast.py                             the arithmetic of all normalizations
+    layouts.py         section 3.2      which values share one mean: by channel, or over any axes
+    statistics.py      section 3.1      the population's mean and variance: Algorithm 2, moving averages
+    whiten.py          section 2        full whitening, with the gradient through the covariance
+    other_norms.py                      layer, instance and group norm; standardization over any axes
+    renormalize.py                      batch renormalization (Ioffe 2017)
+    layers.py          section 4.1      affine map, sigmoid, tanh, ReLU, softmax cross-entropy
+    mlp.py             section 4.1      the network of Figure 1, its training and its inference
+    steps.py           section 3.2      what follows a layer's affine map, in an order: norms, activations, skips
+    gradcheck.py                        is this gradient the derivative?
+    arguments.py                        what the functions expect, and what they say when they get something else
+"""

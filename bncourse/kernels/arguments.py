@@ -1,16 +1,25 @@
-"""What a normalization expects of its arguments, and what it says when it gets something else."""
+"""What the functions of kernels expect of their arguments, and what they say when they get something else.
+
+The aliases name the shape that an argument is to have. Letters of a shape: N examples, C channels, `*spatial` any
+number of further axes, D features. At run time an alias accepts every array: the functions below look at shape and
+dtype, so that the message can name the argument, what it was, and what was expected.
+"""
 
 import numpy as np
 from jaxtyping import Shaped
 
 Array = np.ndarray
-Checked = Shaped[
-    Array, "..."
-]  # its shape and dtype are looked at here, so that the message can say what to do
+AnyShape = Shaped[Array, "..."]
+Batch = Shaped[Array, "..."]  # (N, C, *spatial); (N, C) where there are no spatial axes
+PerChannel = Shaped[Array, "..."]  # (C,)
+PerValue = Shaped[Array, "..."]  # (C, *spatial), the shape of one example
+Rows = Shaped[Array, "..."]  # (N, D)
+Weights = Shaped[Array, "..."]  # (D, M)
+PerUnit = Shaped[Array, "..."]  # (M,)
 
 
-def check_floating(x: Checked, eps: float | int = 1.0) -> None:
-    """x must be a floating-point array, and eps not negative."""
+def check_floating(x: AnyShape, eps: float | int = 1.0) -> None:
+    """Raises TypeError unless x is a floating-point array, and ValueError for a negative eps."""
     if not isinstance(x, np.ndarray):
         raise TypeError(f"x is a {type(x).__name__}; expected a NumPy array")
     if x.dtype.kind != "f":
@@ -19,23 +28,23 @@ def check_floating(x: Checked, eps: float | int = 1.0) -> None:
         raise ValueError(f"eps is {eps}; expected a positive number, or 0 where no feature is constant")
 
 
-def check_input(x: Checked, eps: float | int = 1.0) -> None:
-    """The same, and x must be `(N, C)` or `(N, C, *spatial)`."""
+def check_input(x: Batch, eps: float | int = 1.0) -> None:
+    """Raises as `check_floating` does, and ValueError unless x is `(N, C)` or `(N, C, *spatial)`."""
     check_floating(x, eps)
     if x.ndim < 2:
         raise ValueError(f"x has shape {x.shape}; expected (N, C) or (N, C, *spatial)")
 
 
-def check_per_channel(x: Checked, **vectors: Checked) -> None:
-    """Each vector must have one entry for each channel of x."""
+def check_per_channel(x: Batch, **vectors: PerChannel) -> None:
+    """Raises ValueError unless each vector has one entry for each channel of x."""
     C = x.shape[1]
     for name, vector in vectors.items():
         if vector.shape != (C,):
             raise ValueError(f"{name} has shape {vector.shape}, but x has {C} channels; expected ({C},)")
 
 
-def check_per_value(x: Checked, **arrays: Checked) -> None:
-    """Each array must have the shape of one example of x."""
+def check_per_value(x: Batch, **arrays: PerValue) -> None:
+    """Raises ValueError unless each array has the shape of one example of x."""
     for name, array in arrays.items():
         if array.shape != x.shape[1:]:
             raise ValueError(
@@ -43,20 +52,23 @@ def check_per_value(x: Checked, **arrays: Checked) -> None:
             )
 
 
-def check_gradient(dy: Checked, shape: tuple[int, ...]) -> None:
-    """dy must have the shape that the forward pass gave to y."""
+def check_gradient(dy: AnyShape, shape: tuple[int, ...]) -> None:
+    """Raises ValueError unless dy has the shape that the forward pass gave to y."""
     if dy.shape != shape:
         raise ValueError(f"dy has shape {dy.shape}, but y had {shape}; expected the gradient of that y")
 
 
-def check_groups(x: Checked, groups: int) -> None:
-    """The channels of x must fall into that many groups of one size."""
+def check_groups(x: Batch, groups: int) -> None:
+    """Raises ValueError unless the channels of x fall into that many groups of one size."""
     if groups < 1 or x.shape[1] % groups:
         raise ValueError(f"groups is {groups}, but x has {x.shape[1]} channels; expected a divisor of that")
 
 
-def check_variance(var: Checked, eps: float | int) -> None:
-    """No variance may be negative, nor zero where eps is."""
+def check_variance(var: PerChannel, eps: float | int) -> None:
+    """Raises ValueError for a negative variance, and for a variance of zero where eps is zero too.
+
+    The message names the first channel whose variance is wrong.
+    """
     wrong = (var < 0) | (var + float(eps) == 0)
     if wrong.any():
         k = int(np.argmax(wrong))
@@ -66,7 +78,10 @@ def check_variance(var: Checked, eps: float | int) -> None:
 
 
 def check_bounds(r_max: float | int, d_max: float | int) -> None:
-    """Batch renormalization's bounds must let r be 1 and d be 0."""
+    """Raises ValueError unless batch renormalization's bounds let r be 1 and d be 0.
+
+    With r = 1 and d = 0 batch renormalization is batch norm, and training starts there.
+    """
     if not r_max >= 1:
         raise ValueError(f"r_max is {r_max}; expected at least 1, so that r may be 1")
     if not d_max >= 0:

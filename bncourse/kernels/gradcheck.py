@@ -1,8 +1,8 @@
 """Is this gradient the derivative? Along one random direction, which is quick, or coordinate by coordinate.
 
-The function may return an array y: then dx is the gradient of the number `sum(dy * y)`, as a backward
-function computes it from the upstream gradient dy. The derivative is taken by central differences of
-fourth order in float64, which leaves a relative error of about 1e-11 where the function is smooth.
+The function f may return an array y. Then dx is the gradient of the number `sum(dy * y)`, which is what a backward
+function computes from dy, the gradient of the loss for y. The derivative is taken by central differences of fourth
+order in float64: where f is smooth, they leave a relative error of about 1e-11.
 
     y, cache = batchnorm_forward(x, gamma, beta)
     dx, dgamma, dbeta = batchnorm_backward(dy, cache)
@@ -12,11 +12,12 @@ fourth order in float64, which leaves a relative error of about 1e-11 where the 
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
+
+from bncourse.kernels.arguments import AnyShape
 
 Array = np.ndarray
 Function = Callable[[Array], Array | float]
-Given = Shaped[Array, "..."]
 
 
 class GradientMismatch(AssertionError):
@@ -24,16 +25,17 @@ class GradientMismatch(AssertionError):
 
 
 def slope(f: Callable[[float], float], step: float) -> float:
-    """f'(0), by central differences of fourth order."""
+    """f'(0) by central differences of fourth order: their error falls as the fourth power of the step."""
     return (8 * (f(step) - f(-step)) - (f(2 * step) - f(-2 * step))) / (12 * step)
 
 
 def numeric_gradient(
-    f: Function, x: Given, dy: Given | float = 1.0, step: float = 1e-3
+    f: Function, x: AnyShape, dy: AnyShape | float = 1.0, step: float = 1e-3
 ) -> Float[Array, "..."]:
-    """The gradient of `sum(dy * f(x))`, one coordinate of x after another. Shaped like x.
+    """The gradient of `sum(dy * f(x))`, shaped like x, by a difference along each coordinate of x.
 
-    Raises TypeError for an x that is not float64: differences of anything narrower are rounding.
+    That takes four calls of f for each coordinate. dy is shaped like f(x), or 1 where f returns a number. Raises
+    TypeError for an x that is not float64: in a narrower type, small differences are rounding errors.
     """
     _check_float64(x)
     gradient = np.empty_like(x)
@@ -44,8 +46,11 @@ def numeric_gradient(
     return gradient
 
 
-def relative_error(a: Given | float, b: Given | float) -> float:
-    """The largest difference, in units of the largest entry of either; 0 for equal arrays, empty ones too."""
+def relative_error(a: AnyShape | float, b: AnyShape | float) -> float:
+    """The largest absolute difference between a and b, divided by the largest absolute entry of the two.
+
+    It is 0 for equal arrays, and for empty ones.
+    """
     difference = np.max(np.abs(np.subtract(a, b)), initial=0.0)
     largest = max(np.max(np.abs(a), initial=0.0), np.max(np.abs(b), initial=0.0))
     return float(difference / largest) if difference else 0.0
@@ -53,17 +58,19 @@ def relative_error(a: Given | float, b: Given | float) -> float:
 
 def check_direction(
     f: Function,
-    x: Given,
-    dx: Given,
-    dy: Given | float,
+    x: AnyShape,
+    dx: AnyShape,
+    dy: AnyShape | float,
     rng: np.random.Generator,
     tolerance: float = 1e-7,
     step: float = 1e-3,
 ) -> float:
-    """Compare `<dx, v>` with the slope of `sum(dy * f(x + t v))`, for a random direction v of length 1.
+    """Compare `<dx, v>` with the slope of `sum(dy * f(x + t v))` at t = 0, for a random direction v of length 1.
 
-    Returns the relative error. Raises GradientMismatch where it is above the tolerance, TypeError for an
-    x that is not float64, ValueError for a dx that is not shaped like x.
+    dx is the gradient to be checked, dy is shaped like f(x), and rng draws v. A wrong dx gives itself away along
+    almost every v, and the check takes four calls of f whatever the size of x. Returns the relative error. Raises
+    GradientMismatch where it is above the tolerance, TypeError for an x that is not float64, ValueError for a dx
+    that is not shaped like x.
     """
     _check_float64(x)
     _check_shape(x, dx)
@@ -80,9 +87,13 @@ def check_direction(
 
 
 def check_coordinates(
-    f: Function, x: Given, dx: Given, dy: Given | float = 1.0, tolerance: float = 1e-7, step: float = 1e-3
+    f: Function, x: AnyShape, dx: AnyShape, dy: AnyShape | float = 1.0, tolerance: float = 1e-7, step: float = 1e-3
 ) -> float:
-    """Compare every entry of dx with its own slope. Returns the relative error; raises as `check_direction`."""
+    """Compare every entry of dx with the slope of `sum(dy * f(x))` along its own coordinate.
+
+    It is slow, and its message names the entry that is most wrong. Returns the relative error; raises as
+    `check_direction` does.
+    """
     _check_float64(x)
     _check_shape(x, dx)
     measured = numeric_gradient(f, x, dy, step)
@@ -102,7 +113,11 @@ def _along(f: Function, x: Array, v: Array, dy: Array | float, step: float) -> f
 
 
 def _scale(dx: Array) -> float:
-    """The size of `<dx, v>` to expect of a random v; it keeps a v at right angles to dx from raising an alarm."""
+    """The size of `<dx, v>` to expect of a random v; where dx is 0, 1.
+
+    Errors are measured against at least this much, since a v that is nearly at right angles to dx has a small
+    `<dx, v>` and would raise a false alarm.
+    """
     return float(np.linalg.norm(dx)) / max(dx.size, 1) ** 0.5 or 1.0
 
 

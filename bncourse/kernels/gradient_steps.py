@@ -1,7 +1,10 @@
 """Section 3's six gradient equations, one after the other, each intermediate kept.
 
-This is the chain rule as the paper prints it, for reading beside the page and for checking one's own
-derivation line by line. `normalize.batchnorm_backward` is what the six combine to.
+This is the chain rule as the paper prints it, for reading beside the paper and for checking a derivation of
+one's own line by line. `algorithms.batchnorm_backward` is what the six combine to: the sum of x - mean is zero, so
+half of the equation for the mean vanishes, and the rest can be written with x_hat.
+
+The letters of the shapes: N examples, C channels, `*spatial` the places of a map; m values in each channel.
 """
 
 from typing import NamedTuple
@@ -9,12 +12,15 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from bncourse.kernels.arguments import Array, Checked, check_gradient, check_input, check_per_channel
-from bncourse.kernels.layouts import batch_axes, per_channel, widen
+from bncourse.kernels.arguments import Array, Batch, PerChannel, check_gradient, check_input, check_per_channel
+from bncourse.kernels.layouts import at_least_float32, batch_axes, per_channel
 
 
 class GradientSteps(NamedTuple):
-    """The gradients of section 3, in its order; dx_hat and dx shaped like x, the others `(C,)`."""
+    """The gradients of section 3, in the order of the paper.
+
+    dx_hat and dx are shaped like x; the gradients of variance, mean, gamma and beta are `(C,)`.
+    """
 
     dx_hat: Array
     dvar: Array
@@ -25,17 +31,18 @@ class GradientSteps(NamedTuple):
 
 
 def batchnorm_backward_steps(
-    dy: Checked, x: Checked, gamma: Checked, eps: float | int = 1e-5
+    dy: Batch, x: Batch, gamma: PerChannel, eps: float | int = 1e-5
 ) -> GradientSteps:
     """The six equations of section 3, from dy and the inputs of the forward pass.
 
-    x and dy are `(N, C)` or `(N, C, *spatial)`, gamma is `(C,)`; sums run over the m values of a channel.
-    Everything is in at least float32, dx too. Raises as `batchnorm_forward` and `batchnorm_backward` do.
+    x is the mini-batch and dy the gradient of the loss for y, both `(N, C)` or `(N, C, *spatial)`; gamma is `(C,)`.
+    Sums run over the m values of a channel. All six results are in at least float32, so dx is float32 even where x
+    is float16. Raises as `normalize.batchnorm_forward` and `normalize.batchnorm_backward` do.
     """
     check_input(x, eps)
     check_per_channel(x, gamma=gamma)
     check_gradient(dy, x.shape)
-    x, dy, gamma = widen(x), widen(dy), widen(gamma)
+    x, dy, gamma = map(at_least_float32, (x, dy, gamma))
     axes, m = batch_axes(x), max(x.size // max(x.shape[1], 1), 1)
     x_mu = _centred(x, axes, m)
     var = np.square(x_mu).sum(axes) / m
@@ -51,6 +58,6 @@ def batchnorm_backward_steps(
 
 
 def _centred(x: Float[Array, "N C *spatial"], axes: tuple[int, ...], m: int) -> Float[Array, "N C *spatial"]:
-    """x minus its mean, twice: the second time takes away what rounding left of the first."""
+    """x minus its mean, and that minus its own mean, which is the rounding error of the first."""
     x_mu = x - x.sum(axes, keepdims=True) / m
     return x_mu - x_mu.sum(axes, keepdims=True) / m

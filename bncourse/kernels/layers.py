@@ -1,26 +1,28 @@
 """The other layers of section 4.1's network, each with its gradient by hand.
 
-Affine map, sigmoid, tanh, ReLU, and the softmax cross-entropy loss. A forward function returns its output
-and a cache; the backward function takes the upstream gradient and that cache. No argument is written to.
-The cache refers to what was passed in or handed out: leave those arrays alone until the backward pass.
+Affine map, sigmoid, tanh, ReLU, and the softmax cross-entropy loss. A forward function returns its output and a
+cache. The backward function takes the gradient of the loss for that output, and the cache. No argument is written
+to. The cache refers to arrays that were passed in or returned, so these must not change before the backward pass.
 
-At mini-batches of 60 many a call costs more than its arithmetic. So NumPy's cheaper ones are taken: `dot` for `@`,
-`take` and `put` at flat positions for `z[rows, t]`, `argmax` for `max`, an array without axes for a Python number.
+The letters of the shapes: N examples, D inputs and M outputs of an affine map, K classes; `*shape` is any shape.
+
+With mini-batches of 60 examples, calling a NumPy function often takes longer than its arithmetic. So the functions
+here use what NumPy calls fastest: `dot` for `@`, `take` and `put` at flat positions for `z[rows, t]`, `argmax` for
+`max`, an array without axes for a Python number.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Integer, Shaped
+from jaxtyping import Bool, Float, Integer
 
-from bncourse.kernels.arguments import Checked
+from bncourse.kernels.arguments import AnyShape, PerUnit, Rows, Weights
 
 Array = np.ndarray
-Given = Shaped[Array, "..."]  # its shape is looked at here, so that the message can say what to do
 
 
 class AffineCache(NamedTuple):
-    """What `affine_backward` needs: the input, the weights, and whether there was a bias."""
+    """What `affine_backward` needs: the input `(N, D)`, the weights `(D, M)`, and whether there was a bias."""
 
     x: Array
     w: Array
@@ -28,16 +30,21 @@ class AffineCache(NamedTuple):
 
 
 class SoftmaxCache(NamedTuple):
-    """What `softmax_cross_entropy_backward` needs: the probabilities `(N, K)` and where among them the labels' are."""
+    """What `softmax_cross_entropy_backward` needs: the probabilities p `(N, K)`, and where the labels' are among them.
+
+    `of_label` has for each example the position of its label's probability in the flattened p.
+    """
 
     p: Array
     of_label: Array
 
 
-def affine_forward(x: Given, w: Given, b: Given | None) -> tuple[Float[Array, "N M"], AffineCache]:
-    """`y = x w + b`: x is `(N, D)`, w `(D, M)`, b `(M,)`, or None where batch norm's beta follows (section 3.2).
+def affine_forward(x: Rows, w: Weights, b: PerUnit | None) -> tuple[Float[Array, "N M"], AffineCache]:
+    """`y = x w + b`, and the cache that `affine_backward` takes.
 
-    Raises ValueError for shapes that do not fit.
+    x has an example in each row, `(N, D)`; w are the weights, `(D, M)`; b is the bias, `(M,)`. b is None where batch
+    norm follows, since its mean would cancel b and its beta replaces b (section 3.2). Raises ValueError for shapes
+    that do not fit.
     """
     if x.ndim != 2 or w.ndim != 2 or x.shape[1] != w.shape[0]:
         raise ValueError(f"x has shape {x.shape} and w {w.shape}; expected (N, D) and (D, M)")
@@ -52,24 +59,30 @@ def affine_forward(x: Given, w: Given, b: Given | None) -> tuple[Float[Array, "N
 def affine_backward(
     dy: Float[Array, "N M"], cache: AffineCache
 ) -> tuple[Float[Array, "N D"], Float[Array, "D M"], Float[Array, "M"] | None]:
-    """`dx = dy wᵀ`, and dw and db of `affine_parameters_backward`."""
+    """`dx = dy wᵀ`, `dw = xᵀ dy`, and db, the sum of dy over the examples; db is None without a bias."""
     return affine_input_backward(dy, cache), *affine_parameters_backward(dy, cache)
 
 
 def affine_input_backward(dy: Float[Array, "N M"], cache: AffineCache) -> Float[Array, "N D"]:
-    """`dx = dy wᵀ`. A first layer has no use for it: nothing learns below, and it is a quarter of the work."""
+    """`dx = dy wᵀ`, the part of `affine_backward` that a first layer can save: nothing below it learns.
+
+    In section 4.1's network it would be a quarter of the work.
+    """
     return dy.dot(cache.w.T)
 
 
 def affine_parameters_backward(
     dy: Float[Array, "N M"], cache: AffineCache
 ) -> tuple[Float[Array, "D M"], Float[Array, "M"] | None]:
-    """`dw = xᵀ dy`, and db, the sum of dy over the batch; None without a bias."""
+    """`dw = xᵀ dy`, and db, the sum of dy over the examples; db is None without a bias."""
     return cache.x.T.dot(dy), dy.sum(axis=0) if cache.has_bias else None
 
 
-def sigmoid_forward(x: Checked) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
-    """`y = 1 / (1 + exp(-x))`, as `tanh(x / 2) / 2 + 1 / 2`, which does not overflow. Raises TypeError for integers."""
+def sigmoid_forward(x: AnyShape) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
+    """`y = 1 / (1 + exp(-x))`, twice: as the output and as the cache, since the gradient needs y alone.
+
+    It is computed as `tanh(x / 2) / 2 + 1 / 2`, which does not overflow. Raises TypeError for integers.
+    """
     if x.dtype.kind != "f":
         raise TypeError(f"x has dtype {x.dtype}; expected floating point, as x.astype(float) makes it")
     half = np.asarray(0.5, x.dtype)
@@ -80,39 +93,42 @@ def sigmoid_forward(x: Checked) -> tuple[Float[Array, "*shape"], Float[Array, "*
 
 
 def sigmoid_backward(dy: Float[Array, "*shape"], y: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """`dx = dy y (1 - y)`: at most a quarter of dy, and next to nothing where the sigmoid saturates."""
+    """`dx = dy y (1 - y)`: at most a quarter of dy, and close to zero where the sigmoid saturates."""
     dx = dy * y
     dx *= 1 - y
     return dx
 
 
 def tanh_forward(x: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
-    """`y = tanh(x)`."""
+    """`y = tanh(x)`, twice: as the output and as the cache, since the gradient needs y alone."""
     y = np.tanh(x)
     return y, y
 
 
 def tanh_backward(dy: Float[Array, "*shape"], y: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """`dx = dy (1 - y²)`."""
+    """`dx = dy (1 - y²)`: at most dy, and close to zero where tanh saturates."""
     return dy * (1 - y * y)
 
 
 def relu_forward(x: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Bool[Array, "*shape"]]:
-    """`y = max(x, 0)`."""
+    """`y = max(x, 0)`, and the cache: where x is positive."""
     return np.maximum(x, 0), x > 0
 
 
 def relu_backward(dy: Float[Array, "*shape"], positive: Bool[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """`dx = dy` where x > 0, and 0 elsewhere, at x = 0 too."""
+    """`dx = dy` where x was positive, and 0 elsewhere; x = 0, where the slope jumps, counts as not positive."""
     return np.where(positive, dy, dy.dtype.type(0))
 
 
 def softmax_cross_entropy_forward(
     z: Float[Array, "N K"], t: Integer[Array, "N"]
 ) -> tuple[np.floating, SoftmaxCache]:
-    """The mean over the batch of `-log softmax(z)[t]`, in nats; z are logits, t labels from 0 to K - 1.
+    """The mean over the examples of `-log softmax(z)[t]`, in nats, and the cache for the gradient.
 
-    Raises ValueError for an empty batch, whose mean is not defined, and for a label out of range.
+    z are the logits, `(N, K)`; t are the labels, `(N,)`, integers from 0 to K - 1. The largest logit of each example is
+    subtracted first, which changes no probability and keeps exp from overflowing. Raises TypeError for labels that
+    are not integers. Raises ValueError for an empty batch, whose mean is not defined, for a number of labels other
+    than N, and for a label out of range.
     """
     _check_labels(z, t)
     rows = np.arange(0, z.size, z.shape[1])  # where each begins in the flattened z
@@ -126,7 +142,10 @@ def softmax_cross_entropy_forward(
 
 
 def softmax_cross_entropy_backward(cache: SoftmaxCache) -> Float[Array, "N K"]:
-    """`dz = (softmax(z) - onehot(t)) / N`."""
+    """`dz = (softmax(z) - onehot(t)) / N`, the gradient of the mean loss for the logits, `(N, K)`.
+
+    onehot(t) is 1 at the label of each example and 0 elsewhere, so each row of dz sums to zero.
+    """
     p, of_label = cache
     dz = p / len(p)
     dz.put(of_label, dz.take(of_label) - 1 / len(p))

@@ -1,6 +1,11 @@
-"""How arrays become the sets that are normalized: by channel for batch norm, by axes for everything else.
+"""How arrays become columns: each column is a set of values that share one mean and one variance.
 
-A view of contiguous input is no copy. Statistics want at least float32, so narrower input is widened on the way.
+For batch norm a set is a channel, for other normalizations it is what lies along the chosen axes. `fast.py` computes
+on columns alone, in two forms: `(L, K)`, which is K sets of L values, and `(L, K, S)`, which is K sets of L times S
+values. The columns of a contiguous array are a view, not a copy. Statistics need at least float32, so float16 is
+converted on the way.
+
+Shapes of arrays that come in: N examples, C channels, `*spatial` any number of further axes.
 """
 
 from math import prod
@@ -14,7 +19,7 @@ Array = np.ndarray
 
 
 def batch_axes(x: Array) -> tuple[int, ...]:
-    """All axes but the channels', which is the second: `(0,)` dense, `(0, 2, 3)` for images."""
+    """All axes of x but the channels', which is the second: `(0,)` dense, `(0, 2, 3)` for images."""
     return (0, *range(2, x.ndim))
 
 
@@ -23,48 +28,61 @@ def per_channel(vector: Float[Array, "C"], x: Float[Array, "N C *spatial"]) -> F
     return vector if x.ndim == 2 else vector.reshape(vector.shape + (1,) * (x.ndim - 2))
 
 
-def widen(x: Array) -> Array:
-    """x in at least float32, the narrowest type for statistics; itself if it is."""
+def at_least_float32(x: Array) -> Array:
+    """x converted to float32 if it is float16; x itself otherwise."""
     return x if x.dtype.itemsize >= 4 else x.astype(np.float32)
 
 
-def by_channel(x: Array, dtype: np.dtype | None = None) -> Float[Array, "N C *S"]:
-    """x `(N, C, *spatial)` as sets: `(N, C, S)`, or `(N, C)` where S is 1; contiguous, in at least float32."""
-    x = np.ascontiguousarray(x.astype(dtype, copy=False) if dtype else widen(x))
-    return x if x.ndim == 2 else x.reshape(_size(*x.shape[:2], prod(x.shape[2:])))
+def as_columns(x: Array, dtype: np.dtype | None = None) -> Float[Array, "N C *S"]:
+    """x `(N, C, *spatial)` with a column for each channel: `(N, C, S)`, or `(N, C)` where S is 1.
+
+    S is the number of places in the map of one channel of one example. The result is contiguous, and has the given
+    dtype; without one, that of x, but at least float32.
+    """
+    x = np.ascontiguousarray(x.astype(dtype, copy=False) if dtype else at_least_float32(x))
+    return x if x.ndim == 2 else x.reshape(_shape(*x.shape[:2], prod(x.shape[2:])))
 
 
-def against(columns: Float[Array, "N C *S"], *vectors: Float[Array, "C"]) -> list[Array]:
-    """The vectors in the dtype of the columns, in the shape that broadcasts along their channels."""
+def broadcastable(columns: Float[Array, "N C *S"], *vectors: Float[Array, "C"]) -> list[Array]:
+    """The vectors in the dtype of the columns and in the shape that broadcasts along their channels."""
     return [per_channel(v.astype(columns.dtype, copy=False), columns) for v in vectors]
 
 
 class Layout(NamedTuple):
-    """Where the sets of a standardization over chosen axes lie: the order of axes that gathers them."""
+    """The way from an array of a given shape to columns, and back.
+
+    `shape` is that of the array, `order` its axes in the order that puts each set into a column, and
+    `column_shape` the shape of the columns, `(L, K)` or `(L, K, S)`.
+    """
 
     shape: tuple[int, ...]
     order: tuple[int, ...]
-    size: tuple[int, ...]
+    column_shape: tuple[int, ...]
 
     def gather(self, x: Array) -> Float[Array, "L K *S"]:
-        """x as sets; a view where the axes that stay are neighbours, else a copy."""
-        return np.ascontiguousarray(x.transpose(self.order)).reshape(self.size)
+        """x as columns: a view where the axes that are not averaged over are neighbours, else a copy."""
+        return np.ascontiguousarray(x.transpose(self.order)).reshape(self.column_shape)
 
-    def scatter(self, sets: Float[Array, "L K *S"]) -> Array:
-        """The sets back in the shape and place of x."""
+    def scatter(self, columns: Float[Array, "L K *S"]) -> Array:
+        """The columns as an array of the shape that they were gathered from."""
         gathered = [self.shape[a] for a in self.order]
-        return sets.reshape(gathered).transpose(np.argsort(self.order))
+        return columns.reshape(gathered).transpose(np.argsort(self.order))
 
 
-def by_axes(shape: tuple[int, ...], axes: tuple[int, ...]) -> Layout:
-    """The sets that share a mean over the axes: L over those in front of all that stay, S over the others."""
+def layout_over(shape: tuple[int, ...], axes: tuple[int, ...]) -> Layout:
+    """The layout in which all values along the axes are one set.
+
+    K counts the sets: it is the product of the other axes. L is the product of those of the axes that come before
+    all the others, S the product of the rest of the axes. Raises numpy's AxisError for an axis that an array of
+    this shape does not have.
+    """
     axes = sorted(normalize_axis_tuple(axes, len(shape)))
-    stay = [a for a in range(len(shape)) if a not in axes]
-    front = [a for a in axes if a < min(stay, default=len(shape))]
-    behind = [a for a in axes if a not in front]
-    L, K, S = (prod(shape[a] for a in part) for part in (front, stay, behind))
-    return Layout(shape, (*front, *stay, *behind), _size(L, K, S))
+    others = [a for a in range(len(shape)) if a not in axes]
+    before = [a for a in axes if a < min(others, default=len(shape))]
+    after = [a for a in axes if a not in before]
+    L, K, S = (prod(shape[a] for a in part) for part in (before, others, after))
+    return Layout(shape, (*before, *others, *after), _shape(L, K, S))
 
 
-def _size(L: int, K: int, S: int) -> tuple[int, ...]:
+def _shape(L: int, K: int, S: int) -> tuple[int, ...]:
     return (L, K) if S == 1 else (L, K, S)

@@ -16,21 +16,22 @@ from jaxtyping import Float
 from bncourse.kernels import fast
 from bncourse.kernels.arguments import (
     Array,
-    Checked,
+    Batch,
+    PerChannel,
     check_bounds,
     check_gradient,
     check_input,
     check_per_channel,
     check_variance,
 )
-from bncourse.kernels.fast import rows_in_place
-from bncourse.kernels.layouts import against, by_channel, widen
+from bncourse.kernels.fast import short_numpy_buffer
+from bncourse.kernels.layouts import as_columns, at_least_float32, broadcastable
 
 
 class BatchrenormCache(NamedTuple):
-    """What `batchrenorm_backward` needs: the sets' cache, r and d, and what x looked like."""
+    """What `batchrenorm_backward` needs: the cache of `fast.backward`, r and d, and shape and dtype of x."""
 
-    sets: fast.Cache
+    columns: fast.Cache
     r: Array
     d: Array
     shape: tuple[int, ...]
@@ -38,47 +39,49 @@ class BatchrenormCache(NamedTuple):
 
 
 def batchrenorm_forward(
-    x: Checked,
-    gamma: Checked,
-    beta: Checked,
-    mean: Checked,
-    var: Checked,
+    x: Batch,
+    gamma: PerChannel,
+    beta: PerChannel,
+    mean: PerChannel,
+    var: PerChannel,
     r_max: float | int,
     d_max: float | int,
     eps: float | int = 1e-5,
 ) -> tuple[Float[Array, "N C *spatial"], BatchrenormCache]:
     """`y = gamma * (x_hat * r + d) + beta`, r within `[1/r_max, r_max]`, d within `[-d_max, d_max]`.
 
-    x is `(N, C)` or `(N, C, *spatial)`; gamma, beta and the moving mean and variance are `(C,)`; sigma
-    is `sqrt(var + eps)`. Returns y, shaped and typed like x, and the cache that `batchrenorm_backward`
-    takes. Updating the moving statistics is the caller's. Raises as `batchnorm_inference` does, and
-    ValueError for r_max < 1 or d_max < 0.
+    x is `(N, C)` or `(N, C, *spatial)`. gamma and beta are the scale and the shift of each channel, mean and var its
+    moving averages, all `(C,)`; sigma is `sqrt(var + eps)`. r_max and d_max bound r and d: 1 and 0 give batch norm.
+    Returns y, shaped and typed like x, and the cache that `batchrenorm_backward` takes. The moving averages are not
+    updated here; that is for the caller to do. Raises as `batchnorm_inference` does, and ValueError for r_max < 1 or
+    d_max < 0.
     """
     check_input(x, eps)
     check_per_channel(x, gamma=gamma, beta=beta, mean=mean, var=var)
-    check_variance(widen(var), eps)
+    check_variance(at_least_float32(var), eps)
     check_bounds(r_max, d_max)
-    columns = by_channel(x)
-    gamma, beta, mean, var = against(columns, gamma, beta, mean, var)
+    columns = as_columns(x)
+    gamma, beta, mean, var = broadcastable(columns, gamma, beta, mean, var)
     sigma = np.sqrt(var + float(eps))
-    with rows_in_place(x):
+    with short_numpy_buffer(x):
         moments = fast.moments(columns)
         r = np.clip(np.sqrt(moments.var + float(eps)) / sigma, 1 / r_max, r_max)
-        d = np.clip((moments.guess - mean + moments.rest) / sigma, -d_max, d_max)
+        d = np.clip((moments.rough_mean - mean + moments.correction) / sigma, -d_max, d_max)
         y, cache = fast.forward(moments, gamma * r, gamma * d + beta, eps)
     return y.reshape(x.shape).astype(x.dtype, copy=False), BatchrenormCache(cache, r, d, x.shape, x.dtype)
 
 
 def batchrenorm_backward(
-    dy: Checked, cache: BatchrenormCache
+    dy: Batch, cache: BatchrenormCache
 ) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
-    """dx, shaped and typed like x, and dgamma, dbeta of shape `(C,)`; r and d are constants.
+    """dx, shaped and typed like x, and dgamma and dbeta of shape `(C,)`.
 
-    Batch norm's gradient with gamma * r in place of gamma; and since gamma multiplies x_hat * r + d,
-    `dgamma = r * sum(dy * x_hat) + d * sum(dy)`.
+    dy is the gradient of the loss for y. r and d count as constants, so dx is batch norm's with gamma * r in place of
+    gamma. gamma multiplies x_hat * r + d, so `dgamma = r * sum(dy * x_hat) + d * sum(dy)`. Raises ValueError for a
+    dy that is not shaped like y.
     """
     check_gradient(dy, cache.shape)
-    with rows_in_place(dy):
-        dx, dy_x_hat, dbeta = fast.backward(by_channel(dy, cache.sets.centred.dtype), cache.sets)
+    with short_numpy_buffer(dy):
+        dx, dy_x_hat, dbeta = fast.backward(as_columns(dy, cache.columns.centred.dtype), cache.columns)
     dgamma = cache.r * dy_x_hat + cache.d * dbeta
     return dx.reshape(cache.shape).astype(cache.dtype, copy=False), dgamma.reshape(-1), dbeta.reshape(-1)

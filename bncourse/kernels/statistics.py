@@ -1,8 +1,10 @@
 """Statistics for inference (section 3.1): over the population, by Algorithm 2, or by moving averages.
 
-`Population` streams over training mini-batches after training, with the parameters frozen. `MovingAverage`
-follows the mini-batches during training, which is cheaper, lags, and is what the frameworks do, each
-with its own conventions (`CONVENTIONS`).
+`Population` takes in training mini-batches one after the other, after training, with the parameters frozen.
+`MovingAverage` follows the mini-batches during training. That is cheaper, but the averages lag behind the network. It
+is what the frameworks do, each with its own conventions (`CONVENTIONS`).
+
+The letters of the shapes: N examples, C channels, `*spatial` the places of a map; m values in each channel.
 """
 
 from collections.abc import Sequence
@@ -19,10 +21,10 @@ Array = np.ndarray
 class Population:
     """Mean and variance of each channel over mini-batches of any sizes, in float64.
 
-    A mini-batch has m values in each channel: N of them when x is `(N, C)`, N times the locations when x is
-    `(N, C, *spatial)`. With equal m, `mean` and `var` are Algorithm 2's, line 10, to the letter. With
-    ragged mini-batches each counts for the mean by its m and for the variance by its m - 1, which
-    keeps both unbiased and lets a last mini-batch of one example pass.
+    A mini-batch has m values in each channel: N of them when x is `(N, C)`, N times the number of places when x is
+    `(N, C, *spatial)`. Where m is the same for all mini-batches, `mean` and `var` are exactly those of Algorithm 2,
+    line 10. Otherwise each mini-batch counts for the mean with weight m and for the variance with weight m - 1. Both
+    stay unbiased by that, and a last mini-batch of a single example does no harm.
     """
 
     def __init__(self):
@@ -33,7 +35,10 @@ class Population:
         self._between = 0.0
 
     def update(self, x: Array) -> None:
-        """Take in a mini-batch `(N, C, *spatial)`. Raises ValueError if it is empty or has other channels."""
+        """Take in a mini-batch x, `(N, C)` or `(N, C, *spatial)`, of any floating-point dtype.
+
+        Raises ValueError for an empty x, and for another number of channels than the mini-batches before had.
+        """
         if x.ndim < 2 or x.size == 0:
             raise ValueError(f"x has shape {x.shape}; expected (N, C) or (N, C, *spatial), and not empty")
         mean, var = batch_statistics(x.astype(np.float64, copy=False))
@@ -41,13 +46,17 @@ class Population:
         self._add(1, m, mean, m * var, 0.0)
 
     def merge(self, other: "Population") -> "Population":
-        """Take in all that other has seen, as if its mini-batches had come here; returns self."""
+        """Take in all that other has seen, as if its mini-batches had come here; returns self.
+
+        So mini-batches can be shared out among processes. Raises ValueError where other has another number of
+        channels.
+        """
         if other.batches:
             self._add(other.batches, other.values, other._mean, other._within, other._between)
         return self
 
     def _add(self, batches: int, m: int, mean: Array, within: Array, between: Array | float) -> None:
-        """Chan's update: sums of squares add, plus what the two means differ by."""
+        """Chan's update: the sums of squares of two parts add up, with a term for the distance of their means."""
         if self.batches and mean.shape != self._mean.shape:
             raise ValueError(f"got {mean.size} channels after {self._mean.size}; expected the same number")
         total = self.values + m
@@ -90,10 +99,12 @@ class Population:
 
 
 class MovingAverage:
-    """Moving averages of the mini-batches' mean and variance, from 0 and 1 as in the frameworks (section 3.1).
+    """Moving averages of the mini-batches' mean and variance (section 3.1), started at 0 and 1 as in the frameworks.
 
-    alpha is the weight of the *old* value, between 0 and 1; None gives all updates one weight (the
-    cumulative mean). After 1/(1 - alpha) updates a third of the start is left, after three times as many 5 %.
+    alpha is the weight of the *old* value, between 0 and 1; with None all updates have one weight (the cumulative
+    mean). After 1/(1 - alpha) updates the weight of the start has fallen to about a third, after three times as many
+    to 5 %. `mean` and `var` are the averages, `(C,)` once there was an update. Raises ValueError for an alpha that is
+    out of range.
     """
 
     def __init__(self, alpha: float | int | None = 0.9):
@@ -145,9 +156,10 @@ def expected_variance(rho: Array | Sequence[float | int] | float | int, m: int, 
 class Convention(NamedTuple):
     """How one framework keeps its moving averages; all normalize with the biased variance in training.
 
-    `parameter` is what it calls the weight, `weighs` the "old" or the "new" value it multiplies, `default` and
-    `eps` what it takes unless told (None: no default). `running_var` is "biased" or "unbiased", `axis` the
-    channels', `one_value` what training gives for a channel with m = 1, `checked` the version that was run.
+    `parameter` is the framework's name for the weight, and `weighs` says which value the weight multiplies, "old" or
+    "new". `default` and `eps` are the values that are used when none is given; None means that there is no default.
+    `running_var` is "biased" or "unbiased". `axis` is the axis of the channels. `one_value` says what training gives
+    for a channel with m = 1. `checked` is the version in which all this was tried.
     """
 
     framework: str

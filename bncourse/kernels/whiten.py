@@ -14,6 +14,8 @@ and differ by a rotation. The gradient has the form of batch norm's for all of t
 where batch norm keeps the diagonal of G, and w (with `w_ij + w_ji = 1`) says how the method shares a
 correlation between two features. The cost grows as N D² + D³ against batch norm's N D: the paper's
 reason to normalize each feature on its own.
+
+The letters: N examples, which are the m values of the mini-batch; D features; Cov, A, U and L are `(D, D)`.
 """
 
 from typing import NamedTuple
@@ -21,21 +23,24 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from bncourse.kernels.arguments import Checked, check_floating
+from bncourse.kernels.arguments import Rows, check_floating
 
 Array = np.ndarray
 
 
 class SingularCovariance(ValueError):
-    """Some direction has no variance, and nothing scales zero to one."""
+    """The covariance has no inverse: along some direction x has no variance, and no scale makes it one."""
 
 
 class EqualEigenvalues(ValueError):
-    """Two principal axes have the same variance: any rotation of the two is as good, so PCA has no gradient."""
+    """Two principal axes have the same variance: any rotation of the two serves as well, so PCA has no gradient."""
 
 
 class Whitened(NamedTuple):
-    """What the gradient needs: the method, the whitened y, A, and Cov's eigenvalues and vectors if used."""
+    """What `whiten_backward` needs: the method, the output y `(N, D)`, and the matrix A `(D, D)`.
+
+    `eigen` are the eigenvalues `(D,)` and eigenvectors `(D, D)` of Cov; None for Cholesky, which uses none.
+    """
 
     method: str
     y: Array
@@ -44,14 +49,16 @@ class Whitened(NamedTuple):
 
 
 def whiten_forward(
-    x: Checked, method: str = "zca", eps: float | int = 0.0
+    x: Rows, method: str = "zca", eps: float | int = 0.0
 ) -> tuple[Float[Array, "N D"], Whitened]:
     """Whiten a mini-batch: `(x - mean) Aᵀ`, with `Cov = E[(x - mean)ᵀ (x - mean)] + eps I` (section 2).
 
-    The expectation is over the mini-batch, with 1/m. Returns the output, shaped and typed like x, and the
-    cache that `whiten_backward` takes. PCA's outputs go from the largest variance to the smallest, and
-    each axis points where its largest entry is positive. Raises SingularCovariance where Cov has no
-    inverse: with eps = 0, whenever there are not more examples than features (section 3).
+    x is the mini-batch, `(N, D)`; the expectation is its mean, with 1/m. method is "zca", "pca" or "cholesky". eps is
+    added to each feature's variance. Returns the output, shaped and typed like x, and the cache that
+    `whiten_backward` takes. The outputs of PCA go from the largest variance to the smallest, and the sign of each
+    axis is such that its largest entry is positive. Raises SingularCovariance where Cov has no inverse; with
+    eps = 0 that is so whenever there are not more examples than features (section 3). Raises TypeError for an x
+    that is not floating point, ValueError for another shape and for an unknown method.
     """
     _check(x, method, eps)
     centred = x.astype(np.promote_types(x.dtype, np.float32), copy=False)
@@ -71,8 +78,9 @@ def whiten_forward(
 def whiten_backward(dy: Float[Array, "N D"], cache: Whitened) -> Float[Array, "N D"]:
     """Gradient of `whiten_forward`: `dx = (dy - mean(dy) - y S / m) A`, shaped and typed like dy.
 
-    ZCA's and Cholesky's are finite for every invertible Cov. PCA's grows without bound as two eigenvalues
-    approach each other; raises EqualEigenvalues where they cannot be told apart in this precision.
+    dy is the gradient of the loss for the output, `(N, D)`. The gradients of ZCA and Cholesky are finite for every
+    invertible Cov. That of PCA grows without bound as two eigenvalues approach each other; raises EqualEigenvalues
+    where two cannot be told apart in this precision. Raises ValueError for a dy that is not shaped like the output.
     """
     method, y, a, eigen = cache
     if dy.shape != y.shape:
@@ -105,7 +113,7 @@ def _shared_pca(g: Array, eigen: tuple[Array, Array]) -> Array:
 
 
 def _shared_cholesky(g: Array, eigen: None) -> Array:
-    """`w_ij = 1` where i > j, 1/2 where i = j: a feature answers for its correlation with those before it."""
+    """`w_ij = 1` where i > j, 1/2 where i = j: of two features, the later one is changed to decorrelate them."""
     return _symmetric(g, np.tri(len(g), dtype=g.dtype) - 0.5 * np.eye(len(g), dtype=g.dtype))
 
 
@@ -130,8 +138,8 @@ def _eigenvectors(cov: Array, m: int) -> tuple[Array, Array]:
 def _inverse_cholesky(cov: Array, m: int) -> Array:
     """`L^(-1)`, lower triangular.
 
-    Its row j takes x_j's standard deviation, and those of the features before, down to a variance of 1: when so
-    much cancels that rounding is all that is left, Cov is singular.
+    Row j of it subtracts from feature j what the features before it explain, and scales the rest to variance 1. Where
+    a feature is explained entirely, the rest is a rounding error, scaled up; then Cov counts as singular.
     """
     try:
         a = np.tril(np.linalg.inv(np.linalg.cholesky(cov)))
@@ -144,7 +152,7 @@ def _inverse_cholesky(cov: Array, m: int) -> Array:
 
 
 def _rounding(variance: np.floating, d: int) -> np.floating:
-    """How far a factorisation of d features may move a number of this size by rounding alone."""
+    """How far rounding alone may move a variance of this size in a factorisation of d features."""
     return d * np.finfo(variance.dtype).eps * variance
 
 

@@ -1,8 +1,8 @@
 """What every batch norm must do: the definition, and the gradient.
 
 A law takes an `Implementation` and the generator of the tests, and raises AssertionError when broken.
-`test_normalize.py` holds the kernels to all laws, these and those of `laws_of_arrays.py`; `test_mistakes.py` shows
-that each of the mistakes people make breaks at least one.
+`test_normalize.py` holds both implementations, `kernels/algorithms.py` and `kernels/normalize.py`, to all laws, these
+and those of `laws_of_arrays.py`; `test_mistakes.py` shows that each of the mistakes people make breaks at least one.
 """
 
 import numpy as np

@@ -1,10 +1,13 @@
-"""Every mistake that people make in a batch norm, planted once: `Plain` with one part replaced.
+"""Every mistake that people make in a batch norm, each entered with the law that is to catch it.
 
-Each is entered with the law that is to catch it.
+Wrong transforms and gradients are those of the learners' catalogue, `bncourse.checks.mistakes`. Mistakes that the
+catalogue has no place for, most of them in the handling of arrays, are `Plain` with one part replaced.
 """
 
 import numpy as np
 
+from bncourse.checks.mistakes import axes, backward, forward
+from bncourse.kernels.algorithms import from_rows, to_rows
 from tests.kernels import laws, laws_of_arrays
 from tests.kernels.plain import Plain
 
@@ -21,23 +24,66 @@ def mistake(name, law):
     return enter
 
 
+def wrong_transform(function):
+    """A class like `Plain` whose y is that of a wrong `(x, gamma, beta, eps) -> y` on arrays of the shape of x."""
+
+    class Wrong(Plain):
+        def forward(self, x, gamma, beta, eps):
+            return function(x, gamma, beta, eps), super().forward(x, gamma, beta, eps)[1]
+
+    return Wrong
+
+
+def wrong_gradient(function):
+    """A class like `Plain` whose gradients are those of a wrong dense `(dy, x, gamma, beta, eps)`."""
+
+    class Wrong(Plain):
+        def forward(self, x, gamma, beta, eps):
+            return super().forward(x, gamma, beta, eps)[0], (x.copy(), gamma, beta, eps)
+
+        def backward(self, dy, cache):
+            x, *others = cache
+            dx, dgamma, dbeta = function(to_rows(dy), to_rows(x), *others)
+            return from_rows(dx, dy.shape), dgamma, dbeta
+
+    return Wrong
+
+
+# From the learners' catalogue
+
+TRANSFORMS = {
+    "unbiased variance inside the normalization": (
+        forward.unbiased_variance, laws.the_output_is_that_of_algorithm_1),
+    "one-pass variance E[x²] - E[x]²": (
+        forward.one_pass_variance, laws_of_arrays.float32_keeps_six_digits_far_from_zero),
+    "statistics of each example": (forward.per_example, laws.the_output_is_that_of_algorithm_1),
+    "eps outside the root": (forward.eps_outside_the_root, laws.eps_is_added_to_the_variance),
+    "eps ignored": (forward.eps_ignored, laws.eps_is_added_to_the_variance),
+    "gamma (x_hat + beta)": (forward.beta_inside, laws.the_output_is_that_of_algorithm_1),
+    "gamma and beta ignored": (forward.gamma_and_beta_ignored, laws.the_output_is_that_of_algorithm_1),
+    "mean not subtracted": (forward.mean_kept, laws.a_bias_before_it_changes_nothing),
+}
+AXES = {
+    "per activation instead of per channel": (axes.by_axes((0,)), laws.a_feature_map_goes_through_one_affine_map),
+    "statistics over the axes of channels-last": (axes.by_axes((0, 1, 2)), laws.the_channels_are_the_second_axis),
+}
+GRADIENTS = {
+    "statistics under no_grad: both paths missing": (backward.statistics_held_constant, laws.dx_is_the_derivative),
+    "dx without the variance path": (backward.variance_path_missing, laws.dx_is_the_derivative),
+    "dx without the mean path": (backward.mean_path_missing, laws.dx_is_the_derivative),
+    "gamma forgotten in dx": (backward.gamma_forgotten, laws.dx_is_that_of_the_six_equations),
+    "dgamma from y instead of x_hat": (backward.dgamma_from_y, laws.dgamma_and_dbeta_are_derivatives),
+    "x_hat rebuilt from y": (backward.x_hat_rebuilt_from_y, laws.gamma_may_be_zero_or_negative),
+}
+for name, (function, law) in TRANSFORMS.items():
+    mistake(name, law)(wrong_transform(axes.on_rows(function)))
+for name, (function, law) in AXES.items():
+    mistake(name, law)(wrong_transform(function))
+for name, (function, law) in GRADIENTS.items():
+    mistake(name, law)(wrong_gradient(function))
+
+
 # In the statistics
-
-
-@mistake("unbiased variance inside the normalization", laws.the_output_is_that_of_algorithm_1)
-class _(Plain):
-    def var(self, x):
-        m = x.size // x.shape[1]
-        return super().var(x) * m / (m - 1)
-
-
-@mistake("one-pass variance E[x²] - E[x]²", laws_of_arrays.float32_keeps_six_digits_far_from_zero)
-class _(Plain):
-    def widen(self, x):
-        return x
-
-    def var(self, x):
-        return np.maximum(self.mean(x * x) - self.mean(x) ** 2, 0)
 
 
 @mistake("mean rounded and not corrected", laws_of_arrays.a_constant_feature_gives_beta)
@@ -61,37 +107,7 @@ class _(Plain):
         return x if x.dtype == np.float16 else x.astype(np.float64)
 
 
-@mistake("per activation instead of per channel", laws.a_feature_map_goes_through_one_affine_map)
-class _(Plain):
-    def axes(self, x):
-        return (0,)
-
-
-@mistake("statistics over the axes of channels-last", laws.the_channels_are_the_second_axis)
-class _(Plain):
-    def axes(self, x):
-        return tuple(range(x.ndim - 1))
-
-
-@mistake("statistics of each example", laws.the_output_is_that_of_algorithm_1)
-class _(Plain):
-    def axes(self, x):
-        return tuple(range(1, x.ndim))
-
-
 # In eps, gamma and beta
-
-
-@mistake("eps outside the root", laws.eps_is_added_to_the_variance)
-class _(Plain):
-    def inv_std(self, var, eps):
-        return 1 / (np.sqrt(var) + eps)
-
-
-@mistake("eps ignored", laws.eps_is_added_to_the_variance)
-class _(Plain):
-    def inv_std(self, var, eps):
-        return 1 / np.sqrt(var)
 
 
 @mistake("eps of 10e-7, meant as 1e-7", laws.eps_is_added_to_the_variance)
@@ -100,37 +116,7 @@ class _(Plain):
         return 1 / np.sqrt(var + 10e-7)
 
 
-@mistake("gamma (x_hat + beta)", laws.the_output_is_that_of_algorithm_1)
-class _(Plain):
-    def affine(self, x_hat, gamma, beta):
-        return gamma * (x_hat + beta)
-
-
-@mistake("gamma and beta ignored", laws.the_output_is_that_of_algorithm_1)
-class _(Plain):
-    def affine(self, x_hat, gamma, beta):
-        return x_hat
-
-
 # In the gradient
-
-
-@mistake("statistics under no_grad: both paths missing", laws.dx_is_the_derivative)
-class _(Plain):
-    def dx(self, dy, x_hat, inv_std, gamma):
-        return gamma * inv_std * dy
-
-
-@mistake("dx without the variance path", laws.dx_is_the_derivative)
-class _(Plain):
-    def variance_path(self, dx_hat, x_hat):
-        return 0
-
-
-@mistake("dx without the mean path", laws.dx_is_the_derivative)
-class _(Plain):
-    def mean_path(self, dx_hat):
-        return 0
 
 
 @mistake("dx with the batch size in place of m'", laws.dx_is_the_derivative)
@@ -140,26 +126,6 @@ class _(Plain):
 
     def variance_path(self, dx_hat, x_hat):
         return x_hat * (dx_hat * x_hat).sum(self.axes(dx_hat), keepdims=True) / len(dx_hat)
-
-
-@mistake("gamma forgotten in dx", laws.dx_is_that_of_the_six_equations)
-class _(Plain):
-    def dx(self, dy, x_hat, inv_std, gamma):
-        return super().dx(dy, x_hat, inv_std, np.ones_like(gamma))
-
-
-@mistake("dgamma from y instead of x_hat", laws.dgamma_and_dbeta_are_derivatives)
-class _(Plain):
-    def dgamma(self, dy, x_hat, y):
-        return super().dgamma(dy, y, y)
-
-
-@mistake("x_hat rebuilt from y", laws.gamma_may_be_zero_or_negative)
-class _(Plain):
-    def backward(self, dy, cache):
-        _, inv_std, gamma, beta, y, dtype = cache
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return super().backward(dy, ((y - beta) / gamma, inv_std, gamma, beta, y, dtype))
 
 
 # At inference
@@ -280,12 +246,6 @@ class _(Plain):
 class _(Plain):
     def inv_std(self, var, eps):
         return np.ones_like(var)
-
-
-@mistake("mean not subtracted", laws.a_bias_before_it_changes_nothing)
-class _(Plain):
-    def mean(self, x):
-        return 0 * super().mean(x)
 
 
 @mistake("inference that looks at the batch", laws.inference_treats_each_example_alone)

@@ -5,10 +5,12 @@ The summary of the test run prints the table.
 
 import pytest
 
+from bncourse.checks.mistakes import backward
+from bncourse.kernels import algorithms
 from tests.kernels.book import Implementation
 from tests.kernels.laws import LAWS as MATHEMATICS
 from tests.kernels.laws_of_arrays import LAWS as ARRAYS
-from tests.kernels.mistakes import MISTAKES
+from tests.kernels.mistakes import MISTAKES, wrong_gradient, wrong_transform
 from tests.kernels.plain import Plain
 
 ELSEWHERE = {  # mistakes that need state, which a kernel has not
@@ -23,10 +25,19 @@ ELSEWHERE = {  # mistakes that need state, which a kernel has not
 }
 
 
+RIGHT = {
+    "Plain": Plain,
+    "transform": wrong_transform(lambda *arguments: algorithms.batchnorm_forward(*arguments)[0]),
+    "gradient": wrong_gradient(backward.right),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
 @pytest.mark.parametrize("law", MATHEMATICS + ARRAYS, ids=lambda law: law.__name__)
-def test_the_plain_batch_norm_is_right(law, rng):
-    plain = Plain()
-    law(Implementation(plain.forward, plain.backward, plain.inference), rng)
+def test_what_the_mistakes_are_planted_in_is_right(law, name, rng):
+    """So that nothing but the mistake breaks a law."""
+    right = RIGHT[name]()
+    law(Implementation(right.forward, right.backward, right.inference), rng)
 
 
 @pytest.mark.parametrize("name", MISTAKES)

@@ -277,7 +277,7 @@ def test_arguments_that_do_not_fit_are_refused_by_name(rng, examples):
     population = mlp.population(network, [x])
     with pytest.raises(ValueError, match=r"x has shape \(60, 10\), but the network takes \(N, 11\)"):
         mlp.forward(network, x[:, :10])
-    with pytest.raises(ValueError, match=r"population has 2 pairs .* 3 hidden layers"):
+    with pytest.raises(ValueError, match=r"statistics has 2 pairs .* 3 hidden layers"):
         mlp.predict(network, x, population[:2])
     with pytest.raises(ValueError, match=r"sizes is \(784,\)"):
         mlp.init((784,), rng=rng)

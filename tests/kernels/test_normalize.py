@@ -1,26 +1,31 @@
-"""The normalizations against their laws, PyTorch in float64, and each other."""
+"""The normalizations against their laws, PyTorch in float64, and each other; the page is held to the same laws."""
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from bncourse.kernels import normalize
+from bncourse.kernels import algorithms, normalize
 from bncourse.kernels.gradcheck import check_coordinates
 from tests.kernels.book import EPS, SHAPES, Implementation, assert_close, batch, by_the_book
 from tests.kernels.laws import LAWS as MATHEMATICS
 from tests.kernels.laws_of_arrays import LAWS as ARRAYS
 
-BATCHNORM = Implementation(
-    normalize.batchnorm_forward, normalize.batchnorm_backward, normalize.batchnorm_inference
-)
+IMPLEMENTATIONS = {
+    module.__name__.split(".")[-1]: Implementation(
+        module.batchnorm_forward, module.batchnorm_backward, module.batchnorm_inference
+    )
+    for module in (algorithms, normalize)
+}
 ASYMMETRIC = [(7, 3), (2, 5, 3), (5, 2, 3, 4), (3, 4, 2, 5, 1), (40, 3, 30, 9)]
 with_shape = pytest.mark.parametrize("shape", ASYMMETRIC, ids=str)
 
 
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
 @pytest.mark.parametrize("law", MATHEMATICS + ARRAYS, ids=lambda law: law.__name__)
-def test_batch_norm_keeps_the_law(law, rng):
-    law(BATCHNORM, rng)
+def test_batch_norm_keeps_the_law(law, name, rng):
+    """The page as the paper prints it, and the fast functions."""
+    law(IMPLEMENTATIONS[name], rng)
 
 
 # PyTorch

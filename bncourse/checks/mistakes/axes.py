@@ -1,7 +1,7 @@
 """The catalogue of batch norms of feature maps that average over the wrong values, as code.
 
 Each is a training-mode forward pass `(x, gamma, beta, eps) -> y` on x `(N, C, *spatial)`. `on_rows` carries the
-dense mistakes of `mistakes.py` over to feature maps.
+dense mistakes of `forward.py` over to feature maps.
 """
 
 from collections.abc import Callable
@@ -9,16 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bncourse.checks.frame import Mistake
-
-
-def to_rows(x: np.ndarray) -> np.ndarray:
-    """x `(N, C, *spatial)` as a table `(m', C)`: a row for each location of each example."""
-    return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])
-
-
-def from_rows(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The table back in the shape `(N, C, *spatial)`."""
-    return np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
+from bncourse.kernels.algorithms import from_rows, to_rows
 
 
 def on_rows(dense: Callable) -> Callable:

@@ -7,6 +7,7 @@ equations in one place. `beta` is there because some mistakes go through y.
 import numpy as np
 
 from bncourse.checks.frame import Mistake
+from bncourse.kernels.algorithms import batchnorm_backward, batchnorm_forward
 
 
 def normalized(x, eps, ddof=0):
@@ -16,14 +17,14 @@ def normalized(x, eps, ddof=0):
 
 
 def right(dy, x, gamma, beta, eps):
-    return with_root(dy, x, gamma, 1 / np.sqrt(x.var(0) + eps))
+    _, cache = batchnorm_forward(x, gamma, beta, eps)
+    return batchnorm_backward(dy, cache)
 
 
-def with_root(dy, x, gamma, inv_std):
-    """The right gradients for a standard deviation that somebody has computed."""
-    x_hat = (x - x.mean(0)) * inv_std
-    dx = gamma * inv_std * (dy - dy.mean(0) - x_hat * (dy * x_hat).mean(0))
-    return dx, (dy * x_hat).sum(0), dy.sum(0)
+def with_std(dy, x, gamma, beta, std):
+    """The right gradients, but for this standard deviation in place of `sqrt(var + eps)`."""
+    _, cache = batchnorm_forward(x, gamma, beta)
+    return batchnorm_backward(dy, cache._replace(x_hat=(x - x.mean(0)) / std, std=std))
 
 
 def statistics_held_constant(dy, x, gamma, beta, eps):
@@ -50,7 +51,7 @@ def sums_for_means(dy, x, gamma, beta, eps):
 
 
 def unbiased_variance(dy, x, gamma, beta, eps):
-    return with_root(dy, x, gamma, 1 / np.sqrt(x.var(0, ddof=1) + eps))
+    return with_std(dy, x, gamma, beta, np.sqrt(x.var(0, ddof=1) + eps))
 
 
 def unbiased_variance_also_in_its_derivative(dy, x, gamma, beta, eps):
@@ -60,11 +61,11 @@ def unbiased_variance_also_in_its_derivative(dy, x, gamma, beta, eps):
 
 
 def eps_outside_the_root(dy, x, gamma, beta, eps):
-    return with_root(dy, x, gamma, 1 / (x.std(0) + eps))
+    return with_std(dy, x, gamma, beta, x.std(0) + eps)
 
 
 def one_pass_variance(dy, x, gamma, beta, eps):
-    return with_root(dy, x, gamma, 1 / np.sqrt((x * x).mean(0) - x.mean(0) ** 2 + eps))
+    return with_std(dy, x, gamma, beta, np.sqrt((x * x).mean(0) - x.mean(0) ** 2 + eps))
 
 
 def eps_ignored(dy, x, gamma, beta, eps):

@@ -8,7 +8,7 @@ import numpy as np
 
 from bncourse.checks.frame import Mistake
 from bncourse.checks.mistakes import axes, backward, forward
-from bncourse.checks.mistakes.axes import from_rows, to_rows
+from bncourse.kernels.algorithms import batchnorm_forward, from_rows, to_rows
 
 
 class Layer:
@@ -43,8 +43,7 @@ class Layer:
             raise ValueError(f"x has shape {x.shape}; expected more than one value per channel in training")
 
     def transformed(self, x, gamma, beta, eps):
-        rows = to_rows(x)
-        return from_rows(gamma * (rows - rows.mean(0)) / np.sqrt(rows.var(0) + eps) + beta, x.shape)
+        return batchnorm_forward(x, gamma, beta, eps)[0]
 
     def gradients(self, dy, rows, gamma, beta, eps):
         return backward.right(dy, rows, gamma, beta, eps)
