@@ -74,7 +74,7 @@ def before_or_after(accuracy: Mapping[tuple[str, float], tuple[np.ndarray, np.nd
                     fontsize=11, color=QUIET)
     ax.set_yticks(range(len(accuracy)), [f"{name}, rate {lr:g}" for name, lr in reversed(accuracy)])
     ax.set_ylim(-0.6, len(accuracy) - 0.2)
-    widest = max(np.abs(ax.get_xlim()))
+    widest = 5 * np.ceil(max(np.abs(ax.get_xlim())) / 5)  # so that one picture more or less moves a point, not the axis
     ax.set_xlim(-widest, widest)
     return ax
 
