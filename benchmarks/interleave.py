@@ -48,13 +48,8 @@ class Timings:
         return Ratio(float(median), float(low), float(high))
 
 
-def interleave(
-    calls: Mapping[str, Callable[[], object]],
-    before: Mapping[str, Callable[[], object]] | None = None,
-    rounds: int = 21,
-    turn: float = 0.01,
-    clock: Callable[[], float] = time.perf_counter,
-) -> Timings:
+def interleave(calls: Mapping[str, Callable[[], object]], before: Mapping[str, Callable[[], object]] | None = None,
+               rounds: int = 21, turn: float = 0.01, clock: Callable[[], float] = time.perf_counter) -> Timings:
     """Give every callable one turn a round, of about `turn` seconds or a single call if that is longer.
 
     `clock` may be `time.process_time` where all are on one thread: waiting for a busy core then does not count.

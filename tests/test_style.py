@@ -64,6 +64,12 @@ def test_functions_are_short():
     assert {name: count for name, count in lines.items() if count > LONGEST_FUNCTION} == {}
 
 
+def test_a_signature_begins_beside_its_name():
+    exploded = {f"{name}: {line.strip()}" for name, text in sources().items() for line in text.splitlines()
+                if re.match(r"\s*(async )?def .*\($", line)}
+    assert exploded == set()
+
+
 def test_no_file_holds_a_path_of_a_machine_or_the_host_of_a_registry():
     for path in tracked():
         try:

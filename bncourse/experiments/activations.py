@@ -144,12 +144,7 @@ def configuration(recorded: runs.Run) -> Config:
     return from_record(Config, recorded.config)
 
 
-def measure(
-    config: Config,
-    rows: list[int],
-    unit: int | None = None,
-    progress: Progress | None = None,
-) -> runs.Run:
+def measure(config: Config, rows: list[int], unit: int | None = None, progress: Progress | None = None) -> runs.Run:
     """Train one network, and return the run with a row for each of these steps.
 
     rows   the steps after which to observe the network, in ascending order; the training ends with the last
@@ -164,13 +159,8 @@ def measure(
                         seconds=time.perf_counter() - start)
 
 
-def train_and_observe(
-    config: Config,
-    train: Examples,
-    test: Examples,
-    rows: list[int],
-    progress: Progress | None = None,
-) -> Iterator[Observation]:
+def train_and_observe(config: Config, train: Examples, test: Examples, rows: list[int],
+                      progress: Progress | None = None) -> Iterator[Observation]:
     """Train a network to the last of the steps `rows`, and yield what is observed after each of them.
 
     The first of the rows must be 0, the network before any step. The weights, the mini-batches of the training and

@@ -19,20 +19,9 @@ EXPERIMENTS = ("activations", "classification", "ensembles", "folding", "inferen
 Progress = Callable[[int, int], object]
 
 
-def recorded_run(
-    config: object,
-    columns: dict[str, list],
-    *,
-    data: str,
-    sha256: str,
-    seconds: float | int,
-    experiment: str | None = None,
-    command: str | None = None,
-    record: dict | None = None,
-    seed: int | None = None,
-    device: str | None = None,
-    threads: int | None = None,
-) -> runs.Run:
+def recorded_run(config: object, columns: dict[str, list], *, data: str, sha256: str, seconds: float | int,
+                 experiment: str | None = None, command: str | None = None, record: dict | None = None,
+                 seed: int | None = None, device: str | None = None, threads: int | None = None) -> runs.Run:
     """The run of a configuration: its measured columns, the configuration as JSON holds it, and the provenance.
 
     columns     a list of plain numbers for each name, all of one length

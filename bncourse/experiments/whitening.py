@@ -102,9 +102,8 @@ def a_call(call: Callable[[], object]) -> float:
     return taken / calls
 
 
-def totals(
-    run: runs.Run, directions: Sequence[str] = ("forward", "backward")
-) -> tuple[Array, dict[str, Float[Array, "rounds D"]]]:
+def totals(run: runs.Run, directions: Sequence[str] = ("forward", "backward")
+           ) -> tuple[Array, dict[str, Float[Array, "rounds D"]]]:
     """The numbers of features, and for each method its seconds in these directions together, round by round."""
     features = np.unique(run.columns["features"])
     columns = {name: np.reshape(values, (-1, len(features))) for name, values in run.columns.items()}

@@ -25,9 +25,8 @@ class Cache(NamedTuple):
     dtype: np.dtype
 
 
-def batchnorm_forward(
-    x: Float[Array, "N C *spatial"], gamma: Float[Array, "C"], beta: Float[Array, "C"], eps: float | int = 1e-5
-) -> tuple[Float[Array, "N C *spatial"], Cache]:
+def batchnorm_forward(x: Float[Array, "N C *spatial"], gamma: Float[Array, "C"], beta: Float[Array, "C"],
+                      eps: float | int = 1e-5) -> tuple[Float[Array, "N C *spatial"], Cache]:
     """Algorithm 1, the batch-normalizing transform.
 
     x is a mini-batch, gamma and beta the scale and the shift of each channel. Returns y, shaped and typed like x, and
@@ -41,9 +40,8 @@ def batchnorm_forward(
     return from_rows(y, x.shape).astype(x.dtype), Cache(x_hat, gamma, np.sqrt(var + eps), x.dtype)
 
 
-def batchnorm_backward(
-    dy: Float[Array, "N C *spatial"], cache: Cache
-) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
+def batchnorm_backward(dy: Float[Array, "N C *spatial"], cache: Cache
+                       ) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
     """The gradients of Algorithm 1: section 3's six equations in three; `gradient_steps` has all six.
 
     dy is the gradient of the loss for y. Returns dx, shaped and typed like x, and dgamma and dbeta. The two means that
@@ -57,14 +55,9 @@ def batchnorm_backward(
     return from_rows(dx, dy.shape).astype(dtype), dgamma, dbeta
 
 
-def batchnorm_inference(
-    x: Float[Array, "N C *spatial"],
-    gamma: Float[Array, "C"],
-    beta: Float[Array, "C"],
-    mean: Float[Array, "C"],
-    var: Float[Array, "C"],
-    eps: float | int = 1e-5,
-) -> Float[Array, "N C *spatial"]:
+def batchnorm_inference(x: Float[Array, "N C *spatial"], gamma: Float[Array, "C"], beta: Float[Array, "C"],
+                        mean: Float[Array, "C"], var: Float[Array, "C"], eps: float | int = 1e-5
+                        ) -> Float[Array, "N C *spatial"]:
     """Algorithm 2, line 11: with the population's mean and variance, batch norm is one scale and one shift.
 
     mean and var are those of the population; `statistics.Population` measures them. Returns y, shaped and typed like

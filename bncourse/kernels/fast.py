@@ -83,9 +83,7 @@ def moments(x: Float[Array, "L K *S"]) -> Moments:
     return Moments(centred, rough_mean, correction, var, one_over_m)
 
 
-def forward(
-    measured: Moments, gamma: Vector | float, beta: Vector | float, eps: float | int
-) -> tuple[Array, Cache]:
+def forward(measured: Moments, gamma: Vector | float, beta: Vector | float, eps: float | int) -> tuple[Array, Cache]:
     """`y = gamma * x_hat + beta` with `x_hat = (x - mean) / sqrt(var + eps)`, and the cache for `backward`.
 
     x_hat is not formed: y is `scale * centred + shift`. Raises ValueError where eps is 0 and a set is constant.
@@ -174,9 +172,7 @@ def _sum(x: Float[Array, "L K *S"], weights: Float[Array, "L"]) -> Vector:
     return weights.dot(_add_up(rows))[:, None]
 
 
-def _sum_of_product(
-    x: Float[Array, "L K *S"], y: Float[Array, "L K *S"], weights: Float[Array, "L"]
-) -> Vector:
+def _sum_of_product(x: Float[Array, "L K *S"], y: Float[Array, "L K *S"], weights: Float[Array, "L"]) -> Vector:
     """The sum over each set of x times y times the weight of the row."""
     if x.ndim == 2:
         return weights.dot(x * y)

@@ -29,9 +29,7 @@ def slope(f: Callable[[float], float], step: float) -> float:
     return (8 * (f(step) - f(-step)) - (f(2 * step) - f(-2 * step))) / (12 * step)
 
 
-def numeric_gradient(
-    f: Function, x: AnyShape, dy: AnyShape | float = 1.0, step: float = 1e-3
-) -> Float[Array, "..."]:
+def numeric_gradient(f: Function, x: AnyShape, dy: AnyShape | float = 1.0, step: float = 1e-3) -> Float[Array, "..."]:
     """The gradient of `sum(dy * f(x))`, shaped like x, by a difference along each coordinate of x.
 
     That takes four calls of f for each coordinate. dy is shaped like f(x), or 1 where f returns a number. Raises
@@ -56,15 +54,8 @@ def relative_error(a: AnyShape | float, b: AnyShape | float) -> float:
     return float(difference / largest) if difference else 0.0
 
 
-def check_direction(
-    f: Function,
-    x: AnyShape,
-    dx: AnyShape,
-    dy: AnyShape | float,
-    rng: np.random.Generator,
-    tolerance: float = 1e-7,
-    step: float = 1e-3,
-) -> float:
+def check_direction(f: Function, x: AnyShape, dx: AnyShape, dy: AnyShape | float, rng: np.random.Generator,
+                    tolerance: float = 1e-7, step: float = 1e-3) -> float:
     """Compare `<dx, v>` with the slope of `sum(dy * f(x + t v))` at t = 0, for a random direction v of length 1.
 
     dx is the gradient to be checked, dy is shaped like f(x), and rng draws v. A wrong dx gives itself away along
@@ -86,9 +77,8 @@ def check_direction(
     return error
 
 
-def check_coordinates(
-    f: Function, x: AnyShape, dx: AnyShape, dy: AnyShape | float = 1.0, tolerance: float = 1e-7, step: float = 1e-3
-) -> float:
+def check_coordinates(f: Function, x: AnyShape, dx: AnyShape, dy: AnyShape | float = 1.0, tolerance: float = 1e-7,
+                      step: float = 1e-3) -> float:
     """Compare every entry of dx with the slope of `sum(dy * f(x))` along its own coordinate.
 
     It is slow, and its message names the entry that is most wrong. Returns the relative error; raises as

@@ -30,9 +30,7 @@ class GradientSteps(NamedTuple):
     dbeta: Array
 
 
-def batchnorm_backward_steps(
-    dy: Batch, x: Batch, gamma: PerChannel, eps: float | int = 1e-5
-) -> GradientSteps:
+def batchnorm_backward_steps(dy: Batch, x: Batch, gamma: PerChannel, eps: float | int = 1e-5) -> GradientSteps:
     """The six equations of section 3, from dy and the inputs of the forward pass.
 
     x is the mini-batch and dy the gradient of the loss for y, both `(N, C)` or `(N, C, *spatial)`; gamma is `(C,)`.

@@ -56,9 +56,8 @@ def affine_forward(x: Rows, w: Weights, b: PerUnit | None) -> tuple[Float[Array,
     return y, AffineCache(x, w, b is not None)
 
 
-def affine_backward(
-    dy: Float[Array, "N M"], cache: AffineCache
-) -> tuple[Float[Array, "N D"], Float[Array, "D M"], Float[Array, "M"] | None]:
+def affine_backward(dy: Float[Array, "N M"], cache: AffineCache
+                    ) -> tuple[Float[Array, "N D"], Float[Array, "D M"], Float[Array, "M"] | None]:
     """`dx = dy wᵀ`, `dw = xᵀ dy`, and db, the sum of dy over the examples; db is None without a bias."""
     return affine_input_backward(dy, cache), *affine_parameters_backward(dy, cache)
 
@@ -71,9 +70,8 @@ def affine_input_backward(dy: Float[Array, "N M"], cache: AffineCache) -> Float[
     return dy.dot(cache.w.T)
 
 
-def affine_parameters_backward(
-    dy: Float[Array, "N M"], cache: AffineCache
-) -> tuple[Float[Array, "D M"], Float[Array, "M"] | None]:
+def affine_parameters_backward(dy: Float[Array, "N M"], cache: AffineCache
+                               ) -> tuple[Float[Array, "D M"], Float[Array, "M"] | None]:
     """`dw = xᵀ dy`, and db, the sum of dy over the examples; db is None without a bias."""
     return cache.x.T.dot(dy), dy.sum(axis=0) if cache.has_bias else None
 
@@ -120,9 +118,7 @@ def relu_backward(dy: Float[Array, "*shape"], positive: Bool[Array, "*shape"]) -
     return np.where(positive, dy, dy.dtype.type(0))
 
 
-def softmax_cross_entropy_forward(
-    z: Float[Array, "N K"], t: Integer[Array, "N"]
-) -> tuple[np.floating, SoftmaxCache]:
+def softmax_cross_entropy_forward(z: Float[Array, "N K"], t: Integer[Array, "N"]) -> tuple[np.floating, SoftmaxCache]:
     """The mean over the examples of `-log softmax(z)[t]`, in nats, and the cache for the gradient.
 
     z are the logits, `(N, K)`; t are the labels, `(N,)`, integers from 0 to K - 1. The largest logit of each example is

@@ -116,14 +116,8 @@ class Tape(NamedTuple):
     output: layers.AffineCache
 
 
-def init(
-    sizes: Sequence[int] = (784, 100, 100, 100, 10),
-    batchnorm: bool = True,
-    std: float | int = 0.1,
-    *,
-    rng: np.random.Generator,
-    dtype: type = np.float64,
-) -> Network:
+def init(sizes: Sequence[int] = (784, 100, 100, 100, 10), batchnorm: bool = True, std: float | int = 0.1, *,
+         rng: np.random.Generator, dtype: type = np.float64) -> Network:
     """A new network of section 4.1: W from a Gaussian of standard deviation std, b = 0, gamma = 1, beta = 0.
 
     sizes are the numbers of inputs, of units in each hidden layer, and of classes. With batchnorm, hidden layers have
@@ -140,12 +134,8 @@ def init(
     return [*hidden, output]
 
 
-def forward(
-    network: Network,
-    x: Shaped[Array, "N D"],
-    statistics: Sequence[Pair] | None = None,
-    eps: float | int = 1e-5,
-) -> tuple[Float[Array, "N K"], Tape]:
+def forward(network: Network, x: Shaped[Array, "N D"], statistics: Sequence[Pair] | None = None,
+            eps: float | int = 1e-5) -> tuple[Float[Array, "N K"], Tape]:
     """Logits `(N, K)` and the tape.
 
     x are the examples, `(N, D)` of any dtype; they are converted to the network's. Without statistics, batch norm
@@ -201,9 +191,8 @@ def _steps_backward(layer: Layer, dz: Array, caches: list) -> tuple[Array, dict[
     return dx, found
 
 
-def loss_and_gradients(
-    network: Network, x: Shaped[Array, "N D"], t: Int[Array, "N"], eps: float | int = 1e-5
-) -> tuple[np.floating, list[Layer], Tape]:
+def loss_and_gradients(network: Network, x: Shaped[Array, "N D"], t: Int[Array, "N"], eps: float | int = 1e-5
+                       ) -> tuple[np.floating, list[Layer], Tape]:
     """Mean cross-entropy of one mini-batch in nats, its gradient for every parameter, and the tape.
 
     x are the examples, `(N, D)`, and t their labels, `(N,)`, integers from 0 to K - 1. The gradients come as one
@@ -242,12 +231,8 @@ def population(network: Network, batches: Iterable[Shaped[Array, "N D"]], eps: f
     return [Statistics(of_layer.mean, of_layer.var) for of_layer in measured]
 
 
-def predict(
-    network: Network,
-    x: Shaped[Array, "N D"],
-    statistics: Sequence[Pair] | None = None,
-    eps: float | int = 1e-5,
-) -> Int[Array, "N"]:
+def predict(network: Network, x: Shaped[Array, "N D"], statistics: Sequence[Pair] | None = None,
+            eps: float | int = 1e-5) -> Int[Array, "N"]:
     """The most probable label of each example; x, statistics and eps are those of `forward`."""
     logits, _ = forward(network, x, statistics, eps)
     return logits.argmax(1)

@@ -87,9 +87,8 @@ def batch_statistics(x: Batch) -> tuple[Float[Array, "C"], Float[Array, "C"]]:
     return (moments.rough_mean + moments.correction).reshape(-1), moments.var.reshape(-1)
 
 
-def batchnorm_forward(
-    x: Batch, gamma: PerChannel, beta: PerChannel, eps: float | int = 1e-5
-) -> tuple[Float[Array, "N C *spatial"], BatchnormCache]:
+def batchnorm_forward(x: Batch, gamma: PerChannel, beta: PerChannel, eps: float | int = 1e-5
+                      ) -> tuple[Float[Array, "N C *spatial"], BatchnormCache]:
     """Batch-normalizing transform (Algorithm 1; section 3.2 where x has spatial axes).
 
     x is a mini-batch, `(N, C)` or `(N, C, *spatial)`, of floating point. gamma and beta are the scale and the shift
@@ -109,9 +108,8 @@ def batchnorm_forward(
     return y.reshape(x.shape).astype(x.dtype, copy=False), BatchnormCache(cache, x.shape, x.dtype)
 
 
-def batchnorm_backward(
-    dy: Batch, cache: BatchnormCache
-) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
+def batchnorm_backward(dy: Batch, cache: BatchnormCache
+                       ) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
     """Gradients of the batch-normalizing transform, in closed form.
 
     dy is the gradient of the loss for y, and shaped like it. Section 3's six equations combine, for each channel and
@@ -126,9 +124,8 @@ def batchnorm_backward(
     return dx.reshape(cache.shape).astype(cache.dtype, copy=False), dgamma.reshape(-1), dbeta.reshape(-1)
 
 
-def batchnorm_inference(
-    x: Batch, gamma: PerChannel, beta: PerChannel, mean: PerChannel, var: PerChannel, eps: float | int = 1e-5
-) -> Float[Array, "N C *spatial"]:
+def batchnorm_inference(x: Batch, gamma: PerChannel, beta: PerChannel, mean: PerChannel, var: PerChannel,
+                        eps: float | int = 1e-5) -> Float[Array, "N C *spatial"]:
     """Batch norm with the population's mean and variance, an affine map (Algorithm 2, line 11).
 
     x is `(N, C)` or `(N, C, *spatial)`; gamma, beta, mean and var are `(C,)`. Returns

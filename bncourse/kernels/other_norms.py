@@ -48,9 +48,8 @@ class AffineCache(NamedTuple):
     standardized: StandardizeCache
 
 
-def standardize(
-    x: AnyShape, axes: tuple[int, ...], eps: float | int = 1e-5
-) -> tuple[Float[Array, "..."], StandardizeCache]:
+def standardize(x: AnyShape, axes: tuple[int, ...], eps: float | int = 1e-5
+                ) -> tuple[Float[Array, "..."], StandardizeCache]:
     """`x_hat = (x - mean) / sqrt(var + eps)`, mean and biased variance taken over the axes.
 
     x has any number of axes. Returns x_hat, shaped and typed like x, and the cache that `standardize_backward`
@@ -81,9 +80,8 @@ def _standardize(x: Array, axes: tuple[int, ...], eps: float | int) -> tuple[Arr
     return layout.scatter(x_hat), StandardizeCache(cache, layout, x.dtype)
 
 
-def layernorm_forward(
-    x: Batch, gamma: PerValue, beta: PerValue, eps: float | int = 1e-5
-) -> tuple[Float[Array, "N *values"], AffineCache]:
+def layernorm_forward(x: Batch, gamma: PerValue, beta: PerValue, eps: float | int = 1e-5
+                      ) -> tuple[Float[Array, "N *values"], AffineCache]:
     """Layer norm (Ba et al. 2016): each example on its own, over all axes but the first.
 
     gamma and beta have the shape of one example, `x.shape[1:]`, as `torch.nn.LayerNorm(x.shape[1:])` has
@@ -103,9 +101,8 @@ def layernorm_backward(dy: Batch, cache: AffineCache) -> tuple[Float[Array, "N *
     return _affine_backward(dy, cache, axes=(0,))
 
 
-def groupnorm_forward(
-    x: Batch, gamma: PerChannel, beta: PerChannel, groups: int, eps: float | int = 1e-5
-) -> tuple[Float[Array, "N C *spatial"], AffineCache]:
+def groupnorm_forward(x: Batch, gamma: PerChannel, beta: PerChannel, groups: int, eps: float | int = 1e-5
+                      ) -> tuple[Float[Array, "N C *spatial"], AffineCache]:
     """Group norm (Wu & He 2018): each example on its own, over the spatial axes and a group of channels.
 
     groups is the number of groups, a divisor of C. With one group it is layer norm and with C groups instance norm,
@@ -120,9 +117,8 @@ def groupnorm_forward(
     return _affine(x, (x_hat.reshape(x.shape), cache), per_channel(gamma, x), per_channel(beta, x))
 
 
-def groupnorm_backward(
-    dy: Batch, cache: AffineCache
-) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
+def groupnorm_backward(dy: Batch, cache: AffineCache
+                       ) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
     """dx, shaped and typed like x, and dgamma and dbeta of shape `(C,)`.
 
     Raises ValueError for a dy that is not shaped like y.
@@ -131,9 +127,8 @@ def groupnorm_backward(
     return dx, dgamma, dbeta
 
 
-def instancenorm_forward(
-    x: Batch, gamma: PerChannel, beta: PerChannel, eps: float | int = 1e-5
-) -> tuple[Float[Array, "N C *spatial"], AffineCache]:
+def instancenorm_forward(x: Batch, gamma: PerChannel, beta: PerChannel, eps: float | int = 1e-5
+                         ) -> tuple[Float[Array, "N C *spatial"], AffineCache]:
     """Instance norm (Ulyanov et al. 2016): group norm with each channel a group; gamma and beta are `(C,)`."""
     check_input(x, eps)
     return groupnorm_forward(x, gamma, beta, x.shape[1], eps)
@@ -142,9 +137,8 @@ def instancenorm_forward(
 instancenorm_backward = groupnorm_backward
 
 
-def _affine(
-    x: Array, standardized: tuple[Array, StandardizeCache], gamma: Array, beta: Array
-) -> tuple[Array, AffineCache]:
+def _affine(x: Array, standardized: tuple[Array, StandardizeCache], gamma: Array, beta: Array
+            ) -> tuple[Array, AffineCache]:
     """`y = gamma * x_hat + beta` in the dtype of x, and the cache of both steps."""
     x_hat, cache = standardized
     y = gamma * x_hat + beta

@@ -38,16 +38,9 @@ class BatchrenormCache(NamedTuple):
     dtype: np.dtype
 
 
-def batchrenorm_forward(
-    x: Batch,
-    gamma: PerChannel,
-    beta: PerChannel,
-    mean: PerChannel,
-    var: PerChannel,
-    r_max: float | int,
-    d_max: float | int,
-    eps: float | int = 1e-5,
-) -> tuple[Float[Array, "N C *spatial"], BatchrenormCache]:
+def batchrenorm_forward(x: Batch, gamma: PerChannel, beta: PerChannel, mean: PerChannel, var: PerChannel,
+                        r_max: float | int, d_max: float | int, eps: float | int = 1e-5
+                        ) -> tuple[Float[Array, "N C *spatial"], BatchrenormCache]:
     """`y = gamma * (x_hat * r + d) + beta`, r within `[1/r_max, r_max]`, d within `[-d_max, d_max]`.
 
     x is `(N, C)` or `(N, C, *spatial)`. gamma and beta are the scale and the shift of each channel, mean and var its
@@ -71,9 +64,8 @@ def batchrenorm_forward(
     return y.reshape(x.shape).astype(x.dtype, copy=False), BatchrenormCache(cache, r, d, x.shape, x.dtype)
 
 
-def batchrenorm_backward(
-    dy: Batch, cache: BatchrenormCache
-) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
+def batchrenorm_backward(dy: Batch, cache: BatchrenormCache
+                         ) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
     """dx, shaped and typed like x, and dgamma and dbeta of shape `(C,)`.
 
     dy is the gradient of the loss for y. r and d count as constants, so dx is batch norm's with gamma * r in place of

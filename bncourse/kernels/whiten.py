@@ -48,9 +48,7 @@ class Whitened(NamedTuple):
     eigen: tuple[Array, Array] | None
 
 
-def whiten_forward(
-    x: Rows, method: str = "zca", eps: float | int = 0.0
-) -> tuple[Float[Array, "N D"], Whitened]:
+def whiten_forward(x: Rows, method: str = "zca", eps: float | int = 0.0) -> tuple[Float[Array, "N D"], Whitened]:
     """Whiten a mini-batch: `(x - mean) Aᵀ`, with `Cov = E[(x - mean)ᵀ (x - mean)] + eps I` (section 2).
 
     x is the mini-batch, `(N, D)`; the expectation is its mean, with 1/m. method is "zca", "pca" or "cholesky". eps is

@@ -167,18 +167,8 @@ class BatchNorm(nn.Module):
     _version = 2  # as torch.nn's: from version 2 on, a state_dict holds num_batches_tracked
     dims: tuple[int, ...]
 
-    def __init__(
-        self,
-        num_features: int,
-        eps: float | int = 1e-5,
-        momentum: float | int | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        device=None,
-        dtype=None,
-        *,
-        bias: bool = True,
-    ):
+    def __init__(self, num_features: int, eps: float | int = 1e-5, momentum: float | int | None = 0.1,
+                 affine: bool = True, track_running_stats: bool = True, device=None, dtype=None, *, bias: bool = True):
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats

@@ -52,21 +52,8 @@ class BNInception(nn.Module):
     Raises ValueError, naming the argument.
     """
 
-    def __init__(
-        self,
-        num_classes=1000,
-        norm="batch",
-        activation="relu",
-        reading="literal",
-        stem="dense",
-        width=1.0,
-        dropout=0.0,
-        *,
-        init_gain=1.0,
-        per_activation=0,
-        image_size=None,
-        local_response=False,
-    ):
+    def __init__(self, num_classes=1000, norm="batch", activation="relu", reading="literal", stem="dense", width=1.0,
+                 dropout=0.0, *, init_gain=1.0, per_activation=0, image_size=None, local_response=False):
         super().__init__()
         check_arguments(num_classes, norm, activation, reading, stem, width, dropout, init_gain, per_activation)
         batchnorm = NORMS[norm] if isinstance(norm, str) else norm

@@ -51,19 +51,11 @@ class Accuracy(Protocol):
     top5: float
 
 
-def train(
-    model: nn.Module,
-    batches: MiniBatches,
-    recipe: Recipe,
-    *,
-    evaluate: Callable[[nn.Module], Accuracy] | None = None,
-    folder: str | os.PathLike | None = None,
-    device: str | torch.device = "cpu",
-    progress: Callable[[int, int], object] | None = None,
-    record: Callable[[dict], object] | None = None,
-    world: World = ALONE,
-    fall_back: bool = False,
-) -> dict[str, list]:
+def train(model: nn.Module, batches: MiniBatches, recipe: Recipe, *,
+          evaluate: Callable[[nn.Module], Accuracy] | None = None, folder: str | os.PathLike | None = None,
+          device: str | torch.device = "cpu", progress: Callable[[int, int], object] | None = None,
+          record: Callable[[dict], object] | None = None, world: World = ALONE, fall_back: bool = False
+          ) -> dict[str, list]:
     """Trains a model in place by softmax cross-entropy, and returns what was measured, as columns.
 
     `model` maps images to scores `(N, K)` of K classes. `batches` are its mini-batches, and `recipe` says how it is
