@@ -1,10 +1,10 @@
 """What makes a file of this folder an experiment, and the parts that all experiments share.
 
-    Config                      a frozen dataclass with `variant()`, a file name that no other configuration has
+    Config                      a frozen dataclass with `variant()`, a file name that no other measurement has
     run(config, progress=None)  measures, writes nothing, returns a `runs.Run`
     PLAN                        optional: what the course records, configurations by part
     replay(recorded, steps)     optional: the first rows of a recorded run, measured again; then `TOLERANCE` says for
-                                each column how far the two may be apart
+                                each column how far the two may be apart, unless a column `room of X` says it for X
 
 `run` calls `progress(done, total)` while it works. tests/experiments/test_protocol.py holds every file to this.
 """
@@ -17,6 +17,7 @@ from bncourse import runs
 
 EXPERIMENTS = ("activations", "classification", "ensembles", "folding", "inference", "placement", "shift", "whitening")
 Progress = Callable[[int, int], object]
+LEAST_ROOM = 0.02  # where a maximum of equal values is pooled, a rounding error can send a gradient elsewhere
 
 
 def recorded_run(config: object, columns: dict[str, list], *, data: str, sha256: str, seconds: float | int,
@@ -89,3 +90,22 @@ def tell(progress: Progress | None, done: int, total: int) -> None:
     """Calls `progress(done, total)` about a hundred times in all, and at the end; not at all where it is None."""
     if progress and (done % math.ceil(total / 100) == 0 or done == total):
         progress(done, total)
+
+
+def room_for_rounding(values: list[float], moved: list[float]) -> list[float]:
+    """How far each value of a replay may be from the recorded one, if the two differ by their rounding alone.
+
+    `moved` are the values of the same training from weights that were moved by one unit in the last place. Another
+    processor rounds in every step, and not once. So a value may be off by ten times what was seen up to the row after
+    it, and by `LEAST_ROOM` in any case.
+    """
+    apart = [distance(value, other) for value, other in zip(values, moved, strict=False)]
+    apart += [math.inf] * (len(values) - len(apart))
+    return [max(LEAST_ROOM, 10 * max(apart[: row + 2])) for row in range(len(values))]
+
+
+def distance(value: int | float, other: int | float) -> float:
+    """How far apart two values are: 0 where both are NaN or the same infinity, infinity where only one is NaN."""
+    if value == other or (math.isnan(value) and math.isnan(other)):
+        return 0.0
+    return math.inf if math.isnan(value - other) else abs(value - other)

@@ -9,13 +9,12 @@ and `TOLERANCE`, as rounding differs between processors, and training makes the 
 
 import importlib
 import importlib.util
-import math
 import tempfile
 from pathlib import Path
 from types import ModuleType
 
 from bncourse import runs
-from bncourse.experiments.protocol import EXPERIMENTS, Progress
+from bncourse.experiments.protocol import EXPERIMENTS, Progress, distance
 
 
 class RecordingError(ValueError):
@@ -106,22 +105,21 @@ def replay(recorded: runs.Run, steps: int = 300) -> list[str]:
 
 
 def differences(recorded: runs.Run, again: runs.Run, tolerance: dict[str, float | int]) -> list[str]:
-    """What a replay found otherwise, a sentence each: the data, or a column in the row where it is furthest off."""
+    """What a replay found otherwise, a sentence each: the data, or a column in the row where it is furthest off.
+
+    A column `room of X` of the replay says for each row how far X may be off; without one, tolerance does for all rows.
+    """
     told = []
     if again.provenance["sha256"] != recorded.provenance["sha256"]:
         told.append(f"the data are others: SHA-256 {again.provenance['sha256']}, "
                     f"recorded {recorded.provenance['sha256']}")
-    for name, values in again.columns.items():
-        apart = [distance(value, was) for value, was in zip(values, recorded.columns[name], strict=False)]
-        row = max(range(len(apart)), key=apart.__getitem__)
-        if not apart[row] <= tolerance.get(name, 0):
-            told.append(f"{name} in row {row} is {values[row]}, recorded {recorded.columns[name][row]}; "
-                        f"expected a difference of at most {tolerance.get(name, 0)}")
+    for name in filter(recorded.columns.__contains__, again.columns):
+        values, was = again.columns[name], recorded.columns[name]
+        apart = [distance(value, other) for value, other in zip(values, was, strict=False)]
+        room = again.columns.get(f"room of {name}", [tolerance.get(name, 0)] * len(apart))
+        beyond = [row for row in range(len(apart)) if not apart[row] <= room[row]]
+        if beyond:
+            row = max(beyond, key=apart.__getitem__)
+            told.append(f"{name} in row {row} is {values[row]}, recorded {was[row]}; "
+                        f"expected a difference of at most {room[row]:g}")
     return told
-
-
-def distance(value: int | float, other: int | float) -> float:
-    """How far apart two values are: 0 where both are NaN or the same infinity, infinity where only one is NaN."""
-    if value == other or (math.isnan(value) and math.isnan(other)):
-        return 0.0
-    return math.inf if math.isnan(value - other) else abs(value - other)

@@ -16,6 +16,8 @@ from bncourse.datasets import scenes
 from bncourse.experiments import classification, variants
 from bncourse.experiments.classification import initial, mini_batches, open_pictures, recipe, replay, run, validation
 from bncourse.experiments.options import train_command, with_options
+from bncourse.experiments.protocol import LEAST_ROOM
+from bncourse.experiments.recording import differences
 from bncourse.experiments.variants import KNOWN, SMALL, TINY, VARIANTS, at_scale
 from bncourse.nn.inception import PerActivation
 from bncourse.paths import ROOT
@@ -118,8 +120,27 @@ def test_another_seed_is_another_run():
 def test_the_first_steps_of_a_recorded_run_are_repeated(steps, rows, tmp_path):
     recorded = runs.Run.load(run(few("bn-baseline")).save(tmp_path))
     again = replay(recorded, steps)
+    room = again.columns.pop("room of loss")
     assert again.columns == {name: recorded.columns[name][:rows] for name in ("step", "loss", "lr")}
+    assert len(room) == rows and room[0] == LEAST_ROOM
     assert again.provenance["sha256"] == recorded.provenance["sha256"]
+
+
+def test_another_dropout_is_heard_in_a_replay_and_a_rounding_error_is_not(tmp_path, monkeypatch):
+    config = with_options(few("inception"), steps=20)
+    recorded = runs.Run.load(run(config).save(tmp_path))
+    assert differences(recorded, replay(recorded), {"lr": 0}) == []
+    edited = replace(recorded, config=recorded.config | {"dropout": 0.3})
+    assert [said.split()[0] for said in differences(recorded, replay(edited), {"lr": 0})] == ["loss"]
+    start = classification.initial
+
+    def rounded(*arguments):
+        model = start(*arguments)
+        classification.move_by_rounding(model)
+        return model
+
+    monkeypatch.setattr(classification, "initial", rounded)
+    assert differences(recorded, replay(recorded), {"lr": 0}) == []
 
 
 def test_a_replay_of_no_row_is_refused():

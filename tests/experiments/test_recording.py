@@ -14,6 +14,7 @@ from bncourse.datasets import mnist
 from bncourse.datasets.files import MissingData
 from bncourse.experiments import activations, recording
 from bncourse.experiments.activations import PLAN, Config
+from bncourse.experiments.protocol import LEAST_ROOM, room_for_rounding
 from bncourse.experiments.recording import RecordingError, differences, missing, plan, record, recorded, replay
 from bncourse.paths import ROOT
 from bncourse.runs import Run, RunExists
@@ -221,6 +222,21 @@ def test_rounding_is_no_difference_and_other_data_are_one():
     other = replace(again, provenance=again.provenance | {"sha256": "0" * 64})
     (sentence,) = differences(other, again, activations.TOLERANCE)
     assert sentence.startswith("the data are others: SHA-256 ")
+
+
+def test_a_replay_may_say_itself_how_far_rounding_takes_each_row():
+    recorded = activations.run(replace(SMALL, steps=0))
+    recorded = replace(recorded, columns={"loss": [2.5, 2.5, 2.5]})
+    again = replace(recorded, columns={"loss": [2.5, 2.6, 2.9], "room of loss": [0.1, 0.2, math.inf]})
+    assert differences(recorded, again, {}) == []
+    (sentence,) = differences(recorded, replace(again, columns=again.columns | {"room of loss": [0.1, 0.05, 0.1]}), {})
+    assert sentence == "loss in row 2 is 2.9, recorded 2.5; expected a difference of at most 0.1"
+
+
+def test_the_room_is_ten_times_what_a_rounding_error_did_up_to_the_next_row():
+    assert room_for_rounding([2.0, 2.0, 2.0, 2.0], [2.0, 2.01, 2.0, 2.5]) == pytest.approx([0.1, 0.1, 5, 5])
+    assert room_for_rounding([1.0, 1.0], [1.0, 1.0]) == [LEAST_ROOM] * 2
+    assert room_for_rounding([1.0, 1.0, 1.0], [1.0, math.nan]) == [math.inf] * 3
 
 
 def test_values_that_are_not_finite_agree_with_themselves():
