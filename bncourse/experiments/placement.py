@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bncourse import datasets, runs
-from bncourse.experiments.activations import binary_images, minibatches
+from bncourse.experiments.digits import binary_images, minibatches
 from bncourse.experiments.protocol import Progress, recorded_run, tell, unusual
 from bncourse.kernels import mlp
 from bncourse.kernels.steps import BATCH_NORM, RELU, SIGMOID
@@ -60,8 +60,7 @@ def init(config: Config) -> mlp.Network:
     Weights have variance 1 / D, for D inputs of a layer; gamma is 1 and beta 0; a bias of 0 stands wherever batch norm
     does not cancel it.
     """
-    rng = np.random.default_rng(config.seed)
-    network = mlp.init(config.sizes, batchnorm=True, std=1.0, rng=rng)
+    network = mlp.init(config.sizes, batchnorm=True, std=1.0, rng=generators(config)[0])
     activation = ACTIVATIONS[config.activation]
     for layer in network:
         layer.w /= np.sqrt(len(layer.w))
@@ -71,10 +70,15 @@ def init(config: Config) -> mlp.Network:
     return network
 
 
+def generators(config: Config) -> list[np.random.Generator]:
+    """The generators of the initial weights and of the mini-batches: two streams, so that neither follows the other."""
+    return np.random.default_rng(config.seed).spawn(2)
+
+
 def train(config: Config, progress: Progress | None = None) -> mlp.Network:
     """The network after `config.steps` steps of SGD."""
     (x, t), _, _ = binary_images(config.dataset, threshold=127)
-    network, order = init(config), minibatches(len(x), config.batch, np.random.default_rng(config.seed))
+    network, order = init(config), minibatches(len(x), config.batch, generators(config)[1])
     for step in range(1, config.steps + 1):
         i = next(order)
         _, gradients, _ = mlp.loss_and_gradients(network, x[i], t[i])
