@@ -20,6 +20,7 @@ from PIL import Image
 
 GREY_LEVELS = 0.5  # mean absolute difference that two equal pictures may have, of 255
 TAGS = ("exact", "measured")
+VERSIONS = re.compile(r"\b(Python|NumPy|PyTorch|bncourse) \d+(\.\w+)+(\+\w+)?")  # printed for the reader
 NUMBER = re.compile(r"(?<![\w.])([+\-−]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?)(?!\w|\.\d)")
 
 
@@ -37,14 +38,14 @@ class Moved(NamedTuple):
         return self.units > self.room
 
 
-def settled(now: Sequence[Mapping], stored: Sequence[Mapping], tags: Sequence[str] = ()) -> list[Mapping]:
+def reconcile(now: Sequence[Mapping], stored: Sequence[Mapping], tags: Sequence[str] = ()) -> list[Mapping]:
     """A cell's new outputs, in which every text that agrees with the stored one is the stored one."""
     if len(now) != len(stored):
         return list(now)
     changed = copy.deepcopy(list(now))
     for new, old in zip(changed, stored, strict=True):
         for (place, kind), text in texts(new).items():
-            differences = moved(text, texts(old).get((place, kind), ""), tags)
+            differences = moved_numbers(text, texts(old).get((place, kind), ""), tags)
             if differences is not None and not any(each.far for each in differences):
                 (new if place == "stream" else new["data"])[kind] = texts(old)[place, kind]
     return changed
@@ -57,12 +58,13 @@ def texts(output: Mapping) -> dict[tuple[str, str], str]:
     return {("data", kind): text for kind, text in output.get("data", {}).items() if kind.startswith("text/")}
 
 
-def moved(now: str, stored: str, tags: Sequence[str] = ()) -> list[Moved] | None:
+def moved_numbers(now: str, stored: str, tags: Sequence[str] = ()) -> list[Moved] | None:
     """The numbers that differ between two texts, or None where the words do.
 
-    Blanks may differ beside a number that became longer or shorter, as columns of a table do.
+    Blanks may differ beside a number that became longer or shorter, as columns of a table do; and so may the versions
+    that a lesson prints first.
     """
-    new, old = NUMBER.split(now), NUMBER.split(stored)
+    new, old = (NUMBER.split(VERSIONS.sub(r"\1 (version)", text)) for text in (now, stored))
     if len(new) != len(old) or not _same_words(new, old):
         return None
     pairs = list(zip(new[1::2], old[1::2], strict=True))

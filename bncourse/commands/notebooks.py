@@ -61,7 +61,7 @@ def jitter(paths: list[Path], options) -> int:
     todo = [(path, name) for name in variants for path in paths]
     failed = 0
     with ThreadPoolExecutor(options.processes) as pool:
-        tried = pool.map(lambda job: rounding.tried(job[0], variants[job[1]]), todo)
+        tried = pool.map(lambda job: rounding.differences(job[0], variants[job[1]]), todo)
         for (path, name), found in zip(todo, tried, strict=True):
             failed += any(each.far for each in found)
             print(f"{path.name}, {name}: " + (f"{len(found)} moved" if found else "nothing moves"), flush=True)

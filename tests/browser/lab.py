@@ -68,7 +68,7 @@ class Lab:
         return self._thread.submit(work, *arguments).result()
 
     def _start(self, path):
-        self._server = Server(Path(self._home.name))
+        self._server, self._playwright = Server(Path(self._home.name)), None
         try:
             self._playwright = sync_playwright().start()
             self._browser = self._playwright.chromium.launch(executable_path=path, args=chromium.FLAGS)
@@ -80,6 +80,8 @@ class Lab:
             self._page.goto(self._server.url)
             self._page.wait_for_function("() => window.jupyterapp")
         except BaseException:
+            if self._playwright:
+                self._playwright.stop()
             self._server.stop()
             raise
 

@@ -51,8 +51,12 @@ def strict(request, refreshed, tmp_path_factory):
     broken = canonical(node)
     cell(broken, "number").source = "1 / 0"
     nbformat.write(broken, folder / "broken.ipynb")
+    raising = canonical(node)
+    cell(raising, "explorer").source = EXPLORER.replace("[0, a]", "[0, a / (100 - a)]")
+    nbformat.write(canonical(raising), folder / "raising.ipynb")
     more = ["--bare-kernel"] if request.param == "kernel" else []
-    return strict_nbval(folder, *more, "fresh.ipynb", "changed.ipynb", "stale.ipynb::stored form", "broken.ipynb")
+    return strict_nbval(folder, *more, "fresh.ipynb", "changed.ipynb", "stale.ipynb::stored form", "broken.ipynb",
+                        "raising.ipynb")
 
 
 def strict_nbval(folder, *what):
@@ -101,11 +105,16 @@ def test_a_cell_that_fails_fails_strict_nbval_with_its_error(strict):
     assert strict[0]["broken.ipynb", "Cell 0 (imports)"] is None
 
 
+def test_an_explorer_that_fails_at_the_end_of_a_slider_fails_strict_nbval(strict):
+    assert "ZeroDivisionError" in failure(strict, "raising", "explorers")
+
+
 def test_a_stale_cell_fails_strict_nbval_with_the_reason(strict):
     assert "edited after its outputs were made" in failure(strict, "stale", "stored form")
 
 
 def test_the_summary_ends_with_the_seconds_of_each_notebook(strict):
     table = strict[1].rpartition("seconds per notebook")[2]
-    names = [line.split()[0] for line in table.splitlines()[1:6]]
-    assert names == ["broken.ipynb", "changed.ipynb", "fresh.ipynb", "stale.ipynb", "total"]
+    names = [line.split()[0] for line in table.splitlines()[1:7]]
+    assert names == ["broken.ipynb", "changed.ipynb", "fresh.ipynb", "raising.ipynb", "stale.ipynb",
+                     "total"]
