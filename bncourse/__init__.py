@@ -8,7 +8,7 @@
     machine.py      what a measurement ran on
     training/       a network, mini-batches and a recipe -> measured columns; checkpoints; many processes
     evaluation.py   top-1 and top-5, crops, ensembles
-    experiments/    the paper's experiments: a frozen configuration and one function each
+    experiments/    the paper's experiments, and what records and repeats them
     figures/        arrays -> pictures; they never train
     explorers/      a slider -> a picture
     checks/         a learner's answer -> a verdict that names the mistake

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from bncourse import machine, runs
+from bncourse.paths import ROOT
 from bncourse.runs import Run, RunError, RunExists
 
 
@@ -188,7 +189,7 @@ def test_provenance_tells_the_versions_and_the_machine_but_not_whose_it_is():
     assert provenance["versions"]["python"] == platform.python_version()
     assert provenance["device"] and provenance["threads"] >= 1
     with pytest.raises(RunError, match=r"command is .*which holds the path"):
-        runs.provenance(command=f"python {runs.ROOT / 'x.py'}", seed=0, data="glyphs", sha256="0" * 64, seconds=1)
+        runs.provenance(command=f"python {ROOT / 'x.py'}", seed=0, data="glyphs", sha256="0" * 64, seconds=1)
 
 
 def test_the_fingerprint_depends_on_values_shape_and_dtype_alone(rng):

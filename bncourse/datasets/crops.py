@@ -8,8 +8,9 @@ the whole square resized; and the mirror image of each crop: 4 x 3 x 6 x 2 = 144
     resized(500, 375, 256)       (341, 256): width and height at the first scale
     rectangles(341, 256, 224)    18 rectangles: the six crops of each of three squares
 
-A rectangle is left, top, right, bottom, counted in pixels from the picture's upper left corner. Half a pixel is
-rounded down. `bncourse.evaluation.Crops` cuts pictures by these rectangles, and adds the mirror images.
+A rectangle is left, top, right, bottom, counted in pixels from the picture's upper left corner. Where a square or a
+crop would begin at half a pixel, it begins at the pixel before. `bncourse.evaluation.Crops` cuts pictures by these
+rectangles, and adds the mirror images.
 """
 
 from itertools import product

@@ -58,7 +58,7 @@ def train(config: Config, pictures_in: Path | None = None, *, folder: Path | Non
     KeptError, `runs.RunExists`, `files.DataError`, `checkpoint.CheckpointError`.
     """
     at_least("workers", workers, 0)
-    at_least("checkpoint", checkpoint_every, 1)
+    at_least("checkpoint_every", checkpoint_every, 1)
     with join(device or ("cuda" if torch.cuda.is_available() else "cpu")) as world:
         config = replace(config, processes=world.size)
         folder = default_folder(config) if folder is None else Path(folder)

@@ -240,9 +240,8 @@ ABLATIONS = {f"bn-baseline-{name}": renamed(f"bn-baseline-{name}", change(BASELI
 # The ensemble of 4.2.3: each is BN-x30 "modified via some of" three changes. Which has which, the gain of 1.5 and
 # the two modules are ours; Dropout of 5 % or 10 % is the paper's.
 MEMBER_CHANGES = {1: {"init_gain": 1.5}, 2: {"dropout": 0.05}, 3: {"dropout": 0.1}, 4: {"per_activation": 2},
-        5: {"init_gain": 1.5, "dropout": 0.05}, 6: {"dropout": 0.1, "per_activation": 2}}
-MEMBERS = {f"member-{k}": replace(X30, name=f"member-{k}", **changes)
-           for k, changes in MEMBER_CHANGES.items()}
+                  5: {"init_gain": 1.5, "dropout": 0.05}, 6: {"dropout": 0.1, "per_activation": 2}}
+MEMBERS = {f"member-{k}": replace(X30, name=f"member-{k}", **changes) for k, changes in MEMBER_CHANGES.items()}
 
 KNOWN = VARIANTS | ABLATIONS | MEMBERS
 

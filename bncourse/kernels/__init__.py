@@ -1,6 +1,6 @@
 """Normalization in NumPy alone: pure functions, gradients by hand, nothing remembered between calls.
 
-    algorithms.py      Algorithms 1, 2  the transform, its gradient and inference, as the paper prints them
+    algorithms.py      Algorithm 1      the transform and its gradient, as the paper prints them; Algorithm 2, line 11
     gradient_steps.py  section 3        its six gradient equations, one by one
     normalize.py       sections 3, 3.2  the transform for use: checked and fast
     fast.py                             the arithmetic of all normalizations
@@ -11,7 +11,7 @@
     renormalize.py                      batch renormalization (Ioffe 2017)
     layers.py          section 4.1      affine map, sigmoid, tanh, ReLU, softmax cross-entropy
     mlp.py             section 4.1      the network of Figure 1, its training and its inference
-    steps.py           section 3.2      what follows a layer's affine map, in an order: norms, activations, skips
+    steps.py           section 3.2      the steps that follow a layer's affine map: norms, activations, skips
     gradcheck.py                        is this gradient the derivative?
     arguments.py                        what the functions expect, and what they say when they get something else
 """

@@ -46,8 +46,9 @@ class Layer:
     """The parameters of one layer, or their gradients; and for a hidden layer, what follows its affine map.
 
     w is `(D, M)`. A layer with batch norm right after the affine map has gamma and beta `(M,)` and no b, which the
-    mean would cancel and beta replaces (section 3.2); a layer without batch norm has b `(M,)` alone. `steps` are
-    applied in their order; those of the last layer, which gives the logits, are not.
+    mean would cancel and beta replaces (section 3.2). Where batch norm stands elsewhere a layer has all three; without
+    batch norm it has b `(M,)` alone. `steps` are applied in their order; those of the last layer, which gives the
+    logits, are not.
     """
 
     w: Array

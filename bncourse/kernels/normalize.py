@@ -1,4 +1,4 @@
-"""Batch normalization for use: the same four lines as algorithms.py, these things faster, and arguments checked.
+"""Batch normalization for use: the same four lines as algorithms.py, faster, and with their arguments checked.
 
 Read `algorithms.py` first. Beside it, and by the same laws, the functions here
 

@@ -2,7 +2,8 @@
 
 A step is a value. `Activation` and `Norm` are made of a pair of functions, forward and backward, so a lesson can make
 its own, `Norm(ghost_forward, ghost_backward, batchnorm_inference)` for instance. A layer without activation is linear,
-and the order of the steps is the order of its tuple.
+and the order of the steps is the order of its tuple. Section 4.1 needs `BATCH_NORM` and `SIGMOID`, section 3.2 `RELU`
+too; the others are for lessons that compare activations, norms and skip connections.
 
 All steps have two methods. `apply` takes the layer, the values that the layer has computed so far (its input u first,
 the input of the step last), the population's statistics if they are to be used, and eps; it returns the next value

@@ -9,30 +9,11 @@
     runs.stack(recorded[True], "accuracy")[:, -1]
 """
 
-from bncourse.paths import ROOT
-from bncourse.runs.captions import IN_CAPTIONS, TITLES, caption, data_title, device_title, setting
+from bncourse.runs.captions import TITLES, caption, data_title, device_title, setting
 from bncourse.runs.reading import best, by, column, curve, ensemble_table, mean_and_spread, select, stack, steps_to
-from bncourse.runs.record import (
-    NOT_FINITE,
-    PROVENANCE,
-    RunError,
-    check_columns,
-    check_config,
-    check_fields,
-    check_keys,
-    check_name,
-    check_provenance,
-    check_type,
-    encode,
-    finite,
-    from_json,
-    refuse_number,
-    without_duplicates,
-)
+from bncourse.runs.record import PROVENANCE, RunError, from_json
 from bncourse.runs.run import RUNS, Run, RunExists, find, fingerprint, provenance, to_json
 
-__all__ = ["IN_CAPTIONS", "NOT_FINITE", "PROVENANCE", "ROOT", "RUNS", "TITLES", "Run", "RunError", "RunExists", "best",
-           "by", "caption", "check_columns", "check_config", "check_fields", "check_keys", "check_name",
-           "check_provenance", "check_type", "column", "curve", "data_title", "device_title", "encode",
-           "ensemble_table", "find", "fingerprint", "finite", "from_json", "mean_and_spread", "provenance",
-           "refuse_number", "select", "setting", "stack", "steps_to", "to_json", "without_duplicates"]
+__all__ = ["PROVENANCE", "RUNS", "TITLES", "Run", "RunError", "RunExists", "best", "by", "caption", "column", "curve",
+           "data_title", "device_title", "ensemble_table", "find", "fingerprint", "from_json", "mean_and_spread",
+           "provenance", "select", "setting", "stack", "steps_to", "to_json"]

@@ -143,7 +143,7 @@ def test_what_cannot_be_kept_is_refused_before_any_work(done, tmp_path, capsys, 
     (["--width", "-1"], "width is -1.0; expected a positive number"),
     (["--seed", "-1"], "seed is -1; expected an int of 0 or more"),
     (["--workers", "-1"], "workers is -1; expected an int of 0 or more"),
-    (["--checkpoint", "0"], "checkpoint is 0; expected an int of 1 or more"),
+    (["--checkpoint", "0"], "checkpoint_every is 0; expected an int of 1 or more"),
     (["--data", "nothing"], "nothing is no folder; expected a folder with train and val"),
     (["--data", "../elsewhere"], "../elsewhere is no folder; expected scenes, a set in the data folder"),
 ])
