@@ -1,6 +1,6 @@
 """Normalization in NumPy alone: pure functions, gradients by hand, nothing remembered between calls.
 
-    algorithms.py      Algorithm 1      the transform and its gradient, as the paper prints them; Algorithm 2, line 11
+    algorithms.py      Algorithms 1, 2  the transform, its gradient, population statistics, inference: the paper's lines
     gradient_steps.py  section 3        its six gradient equations, one by one
     normalize.py       sections 3, 3.2  the transform for use: checked and fast
     fast.py                             the arithmetic of all normalizations

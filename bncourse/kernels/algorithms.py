@@ -1,13 +1,14 @@
-"""Algorithm 1, its gradient, and the last line of Algorithm 2 as the paper prints them: the page to read first.
+"""Algorithm 1, its gradient, and Algorithm 2 as the paper prints them: the page to read first.
 
 x has N examples, C channels and any spatial axes. Section 3.2 gives each channel one mean, over the examples and all
 places of the map. So x is taken as a table: C columns, and a row for each place of each example, m rows in all.
 Without spatial axes the table is x itself, and m is N.
 
-The arithmetic is in float64, and the arguments are not checked. `normalize` has the same three functions, faster and
-with error messages; tests/kernels/laws.py holds both to the same laws.
+The arithmetic is in float64, and the arguments are not checked. `normalize` has the transform, its gradient and its
+inference too, faster and with error messages; tests/kernels/laws.py holds both to the same laws.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -55,12 +56,26 @@ def batchnorm_backward(dy: Float[Array, "N C *spatial"], cache: Cache
     return from_rows(dx, dy.shape).astype(dtype), dgamma, dbeta
 
 
+def population_statistics(batches: Iterable[Float[Array, "N C *spatial"]]
+                          ) -> tuple[Float[Array, "C"], Float[Array, "C"]]:
+    """Algorithm 2, lines 8 to 10: the mean and the variance of each channel over many mini-batches of one size.
+
+    The mean is that of the mini-batches' means. The variance is that of their variances times m/(m-1), because each of
+    them is measured around its own mean. `statistics.Population` does the same for mini-batches of any sizes.
+    """
+    tables = [to_rows(x.astype(np.float64)) for x in batches]  # each (m, C)
+    m = len(tables[0])
+    mean = np.mean([batch_mean(rows) for rows in tables], axis=0)
+    var = m / (m - 1) * np.mean([batch_mean((rows - batch_mean(rows)) ** 2) for rows in tables], axis=0)
+    return mean, var
+
+
 def batchnorm_inference(x: Float[Array, "N C *spatial"], gamma: Float[Array, "C"], beta: Float[Array, "C"],
                         mean: Float[Array, "C"], var: Float[Array, "C"], eps: float | int = 1e-5
                         ) -> Float[Array, "N C *spatial"]:
     """Algorithm 2, line 11: with the population's mean and variance, batch norm is one scale and one shift.
 
-    mean and var are those of the population; `statistics.Population` measures them. Returns y, shaped and typed like
+    mean and var are those of the population, as `population_statistics` gives them. Returns y, shaped and typed like
     x. Each example gets the same y whatever else is in the batch.
     """
     scale = gamma / np.sqrt(var.astype(np.float64) + eps)
