@@ -58,7 +58,7 @@ def batchnorm_backward(dy: Float[Array, "N C *spatial"], cache: Cache
 
 def population_statistics(batches: Iterable[Float[Array, "N C *spatial"]]
                           ) -> tuple[Float[Array, "C"], Float[Array, "C"]]:
-    """Algorithm 2, lines 8 to 10: the mean and the variance of each channel over many mini-batches of one size.
+    """Algorithm 2, line 10: the mean and the variance of each channel over many mini-batches of one size.
 
     The mean is that of the mini-batches' means. The variance is that of their variances times m/(m-1), because each of
     them is measured around its own mean. `statistics.Population` does the same for mini-batches of any sizes.
