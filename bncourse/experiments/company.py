@@ -1,10 +1,11 @@
 """Section 3.4 and small mini-batches, measured: what the company of an example does to training and to the test.
 
 The network of `kernels.mlp` on digits, with one of several norms, in mini-batches of any size and order, with Dropout
-or without. All of them start from the same weights for a seed and draw the same mini-batches.
+or without, at several learning rates and from several seeds. For a seed all of them start from the same weights and
+draw the same mini-batches.
 
     run(Config(norm="ghost", batch=512, part=16)).columns["test"]
-    run(Config(batch=2)).columns["in order"]           the accuracy that better statistics would give
+    run(Config(batch=2, rates=(0.01, 0.1))).columns["in order"]     the accuracy that better statistics would give
 """
 
 import time
@@ -28,7 +29,7 @@ PLACES = ("before", "after")
 
 @dataclass(frozen=True)
 class Config:
-    """One training.
+    """Trainings of one kind, one for each of the learning rates and each of the seeds.
 
     part     examples in a ghost batch, or in a mini-batch that has the noise which "noisy" draws
     order    "shuffled": new mini-batches in each epoch. "fixed": the same mini-batches in each epoch, in a new order.
@@ -49,8 +50,8 @@ class Config:
     place: str = "after"
     images: int | None = None
     steps: int = 1000
-    lr: float | int = 0.1
-    seed: int = 0
+    rates: tuple[float, ...] = (0.1,)
+    seeds: tuple[int, ...] = (0,)
     sizes: tuple[int, ...] = (784, 100, 100, 10)
     groups: int = 10
 
@@ -60,21 +61,35 @@ class Config:
         for name, values in known.items():
             if getattr(self, name) not in values:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(values)}")
-        for name, least in {"steps": 0, "seed": 0, "batch": 2, "part": 2, "groups": 1}.items():
+        for name, least in {"steps": 0, "batch": 2, "part": 2, "groups": 1}.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected {least} or more")
         if self.images is not None and self.images < self.batch:
             raise ValueError(f"images is {self.images}, but batch is {self.batch}; expected at least as many")
-        if not 0 < self.lr < np.inf:
-            raise ValueError(f"lr is {self.lr}; expected a positive number")
+        for name, least in {"rates": np.nextafter(0, 1), "seeds": 0}.items():
+            if not getattr(self, name) or not all(least <= value < np.inf for value in getattr(self, name)):
+                raise ValueError(f"{name} is {getattr(self, name)}; expected one or more "
+                                 f"{'positive numbers' if name == 'rates' else 'numbers from 0 on'}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}; expected 0 or more and below 1")
 
     def variant(self) -> str:
-        """A name for the run's file: data, norm, batch, rate, every other field that is not usual, the seed."""
-        named = ("dataset", "norm", "batch", "lr", "seed")
-        return "-".join([self.dataset, self.norm, f"batch{self.batch}", f"lr{float(self.lr)}", *unusual(self, *named),
-                         f"seed{self.seed}"])
+        """A name for the run's file: data, norm, batch, and every other field that is not usual."""
+        named = ("dataset", "norm", "batch")
+        return "-".join([self.dataset, self.norm, f"batch{self.batch}", *unusual(self, *named)])
+
+
+SEEDS = (0, 1, 2, 3, 4)
+FEW = dict(dataset="mnist", images=1000, seeds=SEEDS)
+PLAN = {
+    "dropout": tuple(Config(norm=norm, dropout=p, steps=1500, rates=(0.01, 0.03, 0.1, 0.3, 1.0), **FEW)
+                     for norm in ("none", "batch") for p in (0.0, 0.2, 0.5)),
+    "noise": tuple(Config(norm=norm, part=part, batch=500, steps=500, rates=(0.03, 0.1, 0.3, 1.0, 3.0), **FEW)
+                   for norm, part in (("none", 16), ("batch", 16), *((norm, part) for norm in ("ghost", "noisy")
+                                                                     for part in (4, 16, 64)))),
+    "small": tuple(Config(dataset="mnist", norm=norm, batch=batch, rates=(0.003, 0.01, 0.03, 0.1, 0.3), seeds=SEEDS)
+                   for batch in (2, 4, 8, 16, 64) for norm in ("none", "batch", "renorm", "layer", "group")),
+}
 
 
 def init(config: Config, rng: np.random.Generator) -> mlp.Network:
@@ -113,16 +128,15 @@ def orders(config: Config, t: np.ndarray, rng: np.random.Generator) -> Iterator[
         yield from fixed[rng.permutation(len(fixed))]
 
 
-def train(config: Config, progress: Progress | None = None) -> mlp.Network:
-    """The network after `config.steps` steps of SGD."""
-    weights, order = np.random.default_rng(config.seed).spawn(2)
+def train(config: Config, lr: float, seed: int) -> mlp.Network:
+    """The network after `config.steps` steps of SGD at a learning rate, from a seed."""
+    weights, order = np.random.default_rng(seed).spawn(2)
     x, t = examples(config)
     network, indices = init(config, weights), orders(config, t, order)
-    for step in range(1, config.steps + 1):
+    for _ in range(config.steps):
         i = next(indices)
         _, gradients, _ = mlp.loss_and_gradients(network, x[i], t[i])
-        mlp.sgd_step(network, gradients, config.lr)
-        tell(progress, step, config.steps)
+        mlp.sgd_step(network, gradients, lr)
     return network
 
 
@@ -134,8 +148,7 @@ def examples(config: Config) -> Examples:
 def population(config: Config, network: mlp.Network, values: int = 6000) -> list[mlp.Statistics]:
     """Algorithm 2 over mini-batches of the training's size, as many as have so many examples together."""
     x, _ = examples(config)
-    rng = np.random.default_rng(config.seed)
-    order, batches = minibatches(len(x), config.batch, rng), -(-values // config.batch)
+    order, batches = minibatches(len(x), config.batch, np.random.default_rng(0)), -(-values // config.batch)
     return mlp.population(network, (x[next(order)] for _ in range(batches)))
 
 
@@ -154,23 +167,40 @@ def population_in_order(config: Config, network: mlp.Network, values: int = 6000
 
 
 def run(config: Config, progress: Progress | None = None) -> runs.Run:
-    """Train one network and test it. Columns, of one row, all but the last two shares of right answers:
+    """Train the networks and test them. Columns, with a row for each learning rate and seed:
 
-    `train` on at most 6000 training images and `test` on 2000 test images, by `population`; `in order` on the test
-    images, by `population_in_order`; `own` on the test images in mini-batches of the training's size, each normalized
-    by itself; `loss`, the mean cross-entropy in nats of the training images; `test loss`, that of the test images.
+    `lr`, `seed`, and what `measure` finds.
     """
     start = time.perf_counter()
-    network = train(config, progress)
-    _, (x, t), sha256 = binary_images(config.dataset, threshold=127)
-    test, statistics = evenly_spaced((x, t), 2000), population(config, network)
-    some = evenly_spaced(examples(config), min(6000, len(examples(config)[0])))
-    row = {"train": right(network, some, statistics), "test": right(network, test, statistics),
-           "in order": right(network, test, population_in_order(config, network)),
-           "own": own(config, network, test)}
-    row["loss"], row["test loss"] = (cross_entropy(network, data, statistics) for data in (some, test))
-    return recorded_run(config, {name: [value] for name, value in row.items()}, data=config.dataset, sha256=sha256,
-                        seconds=time.perf_counter() - start)
+    pairs = [(lr, seed) for seed in config.seeds for lr in config.rates]
+    columns: dict[str, list] = {"lr": [], "seed": []}
+    for done, (lr, seed) in enumerate(pairs, 1):
+        with np.errstate(over="ignore", invalid="ignore"):
+            row = {"lr": lr, "seed": seed} | measure(config, train(config, lr, seed))
+        for name, value in row.items():
+            columns.setdefault(name, []).append(value)
+        tell(progress, done, len(pairs))
+    sha256 = binary_images(config.dataset, threshold=127).sha256
+    return recorded_run(config, columns, data=config.dataset, sha256=sha256, seconds=time.perf_counter() - start,
+                        seed=config.seeds[0])
+
+
+def measure(config: Config, network: mlp.Network) -> dict[str, float]:
+    """Shares of right answers and mean losses of a trained network.
+
+    `train` is on at most 6000 training images, `chosen` and `test` on 2000 test images each, the one to choose a
+    learning rate by and the other to report: all three by `population`. `in order` is on the latter images by
+    `population_in_order`, and `own` in mini-batches of the training's size, each normalized by itself. `loss` and
+    `test loss` are the mean cross-entropies, in nats, of the images of `train` and `test`.
+    """
+    x, t = evenly_spaced(binary_images(config.dataset, threshold=127).test, 4000)
+    chosen, test = (x[::2], t[::2]), (x[1::2], t[1::2])
+    some, statistics = evenly_spaced(examples(config), min(6000, len(examples(config)[0]))), population(config, network)
+    return {"train": right(network, some, statistics), "chosen": right(network, chosen, statistics),
+            "test": right(network, test, statistics),
+            "in order": right(network, test, population_in_order(config, network)),
+            "own": own(config, network, test),
+            "loss": cross_entropy(network, some, statistics), "test loss": cross_entropy(network, test, statistics)}
 
 
 def right(network: mlp.Network, data: Examples, statistics: list[mlp.Statistics] | None) -> float:
@@ -182,14 +212,15 @@ def right(network: mlp.Network, data: Examples, statistics: list[mlp.Statistics]
 def own(config: Config, network: mlp.Network, data: Examples) -> float:
     """The share of examples that are right in mini-batches of the training's size, each normalized by itself."""
     x, t = data
-    shuffled = np.random.default_rng(config.seed).permutation(len(x))
+    shuffled = np.random.default_rng(0).permutation(len(x))
     whole = shuffled[: len(x) - len(x) % config.batch].reshape(-1, config.batch)
     return float(np.mean([right(network, (x[i], t[i]), None) for i in whole])) if len(whole) else float("nan")
 
 
 def cross_entropy(network: mlp.Network, data: Examples, statistics: list[mlp.Statistics]) -> float:
-    """The mean cross-entropy of the examples in nats."""
+    """The mean cross-entropy of the examples in nats; infinite where the network's numbers have overflowed."""
     x, t = data
     logits, _ = mlp.forward(network, x, statistics)
     logits = logits - logits.max(1, keepdims=True)
-    return float(np.mean(np.log(np.exp(logits).sum(1)) - logits[np.arange(len(t)), t]))
+    loss = np.mean(np.log(np.exp(logits).sum(1)) - logits[np.arange(len(t)), t])
+    return float(loss) if np.isfinite(loss) else float("inf")

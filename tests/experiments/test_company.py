@@ -16,13 +16,14 @@ SMALL = dict(sizes=(784, 12, 10, 10), steps=3, batch=8, part=4, groups=2)
 
 @pytest.mark.parametrize("norm", company.NORMS)
 def test_all_norms_start_from_the_same_weights_and_train(norm):
-    config = Config(norm=norm, dropout=0.2, **SMALL)
+    config = Config(norm=norm, dropout=0.2, rates=(0.1, 0.5), seeds=(3, 4), **SMALL)
     network = company.init(config, np.random.default_rng(0))
     plain = company.init(Config(norm="none", **SMALL), np.random.default_rng(0))
     assert all(np.array_equal(a.w, b.w) for a, b in zip(network, plain, strict=True))
-    row = {name: column[0] for name, column in company.run(config).columns.items()}
-    assert list(row) == ["train", "test", "in order", "own", "loss", "test loss"]
-    assert all(np.isfinite(value) and value >= 0 for value in row.values())
+    columns = company.run(config).columns
+    assert list(columns) == ["lr", "seed", "train", "chosen", "test", "in order", "own", "loss", "test loss"]
+    assert columns["lr"] == [0.1, 0.5, 0.1, 0.5] and columns["seed"] == [3, 3, 4, 4]
+    assert all(np.isfinite(value) and value >= 0 for column in columns.values() for value in column)
 
 
 def test_a_run_can_be_repeated():
@@ -63,7 +64,7 @@ def test_fixed_and_sorted_mini_batches_keep_their_company_and_shuffled_ones_do_n
 
 def test_statistics_in_order_are_those_that_each_layer_is_given_at_inference():
     config = Config(**SMALL)
-    network = company.train(config)
+    network = company.train(config, 0.1, 0)
     statistics = company.population_in_order(config, network, values=50)
     x, _ = company.examples(config)
     seen = mlp.forward(network, x[np.arange(50) * len(x) // 50], statistics)[1]
@@ -74,7 +75,8 @@ def test_statistics_in_order_are_those_that_each_layer_is_given_at_inference():
 @pytest.mark.parametrize(("field", "value", "words"), [
     ("norm", "bn", "norm is 'bn'; expected one of none, batch"), ("order", "random", "order is 'random'"),
     ("batch", 1, "batch is 1; expected 2 or more"), ("dropout", 1.0, "dropout is 1.0; expected 0 or more and below 1"),
-    ("images", 20, "images is 20, but batch is 60"), ("lr", 0, "lr is 0; expected a positive number")])
+    ("images", 20, "images is 20, but batch is 60"), ("rates", (0.1, 0.0), "expected one or more positive"),
+    ("seeds", (), "seeds is ..; expected one or more numbers from 0 on")])
 def test_a_field_out_of_range_is_named(field, value, words):
     with pytest.raises(ValueError, match=words):
         Config(**{field: value})

@@ -25,9 +25,9 @@ OTHERS = {"dataset": "mnist", "train": "mnist", "test": "glyphs", "steps": 7, "s
           "batch": 4096, "alphas": (0.5, 0.9), "records": 3, "population_batches": 4, "place": "after",
           "activation": "relu", "sizes": (784, 9, 10), "rounds": 2, "size": 9, "widths": (4, 5), "features": (3, 8),
           "train_images": 8, "test_images": 9, "eps": 0.1, "norm": "ghost", "part": 8, "order": "fixed", "dropout": 0.5,
-          "images": 5000, "groups": 5}
+          "images": 5000, "groups": 5, "rates": (0.1, 0.2), "seeds": (1, 2)}
 OTHERS_OF = {"company": {"place": "before", "activation": "sigmoid"}}
-NAMES = {"company": "glyphs-batch-batch60-lr0.1-seed0", "folding": "batch32-size32-seed0", "inference": "glyphs-seed0",
+NAMES = {"company": "glyphs-batch-batch60", "folding": "batch32-size32-seed0", "inference": "glyphs-seed0",
          "placement": "glyphs-before-sigmoid-lr0.2-seed0",
          "shift": "glyphs-to-mnist-seed0", "whitening": "normal-batch2048-seed0"}
 
