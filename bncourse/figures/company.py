@@ -1,0 +1,113 @@
+"""The pictures of lesson 09: the noise law, orders of mini-batches, noise in place of company, small mini-batches."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, spread_labels
+
+COLORS = {"batch norm": WITH["color"], "no norm": WITHOUT["color"], "batch renorm": "#009E73", "layer norm": "#CC79A7",
+          "group norm": "#56B4E9", "ghost": "#009E73", "noisy": "#CC79A7"}
+MARKS = {"batch norm": "o", "no norm": "s", "batch renorm": "^", "layer norm": "D", "group norm": "v", "ghost": "^",
+         "noisy": "D"}
+
+
+def noise_law(measured: Mapping[int, Sequence[float]], levels: Sequence[float], ax: Axes | None = None) -> Axes:
+    """The variance of x_hat of one example over random company; measured maps m to it, for each value x_hat of levels.
+
+    The lines are the law (1 + x_hat^2 / 2) / m.
+    """
+    ax = blank(ax, title="The noise of company falls as 1 / m, and grows with the example's distance from the mean",
+               xlabel="values that share a mean, m", ylabel="variance of x_hat, given x")
+    sizes = np.array(list(measured))
+    for level, color in zip(levels, (QUIET, WITH["color"], WITHOUT["color"]), strict=True):
+        law = (1 + level**2 / 2) / sizes
+        ax.plot(sizes, law, color=color, linewidth=1.5)
+        ax.plot(sizes, [values[list(levels).index(level)] for values in measured.values()], "o", color=color,
+                markersize=6, markerfacecolor="white")
+        label_end(ax, sizes[-1], law[-1], f"x_hat = {level:g}", color)
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    ax.set_xticks(sizes, [str(m) for m in sizes])
+    ax.minorticks_off()
+    return ax
+
+
+def orders(right: Mapping[str, Mapping[str, np.ndarray]], title: str, ax: Axes | None = None) -> Axes:
+    """Test accuracies by the order of the mini-batches; right maps a norm to orders, and each to its seeds' shares."""
+    ax = blank(ax, title=title, ylabel="right on test digits (%)")
+    for shift, (norm, by_order) in zip((-0.16, 0.16), right.items(), strict=True):
+        for place, values in enumerate(by_order.values()):
+            shares = 100 * np.asarray(values)
+            ax.plot([place + shift] * len(shares), shares, MARKS[norm], color=COLORS[norm], alpha=0.5, markersize=6)
+            ax.plot([place + shift - 0.11, place + shift + 0.11], [np.median(shares)] * 2, color=COLORS[norm],
+                    linewidth=2)
+            ax.annotate(f"{np.median(shares):.0f}", (place + shift, shares.max()), (0, 7), textcoords="offset points",
+                        ha="center", fontsize=11, color=COLORS[norm])
+    for norm, height in zip(right, (0.16, 0.07), strict=True):
+        ax.annotate(norm, (0.02, height), xycoords="axes fraction", color=COLORS[norm], fontsize=11)
+    names = list(next(iter(right.values())))
+    ax.set_xticks(range(len(names)), names)
+    ax.set_xlim(-0.5, len(names) - 0.5)
+    ax.set_ylim(0, 108)
+    return ax
+
+
+def by_dropout(rows: Mapping[str, Mapping[float, np.ndarray]], title: str, ylabel: str, ax: Axes | None = None) -> Axes:
+    """A measure of trained networks by the share that Dropout drops; rows maps a norm to shares, and each to seeds."""
+    ax = blank(ax, title=title, xlabel="share dropped", ylabel=ylabel)
+    ends = {}
+    for norm, values in rows.items():
+        shares, seeds = list(values), np.array(list(values.values()))
+        ax.fill_between(shares, seeds.min(1), seeds.max(1), color=COLORS[norm], alpha=0.2, linewidth=0)
+        ax.plot(shares, np.median(seeds, axis=1), MARKS[norm] + "-", color=COLORS[norm], linewidth=2)
+        ends[norm] = np.median(seeds[-1])
+    _names(ax, shares[-1], ends)
+    ax.set_xticks(shares)
+    return ax
+
+
+def by_size(rows: Mapping[str, Mapping[int, np.ndarray]], title: str, ylabel: str, xlabel: str,
+            lines: Mapping[str, float] | None = None, dashed: Mapping[int, float] | None = None,
+            ax: Axes | None = None) -> Axes:
+    """A measure of trained networks by a number of examples; rows maps a norm to sizes, and each to its seeds' values.
+
+    Drawn are the medians, with the range of the seeds. `lines` are values that do not depend on the size, by name.
+    `dashed` are values of batch norm measured in another way, by size.
+    """
+    ax = blank(ax, title=title, xlabel=xlabel, ylabel=ylabel)
+    ends = {}
+    for norm, values in rows.items():
+        sizes, seeds = list(values), np.array(list(values.values()))
+        ax.fill_between(sizes, seeds.min(1), seeds.max(1), color=COLORS[norm], alpha=0.15, linewidth=0)
+        ax.plot(sizes, np.median(seeds, axis=1), MARKS[norm] + "-", color=COLORS[norm], linewidth=2)
+        ends[norm] = np.median(seeds[-1])
+    if dashed:
+        ax.plot(list(dashed), list(dashed.values()), "o:", color=COLORS["batch norm"], markerfacecolor="white")
+    for name, value in (lines or {}).items():
+        ax.axhline(value, color=COLORS[name], linewidth=1.5, linestyle="--")
+        ends[name] = value
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(sizes, [str(size) for size in sizes])
+    ax.minorticks_off()
+    _names(ax, sizes[-1], ends)
+    return ax
+
+
+def _names(ax: Axes, x: float, ends: Mapping[str, float]) -> None:
+    """The names of the lines at their ends, none over another."""
+    low, high = ax.get_ylim()
+    for name, height in spread_labels(ends, gap=(high - low) / 14).items():
+        label_end(ax, x, height, name, COLORS[name])
+
+
+def bars(shares: Mapping[str, np.ndarray], ax: Axes) -> Axes:
+    """Accuracies of several norms side by side, in percent: a bar at the median and a dot for each seed."""
+    for place, (name, values) in enumerate(shares.items()):
+        percent = 100 * np.asarray(values)
+        ax.bar(place, np.median(percent), width=0.6, color=COLORS[name], alpha=0.35)
+        ax.plot([place] * len(percent), percent, MARKS[name], color=COLORS[name], markersize=5)
+        ax.annotate(f"{np.median(percent):.0f}", (place, min(percent.max(), 97)), (0, 6), textcoords="offset points",
+                    ha="center", fontsize=11)
+    return ax
