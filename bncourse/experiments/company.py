@@ -81,14 +81,14 @@ class Config:
 
 SEEDS = (0, 1, 2, 3, 4)
 FEW = dict(dataset="mnist", images=1000, seeds=SEEDS)
+NOISES = (("none", 16), ("batch", 16), *((norm, part) for part in (4, 16, 64) for norm in ("ghost", "noisy")))
 PLAN = {
-    "dropout": tuple(Config(norm=norm, dropout=p, steps=1500, rates=(0.01, 0.03, 0.1, 0.3, 1.0), **FEW)
+    "dropout": tuple(Config(norm=norm, dropout=p, rates=(0.03, 0.1, 0.3, 1.0, 3.0, 10.0), **FEW)
                      for norm in ("none", "batch") for p in (0.0, 0.2, 0.5)),
-    "noise": tuple(Config(norm=norm, part=part, batch=500, steps=500, rates=(0.03, 0.1, 0.3, 1.0, 3.0), **FEW)
-                   for norm, part in (("none", 16), ("batch", 16), *((norm, part) for norm in ("ghost", "noisy")
-                                                                     for part in (4, 16, 64)))),
-    "small": tuple(Config(dataset="mnist", norm=norm, batch=batch, rates=(0.003, 0.01, 0.03, 0.1, 0.3), seeds=SEEDS)
+    "small": tuple(Config(dataset="mnist", norm=norm, batch=batch, rates=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0), seeds=SEEDS)
                    for batch in (2, 4, 8, 16, 64) for norm in ("none", "batch", "renorm", "layer", "group")),
+    "noise": tuple(Config(norm=norm, part=part, batch=500, steps=400, rates=(0.1, 0.3, 1.0, 3.0, 10.0), **FEW)
+                   for norm, part in NOISES),
 }
 
 
@@ -190,7 +190,7 @@ def measure(config: Config, network: mlp.Network) -> dict[str, float]:
 
     `train` is on at most 6000 training images, `chosen` and `test` on 2000 test images each, the one to choose a
     learning rate by and the other to report: all three by `population`. `in order` is on the latter images by
-    `population_in_order`, and `own` in mini-batches of the training's size, each normalized by itself. `loss` and
+    `population_in_order`, and `own` in mini-batches of the training's size, each normalized by itself, with Dropout as in training. `loss` and
     `test loss` are the mean cross-entropies, in nats, of the images of `train` and `test`.
     """
     x, t = evenly_spaced(binary_images(config.dataset, threshold=127).test, 4000)
