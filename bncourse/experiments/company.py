@@ -190,8 +190,8 @@ def measure(config: Config, network: mlp.Network) -> dict[str, float]:
 
     `train` is on at most 6000 training images, `chosen` and `test` on 2000 test images each, the one to choose a
     learning rate by and the other to report: all three by `population`. `in order` is on the latter images by
-    `population_in_order`, and `own` in mini-batches of the training's size, each normalized by itself, with Dropout as in training. `loss` and
-    `test loss` are the mean cross-entropies, in nats, of the images of `train` and `test`.
+    `population_in_order`, and `own` in mini-batches of the training's size, each normalized by itself and with Dropout
+    as in training. `loss` and `test loss` are the mean cross-entropies, in nats, of the images of `train` and `test`.
     """
     x, t = evenly_spaced(binary_images(config.dataset, threshold=127).test, 4000)
     chosen, test = (x[::2], t[::2]), (x[1::2], t[1::2])

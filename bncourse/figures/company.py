@@ -7,6 +7,8 @@ from matplotlib.axes import Axes
 
 from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, spread_labels
 
+NAMES = {"none": "no norm", "batch": "batch norm", "renorm": "batch renorm", "layer": "layer norm",
+         "group": "group norm"}
 COLORS = {"batch norm": WITH["color"], "no norm": WITHOUT["color"], "batch renorm": "#009E73", "layer norm": "#CC79A7",
           "group norm": "#56B4E9", "ghost": "#009E73", "noisy": "#CC79A7"}
 MARKS = {"batch norm": "o", "no norm": "s", "batch renorm": "^", "layer norm": "D", "group norm": "v", "ghost": "^",
@@ -102,12 +104,21 @@ def _names(ax: Axes, x: float, ends: Mapping[str, float]) -> None:
         label_end(ax, x, height, name, COLORS[name])
 
 
+def bars_axes(ax: Axes | None = None) -> Axes:
+    """Axes with a place for each normalizer, for `bars`."""
+    ax = blank(ax, ylabel="right on test digits (%)")
+    ax.set_xticks(range(len(NAMES)), list(NAMES.values()))
+    ax.set_xlim(-0.5, len(NAMES) - 0.5)
+    ax.set_ylim(0, 105)
+    return ax
+
+
 def bars(shares: Mapping[str, np.ndarray], ax: Axes) -> Axes:
-    """Accuracies of several norms side by side, in percent: a bar at the median and a dot for each seed."""
+    """Accuracies of normalizers side by side, in percent: a bar at the median and a dot for each seed."""
     for place, (name, values) in enumerate(shares.items()):
         percent = 100 * np.asarray(values)
         ax.bar(place, np.median(percent), width=0.6, color=COLORS[name], alpha=0.35)
-        ax.plot([place] * len(percent), percent, MARKS[name], color=COLORS[name], markersize=5)
-        ax.annotate(f"{np.median(percent):.0f}", (place, min(percent.max(), 97)), (0, 6), textcoords="offset points",
+        ax.plot([place] * len(percent), percent, MARKS[name], color=COLORS[name], markersize=5, linestyle="none")
+        ax.annotate(f"{np.median(percent):.0f}", (place, percent.max()), (0, 6), textcoords="offset points",
                     ha="center", fontsize=11)
     return ax
