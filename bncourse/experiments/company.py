@@ -224,3 +224,18 @@ def cross_entropy(network: mlp.Network, data: Examples, statistics: list[mlp.Sta
     logits = logits - logits.max(1, keepdims=True)
     loss = np.mean(np.log(np.exp(logits).sum(1)) - logits[np.arange(len(t)), t])
     return float(loss) if np.isfinite(loss) else float("inf")
+
+
+def at_rate(run: runs.Run, column: str, rate: float) -> np.ndarray:
+    """A column of a run at one of its learning rates, a value for each seed."""
+    return np.array(run.columns[column])[np.array(run.columns["lr"]) == rate]
+
+
+def chosen_rate(run: runs.Run) -> float:
+    """The learning rate at which the median seed has most of the images `chosen` right."""
+    return max(run.config["rates"], key=lambda rate: np.median(at_rate(run, "chosen", rate)))
+
+
+def at_best(run: runs.Run, column: str) -> np.ndarray:
+    """A column of a run at its `chosen_rate`, a value for each seed."""
+    return at_rate(run, column, chosen_rate(run))
