@@ -79,13 +79,14 @@ class Config:
         return "-".join([self.dataset, self.norm, f"batch{self.batch}", *unusual(self, *named)])
 
 
-SEEDS = (0, 1, 2, 3, 4)
+SEEDS, RATES = (0, 1, 2, 3, 4), (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 FEW = dict(dataset="mnist", images=1000, seeds=SEEDS)
 NOISES = (("none", 16), ("batch", 16), *((norm, part) for part in (4, 16, 64) for norm in ("ghost", "noisy")))
 PLAN = {
     "dropout": tuple(Config(norm=norm, dropout=p, rates=(0.03, 0.1, 0.3, 1.0, 3.0, 10.0), **FEW)
                      for norm in ("none", "batch") for p in (0.0, 0.2, 0.5)),
-    "small": tuple(Config(dataset="mnist", norm=norm, batch=batch, rates=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0), seeds=SEEDS)
+    "small": tuple(Config(dataset="mnist", norm=norm, batch=batch, rates=RATES if batch > 2 else (0.003, *RATES),
+                          seeds=SEEDS)
                    for batch in (2, 4, 8, 16, 64) for norm in ("none", "batch", "renorm", "layer", "group")),
     "noise": tuple(Config(norm=norm, part=part, batch=500, steps=400, rates=(0.1, 0.3, 1.0, 3.0, 10.0), **FEW)
                    for norm, part in NOISES),

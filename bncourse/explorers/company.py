@@ -26,14 +26,14 @@ def accuracies() -> dict[tuple, dict[str, np.ndarray]]:
 def company_explorer() -> Explorer:
     """Move the size of the mini-batches and the rate, choose the statistics; watch five normalizers."""
     found = accuracies()
-    sizes, rates = (sorted({key[place] for key in found}) for place in (1, 2))
+    sizes = sorted({m for _, m, _ in found})
+    rates = sorted(rate for rate in {rate for _, _, rate in found} if all(("none", m, rate) in found for m in sizes))
 
     def draw(fig, **_) -> Callable:
         ax = bars_axes(fig.add_subplot())
 
         def update(m: int, rate: float, statistics: str) -> None:
-            shown = {NAMES[norm]: found[norm, m, rate][STATISTICS[statistics]] for norm in NAMES
-                     if (norm, m, rate) in found}
+            shown = {NAMES[norm]: found[norm, m, rate][STATISTICS[statistics]] for norm in NAMES}
             bars(shown, ax)
             best = max(shown, key=lambda name: np.median(shown[name]))
             ax.set_title(f"mini-batches of {m}, rate {rate:g}: most are right with {best}", fontsize=12, loc="left")
