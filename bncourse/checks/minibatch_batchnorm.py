@@ -75,9 +75,11 @@ identity = Check(
         Mistake("the shift added to gamma", "A shift changes no spread; beta alone moves y.", "Algorithm 1, line 4",
                 _with_gamma(lambda x, eps: FACTOR * np.sqrt(x.var(0) + eps) + SHIFT)),
         Mistake("the factor under the root", "1.8 is a factor of the standard deviation; under the root it would have "
-                "to be squared.", "Algorithm 1, line 3", _with_gamma(lambda x, eps: np.sqrt(FACTOR * (x.var(0) + eps)))),
+                "to be squared.", "Algorithm 1, line 3",
+                _with_gamma(lambda x, eps: np.sqrt(FACTOR * (x.var(0) + eps)))),
         Mistake("gamma equal to the variance", "The division was by a standard deviation, so gamma must hold one.",
-                "the paper's section 3, between the two simplifications", _with_gamma(lambda x, eps: FACTOR * x.var(0))),
+                "the paper's section 3, between the two simplifications",
+                _with_gamma(lambda x, eps: FACTOR * x.var(0))),
         Mistake("root forgotten in gamma", "The division was by sqrt(var + eps): a standard deviation, not a variance.",
                 "Algorithm 1, line 3", _with_gamma(lambda x, eps: FACTOR * (x.var(0) + eps))),
         Mistake("the sign of the mean", "beta puts back the mean that was subtracted.", "Algorithm 1, line 4",

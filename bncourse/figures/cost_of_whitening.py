@@ -1,6 +1,7 @@
 """The pictures of lesson 02: what whitening buys, what it costs, and what goes wrong outside the gradient step."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, new_figure, spread_labels
+from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, new_figure, spread, spread_labels
 
 Array = np.ndarray
 DPI = 120  # seven pictures and an explorer have to fit into one notebook
@@ -89,21 +90,6 @@ def cost(features: Array, seconds: Mapping[str, Float[Array, "rounds D"]], expon
     return ax
 
 
-def spread_by_method(outputs: Mapping[str, Array], ax: Axes | None = None) -> Axes:
-    """One feature of one example, normalized in many mini-batches: a point for each; outputs maps a method to them."""
-    ax = blank(ax or new_figure(2.9, dpi=DPI).add_subplot(), title="PCA turns its axes with every mini-batch",
-               ylabel="one feature of one\nexample, normalized")
-    jitter = np.random.default_rng(0)
-    for place, (way, values) in enumerate(outputs.items()):
-        color = LOOK.get(way, WHITENED)["color"]
-        ax.plot(place + jitter.uniform(-0.2, 0.2, len(values)), values, "o", color=color, markersize=4,
-                markeredgecolor="white", markeredgewidth=0.5)
-        ax.annotate(f"std {np.std(values):.2f}", (place + 0.24, np.mean(values)), va="center", fontsize=11, color=color)
-    ax.set_xticks(range(len(outputs)), list(outputs))
-    ax.set_xlim(-0.4, len(outputs) - 0.4)
-    return ax
-
-
 def runaway(b: Float[Array, "steps K"], true_b: Float[Array, "steps K"], loss: Float[Array, "steps"]) -> Axes:
     """A training whose gradient step takes the mean for a constant: the loss (above) and the K biases (below).
 
@@ -142,21 +128,40 @@ def explosion(variances: Mapping[str, Float[Array, "seeds steps"]], ax: Axes | N
     return ax
 
 
+def loss_by_rate(losses: Mapping[str, Float[Array, "rates seeds"]], rates: Sequence[Real], steps: int,
+                 ax: Axes | None = None) -> Axes:
+    """The loss after so many steps against the learning rate, on log scales.
+
+    losses maps a way to normalize to the losses of each seed at each rate: a line through the medians, a band for the
+    range.
+    """
+    ax = blank(ax or new_figure(dpi=DPI).add_subplot(), title="Statistics as constants: worst at rates 0.03 to 0.1",
+               xlabel="learning rate (log scale)", ylabel=f"loss after {steps} steps\n(log scale)")
+    for way, found in losses.items():
+        spread(ax, np.asarray(rates), found.T, LOOK.get(way, WITHOUT) | {"marker": "o"}, way)
+    ax.set(xscale="log", yscale="log")
+    ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
+    ax.set_yticks([0.1, 0.2, 0.5, 1, 2], ["0.1", "0.2", "0.5", "1", "2"])
+    ax.minorticks_off()
+    return ax
+
+
 def two_terms(direct: Float[Array, "m m"], through_the_set: Float[Array, "m m"]) -> Axes:
     """The Jacobian of m normalized values as the sum of two matrices; returns the last axes.
 
-    direct is the term of each value on itself; through_the_set is the term by way of the mean and the variance.
+    direct is the term of each value on itself; through_the_set is the term by way of the mean and the variance. The
+    entries are printed with one decimal.
     """
     fig = new_figure(3.1, dpi=DPI)
     parts = {"through the value": direct, "+ through the set": through_the_set, "= both": direct + through_the_set}
     largest = np.abs(direct).max()
-    fig.suptitle("Shift all six numbers: the two terms cancel", fontsize=12, x=0.01, ha="left")
+    fig.suptitle("Shift all numbers by the same amount: the two terms cancel", fontsize=12, x=0.01, ha="left")
     for place, (name, part) in enumerate(parts.items(), 1):
         ax = blank(fig.add_subplot(1, 3, place))
         ax.set_title(name, fontsize=11)
         ax.imshow(part, cmap="PuOr", vmin=-largest, vmax=largest)
-        for (i, j), value in np.ndenumerate(part):
-            ax.text(j, i, f"{value:.1f}".replace("-0.0", "0.0"), ha="center", va="center", fontsize=8,
+        for (i, j), value in np.ndenumerate(np.round(part, 1) + 0.0):
+            ax.text(j, i, f"{value:.1f}", ha="center", va="center", fontsize=9,
                     color="white" if abs(value) > 0.6 * largest else "black")
         ax.set(xticks=[], yticks=[])
         ax.set_xlabel(f"rows sum to {np.round(part.sum(1).mean(), 1) + 0.0:g}", fontsize=11)
