@@ -51,7 +51,7 @@ def _with_beta(beta):
     return lambda x, eps: (_units(x, eps)[0], beta(x, eps))
 
 
-identity = Check(
+units = Check(
     exercise="03.2",
     law="With gamma = 1.8 sqrt(var + eps) and beta = 1.8 mean + 32, batch normalization returns 1.8 x + 32. With "
         "sqrt(var + eps) and the mean it returns x.",

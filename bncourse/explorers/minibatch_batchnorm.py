@@ -34,7 +34,7 @@ def batch_explorer() -> Explorer:
         alt="Density of one feature before batch normalization (mean 3) and after it (mean beta, standard deviation "
             "|gamma|), over the sigmoid that it feeds; a dot marks the first example in each.",
         m=widgets.IntSlider(64, 1, 256, description="m"),
-        first=widgets.FloatSlider(3.0, min=-9, max=12, step=0.1, description="value of the first example"),
+        first=widgets.FloatSlider(3.0, min=-9, max=10, step=0.1, description="value of the first example"),
         gamma=widgets.FloatSlider(1.0, min=-3, max=3, step=0.1, description="gamma"),
         beta=widgets.FloatSlider(0.0, min=-3, max=3, step=0.1, description="beta"),
         eps=widgets.IntSlider(-5, -7, 1, description="log10 eps"),

@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 from matplotlib.axes import Axes
 
-from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, density, label_end
+from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, density, label_end, spread_labels
 
 MARKERS = "osD^"
 GRID = np.linspace(-12, 12, 361)  # inputs of a sigmoid
@@ -78,7 +78,7 @@ def accuracy_in_company(shares: dict[int, np.ndarray], alone: np.ndarray, ax: Ax
         ax.annotate(f"{np.mean(values):.0%}", (place, np.max(values)), (0, 6), textcoords="offset points", ha="center",
                     fontsize=12)
     ax.set_xticks(range(len(shares) + 1), [*map(str, shares), "fixed\nstatistics"])
-    ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
     ax.set_ylim(0, 1)
     return ax
 
@@ -88,16 +88,17 @@ def accuracy_by_rate(accuracy: dict[str, np.ndarray], rates: Sequence[Real], ax:
 
     A line through the medians and a point for each seed. The first network is drawn as the one with batch norm.
     """
-    ax = blank(ax, title="Batch norm learns at every rate tried", xlabel="learning rate (log scale)",
+    ax = blank(ax, title="With batch norm it learns at rates a hundredfold apart", xlabel="learning rate (log scale)",
                ylabel="test accuracy")
     looks = [WITH | {"marker": "o"}, WITHOUT | {"marker": "s"}, WITHOUT | {"marker": "D", "linestyle": ":"}]
+    heights = spread_labels({name: np.median(values[-1]) for name, values in accuracy.items()}, gap=0.09)
     for (name, values), look in zip(accuracy.items(), looks, strict=False):
         middle = np.median(values, axis=1)
         ax.semilogx(rates, middle, linewidth=2, markersize=7, markeredgecolor="white", **look)
         ax.semilogx(rates, values, marker=look["marker"], color=look["color"], linestyle="none", markersize=3)
-        label_end(ax, rates[-1], middle[-1], name, look["color"], away=10)
+        label_end(ax, rates[-1], heights[name], name, look["color"], away=10)
     ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
-    ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
     ax.set_ylim(0, 1)
     ax.minorticks_off()
     return ax
