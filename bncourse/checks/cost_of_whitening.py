@@ -187,11 +187,11 @@ gradient_test = Check(
     outputs=("passes",),
     mistakes=(
         Mistake("the sums alone", "If the variance alone is taken for a constant, the columns still sum to zero. What "
-                "else does batch norm undo?", "section 10 of the notebook, the second direction", _no_shift),
+                "else does batch norm undo?", "section 9 of the notebook, the second direction", _no_shift),
         Mistake("the spread alone", "If the mean alone is taken for a constant, the columns are still orthogonal to "
-                "x_hat.", "section 10 of the notebook, the row sums", _no_spread),
+                "x_hat.", "section 9 of the notebook, the row sums", _no_spread),
         Mistake("one of the two is enough", "A gradient of batch norm has both properties: and, not or.",
-                "section 10 of the notebook", lambda x, dx: _no_shift(x, dx) or _no_spread(x, dx)),
+                "section 9 of the notebook", lambda x, dx: _no_shift(x, dx) or _no_spread(x, dx)),
         Mistake("one sum over all columns", "The sums of two columns may cancel; each must be zero by itself.",
                 "the paper's section 3, each feature by itself",
                 lambda x, dx: _near_zero(dx.sum()) and _no_spread(x, dx)),
@@ -230,7 +230,7 @@ terms = Check(
                 "the paper's section 2, the second Jacobian term", lambda x, eps: _terms(x, eps, ones=0.0)),
         Mistake("the variance's part is missing", "Every x_j moves the variance by 2 (x_j - mean) / m.",
                 "the paper's section 2, the second Jacobian term", lambda x, eps: _terms(x, eps, along=0.0)),
-        Mistake("no term through the set", "This is the mistake of the paper's section 2 (section 8 here).",
+        Mistake("no term through the set", "This is the mistake of the paper's section 2 (section 7 here).",
                 "the paper's section 2, the second Jacobian term",
                 lambda x, eps: (_terms(x, eps)[0], np.zeros((len(x),) * 2))),
         Mistake("the wrong sign", "Raising the mean lowers every x_hat_i.",

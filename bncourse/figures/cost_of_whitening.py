@@ -51,10 +51,12 @@ def clouds(forms: Mapping[str, Float[Array, "N 2"]], marked: tuple[int, ...] = (
 
     forms maps a name to the examples. The examples whose indices are in marked are joined by lines.
     """
-    fig = new_figure(2.3, dpi=DPI)
+    fig = new_figure(2.6, dpi=DPI)
+    fig.suptitle("Both whitened clouds are round: any rotation of one is white", fontsize=12, x=0.01, ha="left")
     shades = {"as they are": WITHOUT["color"], "standardized": WITH["color"]}
     for place, (form, x) in enumerate(forms.items(), 1):
-        ax = blank(fig.add_subplot(1, len(forms), place), title=form)
+        ax = blank(fig.add_subplot(1, len(forms), place))
+        ax.set_title(form, fontsize=11, loc="left")
         ax.plot(*x.T, ".", color=shades.get(form, "#B0B0B0"), markersize=2)
         corners = x[[*marked, marked[0]]]
         ax.plot(*corners.T, color="black", linewidth=1.5)
@@ -119,7 +121,7 @@ def explosion(variances: Mapping[str, Float[Array, "seeds steps"]], ax: Axes | N
     variances maps a way to normalize to the variances (seeds, steps), a line for each seed.
     """
     ax = blank(ax or new_figure(dpi=DPI).add_subplot(),
-               title="With moving averages taken as constants, the model blows up",
+               title="At rate 1, moving averages taken as constants blow the model up",
                xlabel="training steps of 60 examples", ylabel="variance in the\nsecond layer (log scale)")
     for way, runs in variances.items():
         look = LOOK.get(way, WITHOUT)
@@ -135,7 +137,7 @@ def loss_by_rate(losses: Mapping[str, Float[Array, "rates seeds"]], rates: Seque
     losses maps a way to normalize to the losses of each seed at each rate: a line through the medians, a band for the
     range.
     """
-    ax = blank(ax or new_figure(dpi=DPI).add_subplot(), title="Statistics as constants: worst at rates 0.03 to 0.1",
+    ax = blank(ax or new_figure(dpi=DPI).add_subplot(), title="As constants the same statistics learn far worse at 0.1 and 0.3",
                xlabel="learning rate (log scale)", ylabel=f"loss after {steps} steps\n(log scale)")
     for way, found in losses.items():
         spread(ax, np.asarray(rates), found.T, LOOK.get(way, WITHOUT) | {"marker": "o"}, way)
