@@ -137,6 +137,8 @@ flops = Check(
         Mistake("the 9 of the eigenvectors forgotten", "They take 9 d^3 operations.", "the exercise: 9 d^3",
                 lambda m, d: (4 * m * d * d + 3 * d**3, 5 * m * d)),
         Mistake("the two exchanged", "The stub asks for ZCA first.", "the stub", lambda m, d: _flops(m, d)[::-1]),
+        Mistake("m and d exchanged", "The covariance is (d, d); m is the number of examples.", "the stub",
+                lambda m, d: _flops(d, m)),
         Mistake("batch norm counted once for each feature", "Its five operations are made for each of the m d numbers.",
                 "Algorithm 1", lambda m, d: (_flops(m, d)[0], 5 * d)),
     ),
@@ -154,14 +156,23 @@ GRADIENTS = (
 
 
 def _gradients(rng):
-    """Mini-batches with a gradient dx each, right or wrong, for eps = 0; in the last one two columns' sums cancel."""
+    """Mini-batches with a gradient dx each, right or wrong, for eps = 0.
+
+    One wrong gradient is small. In the last three something cancels: the sums of two columns, their spreads, and the
+    two parts of the sum of x dx.
+    """
     cases = []
     for (gradient, _), (m, c) in zip(GRADIENTS, [(5, 3), (7, 2), (4, 3), (9, 4), (6, 2), (8, 3)], strict=True):
         x, dx_hat = rng.normal(2, 3, (m, c)), rng.normal(size=(m, c))
         cases.append((x, gradient(dx_hat, x, np.ones(c), np.zeros(c), 0.0)[0]))
-    x, dx_hat = rng.normal(2, 3, (6, 1)), rng.normal(1, 1, (6, 1))
-    dx, = backward.mean_path_missing(dx_hat, x, np.ones(1), np.zeros(1), 0.0)[:1]
-    return [*cases, (np.hstack([x, x]), np.hstack([dx, -dx]))]
+    x, dx = cases[1]
+    cases.append((x, 1e-3 * dx))
+    for gradient in (backward.mean_path_missing, backward.variance_path_missing):
+        x, dx_hat = rng.normal(2, 3, (6, 1)), rng.normal(1, 1, (6, 1))
+        dx = gradient(dx_hat, x, np.ones(1), np.zeros(1), 0.0)[0]
+        cases.append((np.hstack([x, x]), np.hstack([dx, -dx])))
+    x, dx = rng.normal(2, 3, (6, 2)), rng.normal(size=(6, 2))
+    return [*cases, (x, dx - x * (x * dx).sum(0) / (x * x).sum(0))]
 
 
 def _near_zero(values, tolerance=1e-9):
@@ -195,6 +206,17 @@ gradient_test = Check(
         Mistake("one sum over all columns", "The sums of two columns may cancel; each must be zero by itself.",
                 "the paper's section 3, each feature by itself",
                 lambda x, dx: _near_zero(dx.sum()) and _no_spread(x, dx)),
+        Mistake("one spread over all columns", "What two columns give may cancel; each must be zero by itself.",
+                "the paper's section 3, each feature by itself",
+                lambda x, dx: _no_shift(x, dx) and _near_zero(((x - x.mean(0)) * dx).sum())),
+        Mistake("the sum of all numbers alone", "Each column is to be tested, and a second direction too.",
+                "section 9 of the notebook", lambda x, dx: _near_zero(dx.sum())),
+        Mistake("x in place of x minus its mean", "The sum of x dx holds both directions at once, and the two may "
+                "cancel: test each.", "section 9 of the notebook", lambda x, dx: _near_zero((x * dx).sum(0))),
+        Mistake("a tolerance as large as a gradient", "Gradients of 0.001 are common; what is not zero because of "
+                "rounding is far smaller.", "the exercise",
+                lambda x, dx: bool(np.allclose(dx.sum(0), 0, atol=0.1) and
+                                   np.allclose(((x - x.mean(0)) * dx).sum(0), 0, atol=0.1))),
         Mistake("sums over the features", "The mean runs over the examples, so each column is summed, not each row.",
                 "Algorithm 1, line 1", lambda x, dx: _near_zero(dx.sum(1)) and _no_spread(x, dx)),
         Mistake("every gradient passes", "The test must be able to fail.", "the exercise", lambda x, dx: True),

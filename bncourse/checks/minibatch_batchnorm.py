@@ -61,6 +61,11 @@ units = Check(
     mistakes=(
         Mistake("the identity", "This pair gives back x; what is wanted is 1.8 x + 32.", "the exercise",
                 lambda x, eps: (np.sqrt(x.var(0) + eps), x.mean(0))),
+        Mistake("the identity, for a fixed eps", "This pair gives back x for eps = 1e-5; what is wanted is 1.8 x + 32, "
+                "for any eps.", "the exercise", lambda x, eps: (np.sqrt(x.var(0) + 1e-5), x.mean(0))),
+        Mistake("eps not multiplied", "The root holds eps too, and 1.8 multiplies all of it: x was divided by "
+                "sqrt(var + eps).", "Algorithm 1, line 3",
+                _with_gamma(lambda x, eps: np.sqrt(FACTOR**2 * x.var(0) + eps))),
         Mistake("the factor and the shift themselves", "gamma and beta act on x_hat, which is no longer x: they must "
                 "also undo the division and the subtraction.", "Algorithm 1, lines 3 and 4",
                 lambda x, eps: (np.full(x.shape[1], FACTOR), np.full(x.shape[1], float(SHIFT)))),
@@ -171,7 +176,8 @@ parameters = Check(
     law="Each activation of each hidden layer gets a gamma and a beta and loses its bias: one learned number more. A "
         "mean and a variance are computed for it in each step. The batch size does not matter.",
     solution=_counts,
-    cases=lambda rng: [((784, 100, 100, 100, 10),), ((20, 7, 3),), ((5, 11, 13, 17, 19, 2),), ((7, 7, 9, 3, 3),)],
+    cases=lambda rng: [((784, 100, 100, 100, 10),), ((20, 7, 3),), ((5, 11, 13, 17, 19, 2),), ((7, 7, 9, 3, 3),),
+                       ((3, 8, 4, 12),)],
     outputs=("learned", "computed"),
     mistakes=(
         Mistake("the biases not subtracted", "The mean cancels a bias in front of batch norm, so the bias falls away.",

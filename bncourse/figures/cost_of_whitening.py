@@ -36,12 +36,13 @@ def steps_and_condition(points: Mapping[str, tuple[Array, Array]], ax: Axes | No
     ends = np.array([1, 2 * kappas.max()])
     ax.loglog(ends, factor * ends, color=QUIET, linewidth=1.5)
     label_end(ax, ends[1], factor * ends[1], "slope 1", QUIET)
-    for form, (kappa, steps) in points.items():
+    for place, (form, (kappa, steps)) in enumerate(points.items()):
         color = LOOK.get(form, WITHOUT)["color"]
         ax.loglog(kappa, steps, "o", color=color, markersize=7, markeredgecolor="white")
         largest = np.argmax(kappa)
-        ax.annotate(form, (kappa[largest], steps[largest]), (10, -14), textcoords="offset points", color=color,
-                    fontsize=11)
+        away, side = [((10, -14), "left"), ((-12, 8), "right")][place % 2]
+        ax.annotate(form, (kappa[largest], steps[largest]), away, textcoords="offset points", color=color, fontsize=11,
+                    ha=side)
     ax.set_ylim(bottom=0.2)
     return ax
 
@@ -121,7 +122,7 @@ def explosion(variances: Mapping[str, Float[Array, "seeds steps"]], ax: Axes | N
     variances maps a way to normalize to the variances (seeds, steps), a line for each seed.
     """
     ax = blank(ax or new_figure(dpi=DPI).add_subplot(),
-               title="At rate 1, moving averages taken as constants blow the model up",
+               title="At rate 1 moving averages as constants blow the model up",
                xlabel="training steps of 60 examples", ylabel="variance in the\nsecond layer (log scale)")
     for way, runs in variances.items():
         look = LOOK.get(way, WITHOUT)
@@ -137,7 +138,8 @@ def loss_by_rate(losses: Mapping[str, Float[Array, "rates seeds"]], rates: Seque
     losses maps a way to normalize to the losses of each seed at each rate: a line through the medians, a band for the
     range.
     """
-    ax = blank(ax or new_figure(dpi=DPI).add_subplot(), title="As constants the same statistics learn far worse at 0.1 and 0.3",
+    ax = blank(ax or new_figure(dpi=DPI).add_subplot(),
+               title="As constants the statistics do far worse at rates 0.1 and 0.3",
                xlabel="learning rate (log scale)", ylabel=f"loss after {steps} steps\n(log scale)")
     for way, found in losses.items():
         spread(ax, np.asarray(rates), found.T, LOOK.get(way, WITHOUT) | {"marker": "o"}, way)
