@@ -36,6 +36,6 @@ def batch_explorer() -> Explorer:
         m=widgets.IntSlider(64, 1, 256, description="m"),
         first=widgets.FloatSlider(3.0, min=-9, max=10, step=0.1, description="value of the first example"),
         gamma=widgets.FloatSlider(1.0, min=-3, max=3, step=0.1, description="gamma"),
-        beta=widgets.FloatSlider(0.0, min=-3, max=3, step=0.1, description="beta"),
+        beta=widgets.FloatSlider(0.0, min=-4, max=4, step=0.1, description="beta"),
         eps=widgets.IntSlider(-5, -7, 1, description="log10 eps"),
     )
