@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from bncourse.figures.style import QUIET, THIN, WITH, WITHOUT, blank, label_end, new_figure, spread_labels
+from bncourse.figures.style import QUIET, THIN, WITH, WITHOUT, blank, new_figure
 
 GREY = "#CCCCCC"
 SIGNED = LinearSegmentedColormap.from_list("signed", [WITHOUT["color"], "white", WITH["color"]])
@@ -41,7 +41,8 @@ NODES = (
     Node("centred", r"x-\mu", (2.45, 2.5), r"$x_i-\mu$",
          r"$\ell_{\hat x_i}\cdot\frac{1}{s} \;+\; \ell_{\sigma^2}\cdot\frac{2(x_i-\mu)}{m}$"),
     Node("var", r"\sigma^2", (3.2, 0.95), r"$\frac{1}{m}\,\sum_i (x_i-\mu)^2$", r"$\ell_s\cdot\frac{1}{2s}$"),
-    Node("s", "s", (4.25, 0.95), r"$\sqrt{\sigma^2+\epsilon}$", r"$\sum_i\,\ell_{\hat x_i}\cdot\frac{-(x_i-\mu)}{s^2}$"),
+    Node("s", "s", (4.25, 0.95), r"$\sqrt{\sigma^2+\epsilon}$",
+         r"$\sum_i\,\ell_{\hat x_i}\cdot\frac{-(x_i-\mu)}{s^2}$"),
     Node("x_hat", r"\hat x", (5.0, 2.5), r"$(x_i-\mu)\,/\,s$", r"$\ell_{y_i}\cdot\gamma$"),
     Node("y", "y", (6.55, 2.5), r"$\gamma\,\hat x_i+\beta$", "sent back by the layers above"),
 )
@@ -117,7 +118,7 @@ def _fill(ax: Axes, node: Node, values: dict, gradients: dict, backed: tuple, is
             ax.text(across, up - 0.27 - 0.2 * k, text, ha="center", va="top", color=color, fontsize=10)
 
 
-def _arrow(ax: Axes, start: Node, end: Node, color: str, width: float = 1.5) -> None:
+def _arrow(ax: Axes, start: Node, end: Node, color: str, width: float | int = 1.5) -> None:
     ax.annotate("", end.place, start.place,
                 arrowprops={"arrowstyle": "->", "shrinkA": 19, "shrinkB": 19, "color": color, "linewidth": width})
 
@@ -198,24 +199,20 @@ def beside_pytorch(losses: Mapping[str, np.ndarray], reference: np.ndarray, titl
     """
     figure = new_figure(3.8)
     figure.suptitle(title, fontsize=12, x=0.01, ha="left")
-    curves, gaps = figure.subplots(1, 2, width_ratios=(1, 1.5))
+    curves, gaps = figure.subplots(1, 2)
     blank(curves, xlabel="step", ylabel="loss, nats")
     blank(gaps, xlabel="step", ylabel="distance from PyTorch's loss")
-    curves.plot(reference, color=GREY, linewidth=6)
-    curves.text(0.98, 0.98, "wide: PyTorch", transform=curves.transAxes, ha="right", va="top", color=QUIET, fontsize=11)
-    gaps.set_yscale("log")
-    ends = {}
+    steps = np.arange(1, len(reference) + 1)
+    curves.plot(steps, reference, color=GREY, linewidth=6)
+    curves.text(0.03, 0.03, "wide: PyTorch", transform=curves.transAxes, color=QUIET, fontsize=11)
     for (name, loss), style in zip(losses.items(), _styles(), strict=False):
-        distance = np.maximum(np.abs(loss - reference), floor)
-        curves.plot(loss, linewidth=1.5, **style)
-        gaps.plot(distance, linewidth=2, **style)
-        ends[name] = distance[-5:].mean(), style["color"]
-    heights = spread_labels({name: end for name, (end, _) in ends.items()}, factor=12)
-    for name, height in heights.items():
-        label_end(gaps, len(reference) - 1, height, name, ends[name][1])
+        curves.plot(steps, loss, linewidth=1.5, **style)
+        gaps.plot(steps, np.maximum(np.abs(loss - reference), floor), linewidth=2, label=name, **style)
+    gaps.set_yscale("log")
+    gaps.legend(loc="center right", bbox_to_anchor=(1, 0.36), fontsize=11, frameon=False)
     return gaps
 
 
 def _styles() -> list[dict]:
     """Lines for the right backward pass and for the wrong ones."""
-    return [WITH, WITHOUT, {"color": WITHOUT["color"], "linestyle": ":"}, {"color": "black", "linestyle": "-."}]
+    return [WITH, WITHOUT, {"color": "#009E73", "linestyle": ":"}, {"color": "black", "linestyle": "-."}]

@@ -1,8 +1,8 @@
 """The gradient of batch norm over examples that have weights, and the catalogue of wrong ones, as code.
 
-The forward pass takes `mu = sum(w x)`, `var = sum(w (x - mu)^2)` with weights w `(m,)` that sum to 1. A backward pass is
-`(dy, x, w, gamma, eps) -> (dx, dgamma, dbeta)`, with dy and x `(m, C)`. Each mistake differs from the right one in
-one place. With weights of 1/m all are gradients, or wrong gradients, of Algorithm 1.
+The forward pass takes `mu = sum(w x)` and `var = sum(w (x - mu)^2)`, with weights w `(m,)` that sum to 1. A backward
+pass is `(dy, x, w, gamma, eps) -> (dx, dgamma, dbeta)`, with dy and x `(m, C)`. Each mistake differs from the right one
+in one place. With weights of 1/m all are gradients, or wrong gradients, of Algorithm 1.
 """
 
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def one_pass(w: Array, x: Array, centred: Array) -> Array:
 
 def backward(dx: Callable = right_dx, dgamma: Callable = right_dgamma, dbeta: Callable = right_dbeta,
              std: Callable = root_of_sum, variance: Callable = two_pass, equal: bool = False) -> Callable:
-    """A backward pass with some of its parts replaced; with `equal`, each example has the weight 1/m whatever w says."""
+    """A backward pass with some of its parts replaced; with `equal`, each example has the weight 1/m, whatever w is."""
 
     def answer(dy, x, w, gamma, eps):
         w = (np.full(len(x), 1 / len(x)) if equal else w)[:, None]
@@ -83,8 +83,8 @@ SUMS = "Each example adds its share, whatever its weight in the statistics: it i
 WEIGHTED = (
     Mistake("the weights ignored", "The box of section 4 is for examples of equal weight; here the mean, the variance "
             "and both corrections have weights.", BOX, backward(equal=True)),
-    Mistake("means where weights belong", "1/m came into the derivation as the derivative of the mean by x_i. Here that "
-            "derivative is w_i.", BOX,
+    Mistake("means where weights belong", "1/m came into the derivation as the derivative of the mean by x_i. Here "
+            "that derivative is w_i.", BOX,
             backward(lambda p: _scaled(p, p.dy - p.dy.mean(0) - p.x_hat * (p.dy * p.x_hat).mean(0)))),
     Mistake("the weights inside the sums", "x_i moves the mean by w_i, and the mean moves every x_hat_j alike: the "
             "weight is that of the example i that receives, outside the sum over j.", BOX,
