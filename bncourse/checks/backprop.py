@@ -109,6 +109,8 @@ SIX = (
             _changed(dvar=_dvar(power=1))),
     Mistake("1 / (var + eps) in dvar", "The derivative of (var + eps)^(-1/2) has the exponent -3/2.", SECOND,
             _changed(dvar=_dvar(power=2))),
+    Mistake("the power written as ** -3/2", "Python reads ** before /: write ** -1.5, or ** (-3 / 2).", SECOND,
+            _changed(dvar=_dvar(-0.25, power=6))),
     Mistake("x instead of x - mean in dvar", "What the variance divides is x - mean.", SECOND,
             _changed(dvar=_dvar(of="x"))),
     Mistake("x_hat instead of x - mean in dvar", "With x_hat the power of the standard deviation is one less.", SECOND,
@@ -124,6 +126,10 @@ SIX = (
     Mistake("means for both sums", "The variance and the mean are in every x_hat, and each adds its share: dvar and "
             "dmean are sums.", "the second and third equations",
             _changed(dvar=lambda g: _dvar()(g) / g["m"], dmean=lambda g: -g["dx_hat"].mean(0) * g["inv_std"])),
+    Mistake("means for all sums", "The variance, the mean, gamma and beta are in every y, and each y adds its share.",
+            "the second, third, fifth and sixth equations",
+            _changed(dvar=lambda g: _dvar()(g) / g["m"], dmean=lambda g: -g["dx_hat"].mean(0) * g["inv_std"],
+                     dgamma=lambda g: (g["dy"] * g["x_hat"]).mean(0), dbeta=lambda g: g["dy"].mean(0))),
     Mistake("dy instead of dx_hat in dmean", "The mean is below x_hat: the gradient that comes to it is dx_hat.", THIRD,
             _changed(dmean=lambda g: -g["dy"].sum(0) * g["inv_std"])),
     Mistake("dmean not divided by the standard deviation", "x_hat is (x - mean) / s, so the derivative is -1 / s.",
@@ -131,6 +137,13 @@ SIX = (
     Mistake("x instead of x - mean in the second term of dmean", "The derivative of (x - mean)^2 is -2 (x - mean), and "
             "its sum is zero.", THIRD,
             _changed(dmean=lambda g: -g["dx_hat"].sum(0) * g["inv_std"] + g["dvar"] * -2 * g["x"].mean(0))),
+    Mistake("the sum of x in the second term of dmean", "The derivative of (x - mean)^2 is -2 (x - mean), and its sum "
+            "is zero.", THIRD,
+            _changed(dmean=lambda g: -g["dx_hat"].sum(0) * g["inv_std"] + g["dvar"] * -2 * g["x"].sum(0))),
+    Mistake("dy instead of dx_hat in dx", "x is below x_hat: the gradient that comes to it is dx_hat.", FOURTH,
+            _changed(dx=lambda g: _dx()(g | {"dx_hat": g["dy"]}))),
+    Mistake("a minus before the third term of dx", "The derivative of the mean by x is 1 / m; dmean has its sign.",
+            f"{FOURTH}, third term", _changed(dx=lambda g: _dx()(g | {"dmean": -g["dmean"]}))),
     Mistake("the path through the variance is missing", "x moves the variance too.", f"{FOURTH}, second term",
             _changed(dx=_dx(no_var=True))),
     Mistake("the path through the mean is missing", "x moves the mean too.", f"{FOURTH}, third term",
@@ -236,16 +249,21 @@ diagnosis = Check(
     mistakes=(
         Mistake("the two answers exchanged", "A missing mean path shows in the sum of dx; a missing variance path in "
                 "its product with x_hat.", SECTION, lambda b: _missing(b)[::-1]),
-        Mistake("both compared with exactly zero", f"{ROUNDING} Compare with a small number, abs(...) > 1e-6.",
-                SECTION, lambda b: (True, True)),
+        Mistake("both compared with exactly zero", f"{ROUNDING} Compare with a small number, abs(...) > 1e-6. (Single "
+                "entries of dx are not zero either: it is the sum that is.)", SECTION, lambda b: (True, True)),
         Mistake("the sum compared with exactly zero", f"{ROUNDING} Compare with a small number, abs(...) > 1e-6.",
                 SECTION, lambda b: (True, _missing(b)[1])),
+        Mistake("the mean path never missing", "A dy whose sum is zero has no component along ones that could be left "
+                "over: take a dy with a mean.", SECTION, lambda b: (False, _missing(b)[1])),
+        Mistake("the variance path never missing", "A dy that is the same for all examples has no component along "
+                "x_hat that could be left over. The test is the product of dx with x_hat.", SECTION,
+                lambda b: (_missing(b)[0], False)),
         Mistake("the second test also sees the missing mean path", "It must see the component along x_hat alone. The "
                 "product with x also sees the component along ones: take x less its mean. So does a comparison with "
                 "the whole right gradient.", SECTION, lambda b: _missing(b, by_x=True)),
-        Mistake("what eps leaves taken for a missing path", "Of the component along x_hat a share eps / (var + eps) is "
-                "left even in the right gradient: take a tiny eps, 1e-9, and compare with more than that leaves, 1e-6. "
-                f"{ROUNDING}", SECTION, lambda b: _missing(b, eps=1e-5)),
+        Mistake("what eps leaves taken for a missing path", "The second answer is True of all four. Of the component "
+                "along x_hat a share eps / (var + eps) is left even in the right gradient: take a tiny eps, 1e-9, and "
+                f"compare with more than that leaves, 1e-6. {ROUNDING}", SECTION, lambda b: _missing(b, eps=1e-5)),
         Mistake("both answers by the sum of dx", "The sum of dx tells of the mean path alone; the variance path shows "
                 "in the product of dx with x_hat.", SECTION, lambda b: (_missing(b)[0],) * 2),
         Mistake("both answers by the product with x_hat", "The product of dx with x_hat tells of the variance path "

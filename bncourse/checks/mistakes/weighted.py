@@ -89,6 +89,17 @@ WEIGHTED = (
     Mistake("the weights inside the sums", "x_i moves the mean by w_i, and the mean moves every x_hat_j alike: the "
             "weight is that of the example i that receives, outside the sum over j.", BOX,
             backward(lambda p: _scaled(p, p.dy - (p.w * p.dy).sum(0) - p.x_hat * (p.w * p.dy * p.x_hat).sum(0)))),
+    Mistake("the weights inside the sum over dy", "x_i moves the mean by w_i: the weight stands outside the sum.", BOX,
+            backward(lambda p: _scaled(p, p.dy - (p.w * p.dy).sum(0) - p.w * p.x_hat * _along(p)))),
+    Mistake("the weights inside the sum over dy x_hat", "x_i moves the variance by 2 w_i (x_i - mu): the weight stands "
+            "outside the sum.", BOX,
+            backward(lambda p: _scaled(p, p.dy - p.w * p.dy.sum(0) - p.x_hat * (p.w * p.dy * p.x_hat).sum(0)))),
+    Mistake("1/m beside the weights", "The weights take the place of 1/m; they sum to 1.", BOX,
+            backward(lambda p: _scaled(p, p.dy - p.w * p.dy.mean(0) - p.w * p.x_hat * (p.dy * p.x_hat).mean(0)))),
+    Mistake("no gradient for examples of weight 0", "They are normalized like the others: dy gamma / s arrives.",
+            FOURTH, backward(lambda p: np.where(p.w > 0, right_dx(p), 0))),
+    Mistake("w is not a column", "w (m,) and x (m, C) do not fit: w[:, None] is a column, (m, 1), and w @ x a sum.",
+            "the third hint", lambda dy, x, w, gamma, eps: w * x),
     Mistake("dx multiplied by its weight", "A weight is a share in the statistics. An example of weight 0 is still "
             "normalized, so the direct path, dy gamma / s, has no weight.", FOURTH,
             backward(lambda p: _scaled(p, p.w * (p.dy - p.dy.sum(0) - p.x_hat * _along(p))))),
@@ -126,6 +137,10 @@ WEIGHTED = (
     Mistake("x - mu instead of x_hat", "The correction is x_hat times sum(dy x_hat): the standard deviation divides it "
             "twice, once in each factor.", BOX, backward(
                 lambda p: _scaled(p, p.dy - p.w * p.dy.sum(0) - p.w * p.centred * (p.dy * p.centred).sum(0)))),
+    Mistake("x - mu instead of x_hat outside the sum", "The correction is x_hat times sum(dy x_hat).", BOX, backward(
+        lambda p: _scaled(p, p.dy - p.w * p.dy.sum(0) - p.w * p.centred * _along(p)))),
+    Mistake("x_hat forgotten outside the sum", "The correction is x_hat times sum(dy x_hat).", BOX, backward(
+        lambda p: _scaled(p, p.dy - p.w * p.dy.sum(0) - p.w * _along(p)))),
     Mistake("x instead of x_hat", "What the gradient has to lose is its part along x_hat.", BOX, backward(
         lambda p: _scaled(p, p.dy - p.w * p.dy.sum(0) - p.w * p.x * (p.dy * p.x).sum(0)))),
     Mistake("eps outside the root", "The paper adds eps to the variance and then takes the root.",
@@ -141,10 +156,14 @@ WEIGHTED = (
     Mistake("weights in dgamma", SUMS, "the fifth equation",
             backward(dgamma=lambda p: (p.w * p.dy * p.x_hat).sum(0))),
     Mistake("weights in dbeta", SUMS, "the sixth equation", backward(dbeta=lambda p: (p.w * p.dy).sum(0))),
+    Mistake("dgamma averaged", SUMS, "the fifth equation", backward(dgamma=lambda p: (p.dy * p.x_hat).mean(0))),
+    Mistake("dbeta averaged", SUMS, "the sixth equation", backward(dbeta=lambda p: p.dy.mean(0))),
     Mistake("dgamma and dbeta averaged", SUMS, "the fifth and sixth equations",
             backward(dgamma=lambda p: (p.dy * p.x_hat).mean(0), dbeta=lambda p: p.dy.mean(0))),
     Mistake("dgamma and dbeta exchanged", "gamma multiplies x_hat and beta is added: dgamma is sum(dy x_hat).",
             "the fifth and sixth equations", backward(dgamma=right_dbeta, dbeta=right_dgamma)),
+    Mistake("gamma in dgamma", "gamma meets dy, not the gradient in x_hat.", "the fifth equation",
+            backward(dgamma=lambda p: p.gamma * right_dgamma(p))),
     Mistake("gamma in dbeta", "beta is added after gamma has multiplied, so dy reaches it unchanged.",
             "the sixth equation", backward(dbeta=lambda p: p.gamma * right_dbeta(p))),
     Mistake("one-pass variance", "sum(w x^2) - mu^2 cancels where the mean is large: subtract the mean first.",
