@@ -149,8 +149,8 @@ def numbers(value) -> str:
 
 
 def short(value: float) -> str:
-    """A number as a fraction where its denominator has at most two digits; else with three digits."""
-    fraction = Fraction(value).limit_denominator(99)
+    """A number as a fraction where its denominator has at most three digits; else with three digits."""
+    fraction = Fraction(value).limit_denominator(999)
     if abs(value - fraction) < 1e-12 and round(value, 2) != value:
         return f"{fraction}"
     if abs(value) < 1e-12:
