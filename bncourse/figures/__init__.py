@@ -5,7 +5,7 @@
     start_here.py            00      Figure 3 in epochs, the noise and the time of a mini-batch, a first training
     covariate_shift.py       01      inputs that move: one outlier, another light, the layers of a network
     cost_of_whitening.py     02      condition numbers, the time of whitening, what goes wrong outside the gradient
-    minibatch_batchnorm.py   03      the same numbers in several mini-batches, the straight part of the sigmoid
+    minibatch_batchnorm.py   03      numbers and digits in several mini-batches, the sigmoid, rates with and without
     backprop.py              04      the graph of batch norm node by node, its projection, a training beside PyTorch
     inference.py             05      ways to test a network, the bias of the variance, moving averages
     convolution.py           06      moved digits, correlated pixels, before or after the activation, the cube of axes
