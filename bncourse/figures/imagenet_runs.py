@@ -56,7 +56,7 @@ def losses(variants: Mapping[str, Run], chance: float | int, *, title: str = "")
         ax.plot(step[known], loss[known], linewidth=2, **(WITH if name.startswith("bn") else WITHOUT))
         if not known.all():
             ax.plot(step[known][-1], loss[known][-1], "x", color=color_of(name), markersize=9)
-        ax.set_ylim(1, 6)
+        ax.set_ylim(1.5, 4.5)
     for ax in axes[1]:
         ax.set_xlabel("training steps", fontsize=11)
     figure.supylabel("training loss", fontsize=11)
@@ -163,7 +163,7 @@ def changes(gains: Mapping[str, Sequence[float | int]], placebo: str, ax: Axes |
     gains maps a change to its points, seed by seed, each against the network without a change of the same seed; a
     stroke marks their mean. placebo names the change that does nothing: the grey band is as wide as it moved any seed.
     """
-    ax = blank(ax, title=title, xlabel="points of accuracy @1 above BN-Baseline of the same seed")
+    ax = blank(ax, title=title, xlabel="points of accuracy @1 above BN-Baseline")
     for height, values in enumerate(reversed(gains.values())):
         for marker, value in zip(SEEDS, values, strict=False):
             ax.plot(value, height, marker, color=WITH["color"], alpha=0.6)

@@ -67,7 +67,10 @@ def steps_to(run: Run, target: float | int, name: str = "top1") -> float:
 
 
 def last(run: Run, name: str = "top1") -> float:
-    """The value of a column at its last test: of the accuracy @1, unless another column is named."""
+    """The value of a column at its last test: of the accuracy @1, unless another column is named.
+
+    Raises IndexError where the run was never tested, as one that diverged before its first test.
+    """
     return float(curve(run, name)[1][-1])
 
 
