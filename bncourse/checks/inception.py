@@ -107,6 +107,11 @@ parameters = Check(
                 "Figure 5, double #3x3",
                 _asked(lambda module: _parameters(*module)
                        + 9 * module.double3x3 * (module.double3x3_reduce - module.double3x3))),
+        Mistake("a projection where the pooling passes its input through", "Without a projection there is no "
+                "convolution behind the pooling.", "Figure 5, 'max + pass through'",
+                _asked(lambda module: _parameters(*module._replace(proj=module.proj or module.inputs)))),
+        Mistake("the projection forgotten", "Behind an average pooling there is a 1x1 convolution.",
+                "Figure 5, the column pool", _asked(lambda module: _parameters(*module._replace(proj=None)))),
         Mistake("the moving statistics counted", "Mean and variance are measured, not learned.", "Algorithm 2",
                 _count(lambda inputs, outputs, kernel: kernel**2 * inputs * outputs + 4 * outputs)),
         Mistake("the kernel not squared", "A 3x3 kernel has nine weights for each pair of maps.", "section 3.2",
@@ -170,6 +175,9 @@ multiply_adds = Check(
                 "section 1 of this lesson", lambda *layer: 2 * _multiply_adds(*layer)),
         Mistake("the kernel not squared", "A kernel has kernel x kernel weights.", "Figure 5, patch/stride",
                 lambda inputs, outputs, kernel, *rest: _multiply_adds(inputs, outputs, kernel, *rest) // kernel),
+        Mistake("rows taken for columns", "The map need not be square: rows times columns.",
+                "the words of exercise 11.3",
+                _at_each(lambda kernel, stride, height, width: ceil(height / stride) ** 2)),
         Mistake("the weights alone", "Each weight is used at every location of the output.",
                 "section 1 of this lesson", _at_each(lambda kernel, stride, height, width: 1)),
     ),
