@@ -69,9 +69,9 @@ def test_c47_inception_at_the_fivefold_rate(measured):
     assert measured["C47"] == (
         f"the networks are configurations, each a change of another. Inception at five times its rate: {WHERE}, best "
         f"accuracy {percent('inception-x5')} % instead of {percent('inception')}, no divergence; on scenes, at a rate "
-        f"near its limit, 5 of 5 seeds stay at chance, {len(lost)} of them in numbers that are not finite; of batch "
-        f"norm with nothing else changed {stay['bn-baseline-learning-rate']} of 5 stay at chance there, of the seven "
-        f"changes without batch norm {stay['inception-seven-x5']}, of both together {stay['bn-x5']}")
+        f"near its limit, 5 of 5 seeds stay at chance, {len(lost)} of them in numbers that are not finite; there, of "
+        f"5 seeds each, {stay['bn-baseline-learning-rate']} stay at chance with batch norm and nothing else changed, "
+        f"{stay['inception-seven-x5']} with the seven changes and no batch norm, and {stay['bn-x5']} with both")
 
 
 def test_c48_c49_steps_and_accuracies(measured):
@@ -79,7 +79,7 @@ def test_c48_c49_steps_and_accuracies(measured):
     assert never == []
     order = ["bn-x5-sigmoid", "bn-x5", "bn-x30", "bn-baseline", "inception"]
     accuracies = ", ".join(f"{percent(name)} ({name})" for name in order)
-    assert measured["C48"] == ("the numbers were not tested, which are ImageNet's; an order was. "
+    assert measured["C48"] == ("the numbers are ImageNet's and were not tested; an order was. "
                                f"{WHERE}, best accuracy in %: {accuracies}")
     speeds = "; ".join(f"{name} {' '.join(f'{times:.1f}' for times in faster(name))}"
                        for name in ("bn-baseline", "bn-x5", "bn-x30"))
