@@ -63,7 +63,8 @@ def test_the_rate_that_is_multiplied_is_inceptions_best():
 
 def test_c47_inception_at_the_fivefold_rate(measured):
     lost = [run for run in SCENES["inception-x5"] if math.isnan(run.columns["loss"][-1])]
-    stay = {name: sum(not run.columns["top1"][-1] > LUCK for run in seeds) for name, seeds in (SCENES | CONTROLS).items()}
+    stay = {name: sum(not run.columns["top1"][-1] > LUCK for run in seeds)
+            for name, seeds in (SCENES | CONTROLS).items()}
     assert stay["inception-x5"] == 5
     assert max(map(best, RUNS["inception-x5"])) < min(map(best, RUNS["inception"]))
     assert measured["C47"] == (

@@ -52,6 +52,8 @@ width = Check(
         Mistake("the passed-through input forgotten", "Without a projection the pooling passes all its input maps on.",
                 "Figure 5, 'max + pass through'",
                 _asked(lambda module: _convolved(module) + (module.proj or 0))),
+        Mistake("None taken for a number", "A projection of None is none: the pooling passes all its input maps on.",
+                "Figure 5, 'max + pass through'", _asked(lambda module: _convolved(module) + module.proj)),
         Mistake("the double 3x3 counted twice", "The second 3x3 takes the place of the first; their maps do not both "
                 "come out.", "Figure 5, the column double #3x3",
                 _asked(lambda module: _width(*module) + module.double3x3)),
