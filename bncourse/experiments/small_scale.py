@@ -6,7 +6,8 @@ Inception's own learning rate is chosen first, by the sweep: the rates of all va
 
 The same on procedural scenes, smaller still, takes a few seconds a run, and needs no data. Its rate, 0.08, is near
 the largest that Inception bears there. `controls` are on scenes only: batch norm at the higher rates with nothing
-else changed, the changes without batch norm, and larger initial weights for the sigmoids.
+else changed, the changes without batch norm, and larger initial weights for the sigmoids. `fivefold`
+has five more seeds of the four networks at five times the rate.
 
     python3 -m bncourse runs record classification
 """
@@ -28,6 +29,9 @@ from bncourse.experiments.variants import (
 
 RATES = (0.003, 0.01, 0.03, 0.1)
 
+FIVEFOLD = (VARIANTS["inception-x5"], ABLATIONS["bn-baseline-learning-rate"], CONTROLS["inception-seven-x5"],
+            VARIANTS["bn-x5"])
+
 
 def at_small_scale(config: Config, seed: int = 0, lr: float = SMALL.lr) -> Config:
     """The same variant on Tiny ImageNet, at the small scale."""
@@ -42,5 +46,6 @@ PLAN = {
                     for seed, config in product(range(5), VARIANTS.values())),
     "controls": tuple(replace(at_scale(config, TINY), seed=seed) for seed, config in
                       product(range(5), (ABLATIONS["bn-baseline-learning-rate"], *CONTROLS.values()))),
+    "fivefold": tuple(replace(at_scale(config, TINY), seed=seed) for seed, config in product(range(5, 10), FIVEFOLD)),
     "ablation": tuple(at_small_scale(config, seed) for seed, config in product(range(2), ABLATIONS.values())),
 }
