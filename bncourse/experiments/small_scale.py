@@ -28,7 +28,6 @@ from bncourse.experiments.variants import (
 )
 
 RATES = (0.003, 0.01, 0.03, 0.1)
-
 FIVEFOLD = (VARIANTS["inception-x5"], ABLATIONS["bn-baseline-learning-rate"], CONTROLS["inception-seven-x5"],
             VARIANTS["bn-x5"])
 
