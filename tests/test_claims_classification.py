@@ -9,7 +9,7 @@ import torch
 from bncourse import paper
 from bncourse.experiments import classification
 from bncourse.experiments.recording import recorded
-from bncourse.experiments.small_scale import PLAN, RATES
+from bncourse.experiments.small_scale import FIVEFOLD, PLAN, RATES
 from bncourse.experiments.variants import PAIR, SEVEN, SMALL, TINY, VARIANTS, at_scale, from_record
 from bncourse.nn.local_response import LocalResponseNorm
 from bncourse.runs import best, by, last, steps_to
@@ -19,8 +19,7 @@ WHERE = f"Tiny ImageNet, {SMALL.steps:,} steps, 3 seeds"
 
 
 SWEEP = recorded("classification", "sweep")
-RUNS, SCENES, CONTROLS, ABLATION = (by(recorded("classification", part), "name")
-                                    for part in ("variants", "scenes", "controls", "ablation"))
+RUNS, SCENES, ABLATION = (by(recorded("classification", part), "name") for part in ("variants", "scenes", "ablation"))
 LUCK = 0.0855  # an accuracy on scenes three standard deviations above 1 in 16
 
 
@@ -62,17 +61,18 @@ def test_the_rate_that_is_multiplied_is_inceptions_best():
 
 
 def test_c47_inception_at_the_fivefold_rate(measured):
-    lost = [run for run in SCENES["inception-x5"] if math.isnan(run.columns["loss"][-1])]
-    stay = {name: sum(not run.columns["top1"][-1] > LUCK for run in seeds)
-            for name, seeds in (SCENES | CONTROLS).items()}
-    assert stay["inception-x5"] == 5
+    ten = by([run for part in ("scenes", "controls", "fivefold") for run in recorded("classification", part)], "name")
+    assert all([run.config["seed"] for run in ten[config.name]] == list(range(10)) for config in FIVEFOLD)
+    lost = [run for run in ten["inception-x5"] if math.isnan(run.columns["loss"][-1])]
+    stay = {config.name: sum(not run.columns["top1"][-1] > LUCK for run in ten[config.name]) for config in FIVEFOLD}
     assert max(map(best, RUNS["inception-x5"])) < min(map(best, RUNS["inception"]))
     assert measured["C47"] == (
         f"the networks are configurations, each a change of another. Inception at five times its rate: {WHERE}, best "
         f"accuracy {percent('inception-x5')} % instead of {percent('inception')}, no divergence; on scenes, at a rate "
-        f"near its limit, 5 of 5 seeds stay at chance, {len(lost)} of them in numbers that are not finite; there, of "
-        f"5 seeds each, {stay['bn-baseline-learning-rate']} stay at chance with batch norm and nothing else changed, "
-        f"{stay['inception-seven-x5']} with the seven changes and no batch norm, and {stay['bn-x5']} with both")
+        f"near its limit, {stay['inception-x5']} of 10 seeds stay at chance, {len(lost)} of them in numbers that are "
+        f"not finite; there, of 10 seeds each, {stay['bn-baseline-learning-rate']} stay at chance with batch norm and "
+        f"nothing else changed, {stay['inception-seven-x5']} with the seven changes and no batch norm, and "
+        f"{stay['bn-x5']} with both")
 
 
 def test_c48_c49_steps_and_accuracies(measured):
