@@ -91,12 +91,12 @@ def test_a_wide_layer_does_what_the_growth_says(rng, activation):
     B, D, found = 8, 1500, []
     for _ in range(6):
         x_hat = normalized(rng.normal(size=(B, D)))
-        z, cache = activation.forward(x_hat)
+        z, _ = activation.forward(x_hat)
         w = rng.normal(size=(D, D)) / np.sqrt(D)
         x = z @ w
         above = rng.normal(size=(B, D))
         above -= above.mean(0)  # a gradient that has come through a batch norm
-        y, slopes = activation.forward(normalized(x))
+        _, slopes = activation.forward(normalized(x))
         at_x_hat = activation.backward(above, slopes)
         jacobians = batchnorm_jacobian(x, 0.0)
         dx = np.einsum("jik,ij->kj", jacobians, at_x_hat)
