@@ -92,7 +92,6 @@ def each_seed(*configurations: dict) -> tuple[Config, ...]:
 
 
 TRAINED = {"depth": 20, "batch": 60, "records": (0, 1, 10, 100, 1000)}
-DEEP = {"width": 64, "batch": 60, "records": (0, 500)}
 RATES = (0.001, 0.01, 0.1, 1.0)
 PLAN = {
     "new": each_seed(*({"activation": activation, "width": 1024, "batch": batch}
@@ -102,14 +101,7 @@ PLAN = {
     "skips": each_seed({"skip": True, "width": 1024}, {"norm": "none", "skip": True, "width": 1024},
                        {"norm": "scale", "skip": True, "branch": 50**-0.5, "width": 1024},
                        {"norm": "scale", "skip": True, "branch": 0.0, "width": 1024}),
-    "orthogonal": each_seed(*({"activation": activation, "weights": weights, "batch": batch}
-                              for activation, weights, batch in (
-                                  ("linear", "orthogonal", 8), ("linear", "orthogonal", 256),
-                                  ("linear", "gaussian", 256), ("relu", "orthogonal", 256)))),
     "trained": each_seed(*({"norm": norm, "lr": lr, **TRAINED} for norm in ("batch", "none") for lr in RATES)),
-    "deep": each_seed(*({"norm": norm, "skip": skip, "branch": branch, "lr": lr, **DEEP}
-                        for norm, skip, branch in (("batch", False, 1.0), ("none", False, 1.0), ("batch", True, 1.0),
-                                                   ("scale", True, 0.0)) for lr in RATES)),
 }
 
 

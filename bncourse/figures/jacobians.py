@@ -74,7 +74,7 @@ def depth_axes(ax: Axes | None = None, *, depth: int = 50, title: str = "", ylab
     ax.set_yticks([10.0**p for p in powers], [f"$10^{{{p}}}$" if p else "1" for p in powers])
     ax.minorticks_off()
     ax.set(xlim=(0, depth - 1), ylim=(10.0**lowest, 10.0**13.5))
-    ax.set_xticks([x for x in (0, 10, 20, 30, 40, 49) if x < depth])
+    ax.set_xticks(range(0, depth, 100 if depth > 100 else 10))
     return ax
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bncourse.experiments import depth
 from bncourse.explorers import jacobians
 from bncourse.kernels.jacobians import growth_limit
 from bncourse.kernels.steps import RELU
@@ -11,7 +12,14 @@ from bncourse.kernels.steps import RELU
 @pytest.fixture(scope="module")
 def explorer():
     rng = np.random.default_rng(0)
-    return jacobians.depth_explorer(rng.uniform(size=(128, 784)), rng.integers(10, size=128))
+    x, t = rng.uniform(size=(128, 784)), rng.integers(10, size=128)
+
+    def gradient(layers, batch, activation, norm):
+        config = depth.Config(activation=activation, norm=norm, depth=layers, width=64)
+        network = depth.init(config, np.random.default_rng(0))
+        return np.array([depth.observed(network, x[:batch], t[:batch])[0]["gradient"]])
+
+    return jacobians.depth_explorer(gradient, depth.ACTIVATIONS)
 
 
 @pytest.fixture
