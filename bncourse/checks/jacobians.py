@@ -149,7 +149,7 @@ explodes = Statements(
                        "gradient goes down both ways: 1 for the skip and 1 for the layer make 2 a layer, or more "
                        "(section 7)."),
         "G": Statement("ReLU, batch norm, and each layer adds its input", False, "The values that are added up grow, "
-                       "batch norm divides by their growing standard deviation, and the layer's share falls as 1 over "
-                       "the layers below it: about a factor of 100 in all (section 7)."),
+                       "batch norm divides by their growing standard deviation, and the share of a layer falls: "
+                       "about a factor of 100 in all (section 7)."),
     },
 )

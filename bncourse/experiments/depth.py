@@ -98,10 +98,11 @@ PLAN = {
                        for activation, batch in (("relu", 8), ("relu", 128), ("linear", 8), ("linear", 32),
                                                  ("linear", 128), ("tanh", 128), ("sigmoid", 128))),
                      {"norm": "none", "width": 1024}),
-    "skips": each_seed({"skip": True, "width": 1024}, {"norm": "none", "skip": True, "width": 1024},
-                       {"norm": "scale", "skip": True, "branch": 50**-0.5, "width": 1024},
-                       {"norm": "scale", "skip": True, "branch": 0.0, "width": 1024}),
-    "trained": each_seed(*({"norm": norm, "lr": lr, **TRAINED} for norm in ("batch", "none") for lr in RATES)),
+    "skips": each_seed({"skip": True, "width": 512}, {"norm": "none", "skip": True, "width": 512},
+                       {"norm": "scale", "skip": True, "branch": 50**-0.5, "width": 512},
+                       {"norm": "scale", "skip": True, "branch": 0.0, "width": 512}),
+    "trained": each_seed(*({"norm": norm, "lr": lr, **TRAINED} for norm, rates in (("batch", RATES), ("none", RATES[1:]))
+                           for lr in rates)),
 }
 
 
