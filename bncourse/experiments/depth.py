@@ -101,8 +101,8 @@ PLAN = {
     "skips": each_seed({"skip": True, "width": 512}, {"norm": "none", "skip": True, "width": 512},
                        {"norm": "scale", "skip": True, "branch": 50**-0.5, "width": 512},
                        {"norm": "scale", "skip": True, "branch": 0.0, "width": 512}),
-    "trained": each_seed(*({"norm": norm, "lr": lr, **TRAINED} for norm, rates in (("batch", RATES), ("none", RATES[1:]))
-                           for lr in rates)),
+    "trained": each_seed(*({"norm": "batch", "lr": lr, **TRAINED} for lr in RATES),
+                         *({"norm": "none", "lr": lr, **TRAINED} for lr in RATES[1:])),
 }
 
 
