@@ -93,7 +93,7 @@ def descents(curves: Mapping[str, Curve], ax: Axes, *, gap: float = 1.0) -> Axes
             ax.plot(layers, curve.theory ** layers.astype(float), **THEORY)
         ends[name] = float(np.median(risen[:, -1]))
     for name, height in spread_labels({n: min(max(lowest, end), highest) for n, end in ends.items()}, gap=gap).items():
-        left = ", far below" if ends[name] < lowest else ", far above" if ends[name] > highest else ""
+        left = ", below" if ends[name] < lowest else ", above" if ends[name] > highest else ""
         label_end(ax, layers[-1], 10.0**height, name + left, curves[name].style["color"])
     return ax
 

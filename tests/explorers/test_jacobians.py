@@ -54,7 +54,7 @@ def test_the_line_has_as_many_points_as_the_network_has_layers(explorer, said):
 
 def test_without_batch_norm_the_gradient_of_a_sigmoid_network_leaves_the_picture_below(explorer, said):
     said(activation="sigmoid")
-    assert "without, far below" in [text.get_text() for text in explorer.figure.axes[0].texts]
+    assert "without, below" in [text.get_text() for text in explorer.figure.axes[0].texts]
 
 
 def test_every_control_changes_the_picture(explorer):

@@ -30,7 +30,7 @@ def test_no_theory_no_dotted_line():
     assert len(ax.lines) == 1
 
 
-@pytest.mark.parametrize(("end", "name", "height"), [(30.0, "a, far above", 13.5), (-30.0, "a, far below", -1),
+@pytest.mark.parametrize(("end", "name", "height"), [(30.0, "a, above", 13.5), (-30.0, "a, below", -1),
                                                      (2.0, "a", 2)])
 def test_a_line_that_leaves_the_axes_is_named_at_their_edge(end, name, height):
     ax = jacobians.descents({"a": jacobians.Curve(np.array([[end, 0.0]]), WITH)}, jacobians.depth_axes(depth=2))
