@@ -86,6 +86,22 @@ def test_large_minibatches_come_to_the_limit(rng, activation):
 
 
 @EVERY
+def test_the_growth_is_what_its_formula_says_with_matrices(activation):
+    B, draws = 5, 40
+    v = np.random.default_rng(1).normal(size=(draws, B))
+    v -= v.mean(1, keepdims=True)
+    v *= np.sqrt(B) / np.linalg.norm(v, axis=1, keepdims=True)
+    G, through, kept = np.eye(B) - 1 / B, [], []
+    for point in v:
+        y, cache = activation.forward(point)
+        D, P = np.diag(activation.backward(np.ones(B), cache)), G - np.outer(point, point) / B
+        through.append(np.sum((P @ D @ G) ** 2))
+        kept.append(np.sum((G @ y) ** 2))
+    expected = B * np.mean(through) / ((B - 3) * np.mean(kept))
+    assert growth(activation, B, np.random.default_rng(1), draws) == pytest.approx(expected, rel=1e-10)
+
+
+@EVERY
 def test_a_wide_layer_does_what_the_growth_says(rng, activation):
     """At a batch of 8: inputs as they are in a wide network, and a gradient as it comes from the layer above."""
     B, D, found = 8, 1500, []
