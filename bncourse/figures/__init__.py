@@ -9,6 +9,7 @@
     backprop.py              04      the graph of batch norm node by node, its projection, a training beside PyTorch
     inference.py             05      ways to test a network, the bias of the variance, moving averages
     convolution.py           06      moved digits, correlated pixels, before or after the activation, the cube of axes
+    jacobians.py             08      singular values of a layer, gradients through fifty layers, growth in training
     figure_one.py            10      the paper's Figure 1, the grid of rates and scales, depth
     inception.py             11      the widths of Figure 5, and what its network holds, computes and sees
     imagenet_runs.py         12      Figures 2 and 3 at a small size, learning rates, the seven changes
