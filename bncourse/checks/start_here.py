@@ -42,8 +42,8 @@ steps = Check(
         Mistake("one smaller batch for all epochs", "Every epoch ends with a smaller batch of its own, not only the "
                 "last one.", "the paper's section 1, mini-batches",
                 lambda examples, batch, epochs: epochs * (examples // batch) + (examples % batch > 0)),
-        Mistake("nine tenths added before rounding down", "One example that is left over makes a mini-batch too: round up, "
-                "however small the rest is.", "the paper's section 1, mini-batches",
+        Mistake("nine tenths added before rounding down", "One example that is left over makes a mini-batch too: round "
+                "up, however small the rest is.", "the paper's section 1, mini-batches",
                 lambda examples, batch, epochs: epochs * int(examples / batch + 0.9)),
         Mistake("half a batch added before rounding", "An odd number of whole batches would be rounded up to the next: "
                 "use math.ceil.", "the paper's section 1, mini-batches",
