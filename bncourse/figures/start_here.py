@@ -67,8 +67,8 @@ def noise_against_size(sizes: np.ndarray, noise: np.ndarray, ax: Axes | None = N
 
 def time_an_example(sizes: Sequence[int], seconds: Sequence[float], ax: Axes | None = None) -> Axes:
     """Time for one example, in microseconds, against m, when m examples go through a layer in one matrix product."""
-    ax = blank(ax, title="The time of one example, in products of m examples", xlabel="examples in the mini-batch, m (log scale)",
-               ylabel="microseconds\nan example")
+    ax = blank(ax, title="The time of one example, in products of m examples",
+               xlabel="examples in the mini-batch, m (log scale)", ylabel="microseconds\nan example")
     ax.semilogx(sizes, 1e6 * np.divide(seconds, sizes), "o-", color=WITH["color"], markersize=8)
     ax.set_ylim(bottom=0)
     ax.set_xticks(sizes, [str(m) for m in sizes])
@@ -78,8 +78,8 @@ def time_an_example(sizes: Sequence[int], seconds: Sequence[float], ax: Axes | N
 
 def first_look(with_bn: Sequence[Run], without: Sequence[Run], ax: Axes | None = None) -> Axes:
     """Test accuracy through training, with batch norm and without it; a band for the seeds."""
-    ax = blank(ax, title="At this rate the same network learns sooner with batch norm", xlabel="training steps of 60 examples",
-               ylabel="test accuracy")
+    ax = blank(ax, title="At this rate the same network learns sooner with batch norm",
+               xlabel="training steps of 60 examples", ylabel="test accuracy")
     for runs, style, label in ((with_bn, WITH, "with"), (without, WITHOUT, "without")):
         spread(ax, np.array(runs[0].columns["step"]), np.array([run.columns["accuracy"] for run in runs]), style,
                label)
