@@ -133,6 +133,12 @@ layer = Check(
                        for m, d, k in [(5, 3, 4), (6, 4, 6), (3, 3, 3)]],
     outputs=("x",),
     mistakes=(
+        Mistake("w @ u", "w @ u takes the columns of u for examples; here the rows are. (W u)^T is u^T W^T.",
+                "hint 2", lambda w, b, u: w @ u + b),
+        Mistake("u @ w", "Row i of w holds the weights of output i; the product needs them in columns: transpose w.",
+                "hint 2", lambda w, b, u: u @ w + b),
+        Mistake("b as a column", "b has one number for each output, and outputs are columns: add b to every row as "
+                "it is.", "the shapes in the stub", lambda w, b, u: u @ w.T + b[:, None]),
         Mistake("b left out", "The layer is W u + b; b is added to every row.", "the paper's section 2",
                 lambda w, b, u: u @ w.T),
         Mistake("examples in columns", "Here an example is a row, in the input and in the result.",

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MultipleLocator
 
 from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, new_figure, spread, spread_labels
 
@@ -37,7 +38,7 @@ def conditions(pictures: dict[str, np.ndarray], training: np.ndarray, own: np.nd
     pictures maps a condition to one example `(H, W)` of it. training and own are accuracies `(seeds, conditions)` with
     either statistics. A line marks home, the accuracy on pictures like those of the training.
     """
-    ax = blank(ax or new_figure(4.3).add_subplot(), title="Own statistics undo a change of light, and others in part",
+    ax = blank(ax or new_figure(4.3).add_subplot(), title="Own statistics undo light, and the rest in part at best",
                xlabel="accuracy on the test pictures")
     down = np.arange(len(pictures))[::-1]
     ax.axvline(home, color=QUIET, linewidth=1)
@@ -91,19 +92,6 @@ def guess_axes(n: int, rows: dict[str, dict], ax: Axes | None = None) -> Axes:
     return ax
 
 
-def derivative(shifts: np.ndarray, passed: np.ndarray, ax: Axes | None = None) -> Axes:
-    """The mean derivative of a sigmoid, against the mean of its normal input of standard deviation 1; at most 1/4."""
-    ax = blank(ax, title="Move the input away from zero, and the gradient no longer passes",
-               xlabel="mean of the sigmoid's input (standard deviation 1)", ylabel="mean derivative")
-    ax.fill_between(shifts, passed, color=WITHOUT["color"], alpha=0.2, linewidth=0)
-    ax.plot(shifts, passed, linewidth=2, color=WITHOUT["color"])
-    ax.axhline(0.25, color=QUIET, linewidth=1)
-    ax.annotate("largest, 1/4", (shifts[-1], 0.25), (0, 4), textcoords="offset points", color=QUIET, fontsize=11,
-                ha="right")
-    ax.set_ylim(0, 0.28)
-    return ax
-
-
 def layer_by_layer(sizes: dict[str, tuple[np.ndarray, dict]], ax: Axes | None = None, **labels: str) -> Axes:
     """One line for each network over the network's layers, on a log scale, with a band for the seeds.
 
@@ -140,8 +128,8 @@ def streams(steps: np.ndarray, plain: np.ndarray, normalized: np.ndarray, title:
         ax.set_title(name, fontsize=12, loc="left", color=style["color"])
     for ax in axes[-1]:
         ax.set_xlabel("training steps", fontsize=11)
-    axes[0, 1].annotate("outside the grey: flat", (steps[-1], SATURATED), (0, 3), textcoords="offset points",
-                        color=QUIET, fontsize=11, ha="right")
+    axes[-1, 1].annotate("outside the grey: flat", (steps[0], -SATURATED), (0, -6), textcoords="offset points",
+                         color=QUIET, fontsize=11, va="top")
     figure.suptitle(title, fontsize=12, x=0.01, ha="left")
     return axes[0, 0]
 
@@ -149,6 +137,7 @@ def streams(steps: np.ndarray, plain: np.ndarray, normalized: np.ndarray, title:
 def stream(steps: np.ndarray, percentiles: np.ndarray, style: dict, ax: Axes) -> None:
     """The percentiles `(seeds, records, 3)` of one layer as ribbons; grey where the sigmoid is not saturated."""
     blank(ax)
+    ax.yaxis.set_major_locator(MultipleLocator(3))
     ax.axhspan(-SATURATED, SATURATED, color="#F0F0F0", linewidth=0, zorder=0)
     for ribbon in percentiles:
         low, median, high = ribbon.T
@@ -160,7 +149,7 @@ def drifts(panels: dict[str, tuple[np.ndarray, np.ndarray]], title: str) -> Axes
     """How far the percentiles of the sigmoids' inputs move in twenty steps, layer by layer, a panel for each setting.
 
     panels maps the heading of a panel to the movement without batch norm and with it, both `(seeds, layers, 2)`: in
-    all (filled, the median line), and by the layers below alone (hollow; layer 1 has none). Returns the left axes.
+    all (filled, the line their median), and by the layers below alone (hollow; layer 1 has none). Returns the left one.
     """
     figure = new_figure(3.6)
     axes = figure.subplots(1, len(panels), sharey=True)
@@ -176,6 +165,9 @@ def drifts(panels: dict[str, tuple[np.ndarray, np.ndarray]], title: str) -> Axes
                 ax.plot(layers[1:] + aside, seed[1:, 1], "o", color=style["color"], markersize=5, fillstyle="none")
         ax.set_xticks(layers)
         ax.set_xlim(0.5, len(layers) + 0.5)
+    for name, moved, style, away in zip(("plain", "batch norm"), pair, (WITHOUT, WITH), (12, -12), strict=True):
+        ax.annotate(name, (0.6, np.median(moved[:, 0, 0])), (0, away), textcoords="offset points", va="center",
+                    fontsize=11, color=style["color"])
     axes[0].set_ylabel("movement in 20 steps\n(log scale)", fontsize=11)
     figure.suptitle(title, fontsize=12, x=0.01, ha="left")
     return axes[0]

@@ -53,13 +53,6 @@ def test_the_pictures_lie_side_by_side_in_their_order():
     assert np.array_equal(ax.images[0].get_array()[0], np.repeat([0, 0.5, 1], 5))
 
 
-def test_the_derivative_is_drawn_under_its_limit():
-    ax = covariate_shift.derivative(np.array([0.0, 4.0]), np.array([0.2, 0.02]))
-    curve, limit = ax.lines
-    assert list(curve.get_ydata()) == [0.2, 0.02] and list(limit.get_ydata()) == [0.25, 0.25]
-    assert ax.get_ylim()[0] == 0
-
-
 def test_names_that_would_lie_on_each_other_are_moved_apart():
     values = {"low": np.full((2, 3), 1.0), "lower": np.full((2, 3), 0.99), "high": np.full((2, 3), 100.0)}
     ax = covariate_shift.layer_by_layer({name: (v, WITH) for name, v in values.items()})
