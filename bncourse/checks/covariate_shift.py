@@ -71,6 +71,11 @@ standardize = Check(
         Mistake("the training examples standardized", "The test examples are to be standardized, with the statistics "
                 "of the training examples.", "the exercise's first sentence",
                 lambda train, test, eps: _standardize(train, train, eps)),
+        Mistake("not divided", "The spread is brought to 1 too: divide by the root of the variance plus eps.",
+                "section 3, standardize", lambda train, test, eps: test - train.mean(0)),
+        Mistake("multiplied by the standard deviation", "To bring the spread to 1, divide by it.",
+                "section 3, standardize",
+                lambda train, test, eps: (test - train.mean(0)) * np.sqrt(train.var(0) + eps)),
         Mistake("min-max scaling", "The spread is the standard deviation; two examples set the range.",
                 "section 3, standardize",
                 lambda train, test, eps: (test - train.min(0)) / (np.ptp(train, 0) + eps)),
@@ -104,6 +109,12 @@ track = Check(
         Mistake("percentiles over time",
                 "A unit's distribution at one moment is over the examples: axis 1 of (T, m, C).",
                 "section 9", lambda history: np.percentile(history, PERCENTILES, axis=0)),
+        Mistake("the percentiles last", "The order asked for is time, percentile, unit: (T, 3, C).",
+                "the shapes in the stub",
+                lambda history: np.percentile(history, PERCENTILES, axis=1).transpose(1, 2, 0)),
+        Mistake("nearest values instead of percentiles", "Between two values a percentile is interpolated, which is "
+                "what np.percentile does by itself.", "hint 2",
+                lambda history: np.percentile(history, PERCENTILES, axis=1, method="nearest").transpose(1, 0, 2)),
         Mistake("the largest first", "The order asked for is 15, 50, 85.", "the shapes in the stub",
                 lambda history: np.percentile(history, PERCENTILES[::-1], axis=1).transpose(1, 0, 2)),
         Mistake("quartiles", "The paper's three are the 15th, 50th and 85th: about one standard deviation to either "
@@ -173,6 +184,10 @@ saturated = Check(
                 "section 7", lambda x, limit: (_derivative(x) < limit).mean()),
         Mistake("the number instead of the part", "Divide by the number of examples.", "section 7",
                 lambda x, limit: 1.0 * (_derivative(x) < limit).sum(0)),
+        Mistake("a truth for each example", "Count over the examples: the mean of the truths, axis 0.",
+                "the shapes in the stub", lambda x, limit: _derivative(x) < limit),
+        Mistake("the square of the output", "The derivative is 1 less the square.", "the exercise's hint 2",
+                lambda x, limit: (np.tanh(x) ** 2 < limit).mean(0)),
         Mistake("per cents", "A part is a number from 0 to 1.", "the shapes in the stub",
                 lambda x, limit: 100 * _saturated(x, limit)),
     ),
@@ -218,6 +233,11 @@ repair = Check(
                 "one that divides, or a batch that has not changed would change.", "section 3, standardize",
                 lambda x_new, mean, var, eps:
                 mean + np.sqrt(var + eps) * _scaled(x_new, x_new.mean(0), x_new.var(0), 0)),
+        Mistake("the old mean forgotten", "The old light has a mean too: add it at the end.", "section 3, standardize",
+                lambda x_new, mean, var, eps: np.sqrt(var + eps) * _scaled(x_new, x_new.mean(0), x_new.var(0), eps)),
+        Mistake("the ratio of the spreads turned round", "Divide by the new spread and multiply by the old one.",
+                "section 3, standardize", lambda x_new, mean, var, eps:
+                mean + np.sqrt((x_new.var(0) + eps) / (var + eps)) * (x_new - x_new.mean(0))),
         Mistake("only the mean moved", "Light that is multiplied changes the spread too.", "section 1",
                 lambda x_new, mean, var, eps: x_new - x_new.mean(0) + mean),
         Mistake("standardized and left there", "The network was trained on pictures with the old mean and spread; "

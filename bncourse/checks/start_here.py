@@ -17,7 +17,7 @@ steps = Check(
     law="A step uses one mini-batch; an epoch uses every example once, so it takes ceil(examples / batch) steps.",
     solution=_steps,
     cases=lambda rng: [(2000, 500, 20), (2100, 500, 20), (1000, 60, 3), (7, 10, 4), (60_000, 64, 5), (2001, 500, 2),
-                       (2500, 500, 2)],
+                       (2500, 500, 2), (10_001, 10_000, 3)],
     outputs=("steps",),
     mistakes=(
         Mistake("the last, smaller batch dropped", "The examples left over make one more, smaller batch: round up.",
@@ -48,6 +48,12 @@ steps = Check(
         Mistake("half a batch added before rounding", "An odd number of whole batches would be rounded up to the next: "
                 "use math.ceil.", "the paper's section 1, mini-batches",
                 lambda examples, batch, epochs: epochs * round(examples / batch + 0.5)),
+        Mistake("one more step at the very end", "Every epoch ends with a smaller batch of its own, if anything is "
+                "left over.", "the paper's section 1, mini-batches",
+                lambda examples, batch, epochs: epochs * (examples // batch) + 1),
+        Mistake("rounded to the nearest once for all epochs", "Each epoch ends with its own smaller batch: round up, "
+                "then multiply.", "the paper's section 1, mini-batches",
+                lambda examples, batch, epochs: round(epochs * examples / batch)),
         Mistake("one batch too many", "When the batch size divides the number of examples nothing is left over.",
                 "the paper's section 1", lambda examples, batch, epochs: epochs * (examples // batch + 1)),
     ),
@@ -115,6 +121,13 @@ gradient = Check(
         Mistake("one mean for all weights",
                 "Each weight has its own derivative: the mean runs over the examples alone.",
                 "section 7, the first formula", lambda w, x, t: (x * _push(w, x, t)[:, None]).mean()),
+        Mistake("the derivative of the logarithm left out", "That is the gradient of exp(-t x.w). The logarithm around "
+                "it divides by 1 + exp(-t x.w).", "the loss in the exercise",
+                lambda w, x, t: x.T @ (-t * np.exp(-t * (x @ w))) / len(t)),
+        Mistake("the loss itself", "Asked is its derivative in each weight.", "the loss in the exercise",
+                lambda w, x, t: np.log1p(np.exp(-t * (x @ w))).mean()),
+        Mistake("a step instead of the gradient", "That is where a step of rate 1 would lead; asked is the gradient.",
+                "the loss in the exercise", lambda w, x, t: w - _gradient(w, x, t)),
         Mistake("the inputs left out", "The inner derivative of x.w in w is x.", "the loss in the exercise",
                 lambda w, x, t: _push(w, x, t).mean()),
     ),
@@ -137,6 +150,9 @@ layer = Check(
                 "hint 2", lambda w, b, u: w @ u + b),
         Mistake("u @ w", "Row i of w holds the weights of output i; the product needs them in columns: transpose w.",
                 "hint 2", lambda w, b, u: u @ w + b),
+        Mistake("w @ u.T + b",
+                "w @ u.T has the examples in its columns; transpose the product, then add b to every row.",
+                "hint 2", lambda w, b, u: w @ u.T + b),
         Mistake("b as a column", "b has one number for each output, and outputs are columns: add b to every row as "
                 "it is.", "the shapes in the stub", lambda w, b, u: u @ w.T + b[:, None]),
         Mistake("b left out", "The layer is W u + b; b is added to every row.", "the paper's section 2",

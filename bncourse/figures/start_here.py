@@ -36,8 +36,7 @@ def steps_and_epochs(rows: Sequence[tuple[str, float, float]], ax: Axes | None =
     Inception comes first and BN-Baseline second.
     """
     plain, normalized, *changed = (epochs for _, _, epochs in rows)
-    ax = blank(ax, title=f"To 72.2 %: {plain:.0f} epochs; with batch norm {normalized:.0f}; with all changes "
-                         f"{min(changed):.0f}",
+    ax = blank(ax, title=f"To 72.2 %: {plain:.0f} epochs, with batch norm {normalized:.0f}, at best {min(changed):.0f}",
                xlabel="millions of steps of 32 images")
     for height, (model, millions, epochs) in enumerate(reversed(rows)):
         color = (WITH if model.startswith("BN") else WITHOUT)["color"]
