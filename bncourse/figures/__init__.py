@@ -2,8 +2,8 @@
 
     file                     lesson  what it draws
     style.py                 all     colours with a fixed meaning, new figures, names at lines, captions, `picture`
-    start_here.py            00      Figure 3 in epochs, the noise and the time of a mini-batch, a first training
-    covariate_shift.py       01      inputs that move: one outlier, another light, the layers of a network
+    start_here.py            00      a feature before and after, a first training, Figure 3 in epochs, noise, time
+    covariate_shift.py       01      inputs that move: another light, another range, the layers of a network
     cost_of_whitening.py     02      condition numbers, the time of whitening, what goes wrong outside the gradient
     minibatch_batchnorm.py   03      numbers and digits in several mini-batches, the sigmoid, rates with and without
     backprop.py              04      the graph of batch norm node by node, its projection, a training beside PyTorch
@@ -17,10 +17,11 @@
 
 There are three kinds of function. A picture, `f(data, ax=None) -> ax`, draws on `ax`, or on new axes of the course's
 size, and returns the axes, which `picture` turns into what a notebook shows. A picture of several panels makes its own
-figure, and returns one of its axes: `clouds`, `runaway`, `two_terms`, `streams`, `ribbons`, `seven_losses`,
-`errors_beside_figure4`, `projection` and `beside_pytorch`. For explorers there are pairs: the first draws what stays
-and returns the axes (`..._axes`, `outline`, `grid`) or the artists that will move (`..._panels`, `target_marks`); the
-second draws what changes on them, and says on whose axes. `one_moment` returns its second function.
+figure, and returns one of its axes: `before_and_after`, `clouds`, `runaway`, `two_terms`, `streams`, `drifts`,
+`ribbons`, `seven_losses`, `errors_beside_figure4`, `projection` and `beside_pytorch`. For explorers there are pairs:
+the first draws what stays and returns the axes (`..._axes`, `outline`, `grid`) or the artists that will move
+(`..._panels`, `target_marks`); the second draws what changes on them, and says on whose axes. `one_moment` returns its
+second function.
 """
 
 from bncourse.figures.style import PAPER, WITH, WITHOUT, Picture, picture
