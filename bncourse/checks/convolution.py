@@ -5,7 +5,7 @@ import numpy as np
 from bncourse.checks.frame import Check, Mistake
 from bncourse.checks.layer_check import Assembled
 from bncourse.checks.layer_laws import LAWS
-from bncourse.checks.mistakes import axes, forward, layers
+from bncourse.checks.mistakes import axes, forward, layers, layers_in_use
 from bncourse.kernels.normalize import batchnorm_forward, standardize
 
 
@@ -114,4 +114,4 @@ bias = Check(
     ),
 )
 
-assembled = Assembled(exercise="06.4", laws=LAWS, solution=layers.Layer, mistakes=layers.LAYERS)
+assembled = Assembled(exercise="06.4", laws=LAWS, solution=layers.Layer, mistakes=layers_in_use.LAYERS)
