@@ -241,10 +241,10 @@ MEMORY = (
             _remembering(_mean, _var, momentum=lambda p: 1 - p)),
     Mistake("cumulative average", "All mini-batches count alike; here each new one weighs momentum. (PyTorch does this "
             "for momentum = None.)", "the paper's section 3.1", variant(move=_cumulative)),
-    Mistake("momentum fixed inside", "The layer moves by 0.1 whatever momentum it was made with.", "the stub's __init__",
-            _remembering(_mean, _var, momentum=lambda p: 0.1)),
-    Mistake("the factor on the whole running variance", "m' / (m' - 1) belongs to the new variance alone; on the sum it "
-            "multiplies the old value too, again at each step.", "Algorithm 2, line 10",
+    Mistake("momentum fixed inside", "The layer moves by 0.1 whatever momentum it was made with.",
+            "the stub's __init__", _remembering(_mean, _var, momentum=lambda p: 0.1)),
+    Mistake("the factor on the whole running variance", "m' / (m' - 1) belongs to the new variance alone; on the sum "
+            "it multiplies the old value too, again at each step.", "Algorithm 2, line 10",
             variant(remember=_factor_on_everything)),
     Mistake("running variance around the running mean", "Each mini-batch is measured around its own mean.",
             "Algorithm 2, line 10", variant(remember=_around_running_mean)),

@@ -93,8 +93,8 @@ def _batch_statistics_of_many(self, x):
 COUNT = "the paper's section 3.2, m' = m p q"
 
 IN_USE = (
-    Mistake("m' counted for feature maps alone", "A sequence (N, C, L) and a volume (N, C, D, H, W) have locations too: "
-            "m' is the number of rows of the table, whatever the shape.", COUNT,
+    Mistake("m' counted for feature maps alone", "A sequence (N, C, L) and a volume (N, C, D, H, W) have locations too, "
+            "and m' is the number of rows of the table, whatever the shape.", COUNT,
             variant(remember=_corrected_by(_values_of_maps))),
     Mistake("m' counted over the last two axes", "All axes but the second are averaged over: m' is the number of rows "
             "of the table, whatever the shape.", COUNT, variant(remember=_corrected_by(_values_of_last_two_axes))),
@@ -103,8 +103,8 @@ IN_USE = (
     Mistake("a single value refused in dense layers alone", "A feature map of one image and one location is a single "
             "value as well: compare the number of rows of the table with 1.", COUNT,
             variant(refuse_single=_refuse_dense)),
-    Mistake("what backward needs, kept on the class", "A network has several layers: each needs its own x_hat, on self. "
-            "A variable of the notebook is shared in the same way.", "the stub's forward and backward",
+    Mistake("what backward needs, kept on the class", "A network has several layers: each needs its own x_hat, on "
+            "self. A variable of the notebook is shared in the same way.", "the stub's forward and backward",
             variant(forward=_forward_on_class, backward=_backward_from_class)),
     Mistake("eps and momentum kept on the class", "Two layers may have different ones: keep them on self.",
             "the stub's __init__", variant(__init__=_settings_on_class)),
