@@ -73,7 +73,7 @@ def test_every_picture_has_alternative_text():
 # names: a lesson has one stem, and what is not a lesson's is known by name
 
 LESSONS = {path.stem[3:] for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")}
-MACHINERY = {"checks": {"frame", "layer_check", "layer_laws", "mistakes", "progress", "statements"},
+MACHINERY = {"checks": {"frame", "layer_check", "layer_laws", "mistakes", "progress", "statements", "values"},
              "explorers": {"base", "progress"}, "figures": {"style"}}
 
 
