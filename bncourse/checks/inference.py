@@ -38,7 +38,8 @@ population = Check(
                 "Algorithm 2, line 10",
                 _with_variance(lambda batches, m: batches.shape[2] / (batches.shape[2] - 1) * batches.var(1).mean(0))),
         Mistake("the variance of the mini-batches' means added", "Algorithm 2 averages the variance within "
-                "mini-batches; the factor makes up for what the means of random mini-batches take away.", "Algorithm 2, line 10",
+                "mini-batches; the factor makes up for what the means of random mini-batches take away.",
+                "Algorithm 2, line 10",
                 _with_variance(lambda batches, m: _population(batches)[1] + batches.mean(1).var(0))),
         Mistake("the variance of the mini-batches' means alone", "That is the variance between mini-batches; "
                 "Algorithm 2 averages the variance within them.", "Algorithm 2, line 10",
@@ -222,9 +223,9 @@ fold = Check(
         Mistake("w left as it is", "The slope of batch norm multiplies what u w gives.", "Algorithm 2, line 11",
                 _changed_fold(weights=lambda w, s: w)),
         Mistake("the bias of the layer dropped", "Only in training does the mean take b out. At inference the mean is "
-                "a fixed number, and b goes through batch norm as u w does.", "section 6 of the lesson",
+                "a fixed number, and b goes through batch norm as u w does.", "section 7 of the lesson",
                 _changed_fold(bias=lambda b, beta, mean, s: beta - s * mean)),
-        Mistake("the bias of the layer not scaled", "b goes through the same slope as u w.", "section 6 of the lesson",
+        Mistake("the bias of the layer not scaled", "b goes through the same slope as u w.", "section 7 of the lesson",
                 _changed_fold(bias=lambda b, beta, mean, s: beta - s * mean + b)),
         Mistake("beta scaled too", "beta is added after the scaling.", "Algorithm 2, line 11",
                 _changed_fold(bias=lambda b, beta, mean, s: s * (beta + b - mean))),

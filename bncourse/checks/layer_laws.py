@@ -7,7 +7,6 @@ one layer of a network is asked of two: a layer that is right by itself and on f
 
 import numpy as np
 
-from bncourse.checks.frame import numbers
 from bncourse.checks.layer_check import STATE, Law, Observations, Refused
 
 MAPS, DENSE, SEQUENCES, VOLUMES = SHAPES = (5, 3, 4, 2), (7, 4), (4, 3, 6), (3, 4, 2, 5, 6)
@@ -125,18 +124,18 @@ def _alone(layer, rng) -> Observations:
         yield from _three(made.backward(rng.normal(size=MAPS)),
                           "of each of two layers, forward through both and then back through both")
     for name in STATE:
-        yield f"{name} of the first of two layers after both were used", np.array(numbers(name, getattr(one, name)))
+        yield f"{name} of the first of two layers after both were used", np.array(getattr(one, name))
     for name in STATE:
         _overwrite(one, name, np.full(3, 7.0))
-        yield f"{name} of a layer, when that of another layer becomes 7", np.array(numbers(name, getattr(other, name)))
+        yield f"{name} of a layer, when that of another layer becomes 7", np.array(getattr(other, name))
 
 
 def _overwrite(layer, name: str, values: np.ndarray) -> None:
     """Give an array of a layer other values, in place where that is possible, as an optimizer does."""
-    array = numbers(name, getattr(layer, name))
+    array = getattr(layer, name)
     if array.flags.writeable and array.shape == values.shape:
         array[...] = values
-    if not np.array_equal(numbers(name, getattr(layer, name)), values):
+    if not np.array_equal(getattr(layer, name), values):
         layer.set(**{name: values})
 
 

@@ -22,13 +22,20 @@ def on_rows(dense: Callable) -> Callable:
 
 
 def by_axes(axes: tuple[int, ...]) -> Callable:
-    """Normalization over these axes of x `(N, C, H, W)`, with one gamma and one beta for each channel."""
+    """Normalization over these axes of x `(N, C, *spatial)`, with one gamma and one beta for each channel."""
 
     def forward(x, gamma, beta, eps):
         x_hat = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + eps)
-        return gamma[:, None, None] * x_hat + beta[:, None, None]
+        return from_rows(gamma * to_rows(x_hat) + beta, x.shape)
 
     return forward
+
+
+def four_axes(x, gamma, beta, eps):
+    """The transform of feature maps, with the number of axes written into it."""
+    mean = x.mean((0, 2, 3), keepdims=True)
+    var = ((x - mean) ** 2).mean((0, 2, 3), keepdims=True)
+    return gamma[:, None, None] * (x - mean) / np.sqrt(var + eps) + beta[:, None, None]
 
 
 def batch_size_for_m(x, gamma, beta, eps):

@@ -93,7 +93,7 @@ def _batch_statistics_of_many(self, x):
 COUNT = "the paper's section 3.2, m' = m p q"
 
 IN_USE = (
-    Mistake("m' counted for feature maps alone", "A sequence (N, C, L) and a volume (N, C, D, H, W) have locations too, "
+    Mistake("m' counted for feature maps alone", "Sequences (N, C, L) and volumes (N, C, D, H, W) have locations too, "
             "and m' is the number of rows of the table, whatever the shape.", COUNT,
             variant(remember=_corrected_by(_values_of_maps))),
     Mistake("m' counted over the last two axes", "All axes but the second are averaged over: m' is the number of rows "
