@@ -6,6 +6,7 @@ from bncourse.checks.frame import Check, Mistake
 from bncourse.checks.layer_check import Assembled
 from bncourse.checks.layer_laws import LAWS
 from bncourse.checks.mistakes import axes, forward, layers, layers_in_use
+from bncourse.checks.mistakes.axes import by_axes
 from bncourse.kernels.normalize import batchnorm_forward, standardize
 
 
@@ -31,7 +32,13 @@ reshape = Check(
     mistakes=(
         *axes.AXES,
         Mistake("the axes (0, 2, 3) for every shape", "A volume has one more axis of locations: average over all "
-                "axes but the second.", "the paper's section 3.2, jointly over all locations", axes.by_axes((0, 2, 3))),
+                "axes but the second.", "the paper's section 3.2, jointly over all locations", by_axes((0, 2, 3))),
+        Mistake("instance norm", "Each example was normalized by itself; batch norm averages over the examples too.",
+                "section 5 of the lesson",
+                lambda x, gamma, beta, eps: by_axes(tuple(range(2, x.ndim)))(x, gamma, beta, eps)),
+        Mistake("layer norm", "All channels of an example were normalized together; batch norm keeps channels apart "
+                "and averages over the examples.", "section 5 of the lesson",
+                lambda x, gamma, beta, eps: by_axes(tuple(range(1, x.ndim)))(x, gamma, beta, eps)),
         Mistake("written for (N, C, H, W) alone", "x may have three axes of locations. A table (m', C) serves any "
                 "number of them.", "the words of the exercise", axes.four_axes),
         *(Mistake(m.name, m.why, m.see, axes.on_rows(m.wrong), m.rounding) for m in forward.FORWARD),

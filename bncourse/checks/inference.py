@@ -34,6 +34,9 @@ population = Check(
         Mistake("the factor upside down", "The mini-batch's variance is too small, so it is multiplied by m / (m - 1), "
                 "which is larger than 1.", "Algorithm 2, line 10",
                 _with_variance(lambda batches, m: (m - 1) / m * batches.var(1).mean(0))),
+        Mistake("the factor 8/7", "That is m / (m - 1) for the lesson's mini-batches of eight; here m is "
+                "batches.shape[1].", "Algorithm 2, line 10",
+                _with_variance(lambda batches, m: 8 / 7 * batches.var(1).mean(0))),
         Mistake("corrected by the number of features", "m is the number of examples in a mini-batch, the second size.",
                 "Algorithm 2, line 10",
                 _with_variance(lambda batches, m: batches.shape[2] / (batches.shape[2] - 1) * batches.var(1).mean(0))),
@@ -107,12 +110,18 @@ def _factor_on_everything(batches, momentum):
     return mean, var
 
 
-def _around_running_mean(batches, momentum):
-    mean, var = np.zeros(batches.shape[2]), np.ones(batches.shape[2])
-    for x in batches:
-        mean = (1 - momentum) * mean + momentum * x.mean(0)
-        var = (1 - momentum) * var + momentum * ((x - mean) ** 2).sum(0) / (len(x) - 1)
-    return mean, var
+def _around_running_mean(weight_of_old):
+    """The buffers, with the new variance around the running mean before it moves (weight 1) or after (weight 0)."""
+
+    def answer(batches, momentum):
+        mean, var = np.zeros(batches.shape[2]), np.ones(batches.shape[2])
+        for x in batches:
+            old, mean = mean, (1 - momentum) * mean + momentum * x.mean(0)
+            around = weight_of_old * old + (1 - weight_of_old) * mean
+            var = (1 - momentum) * var + momentum * ((x - around) ** 2).sum(0) / (len(x) - 1)
+        return mean, var
+
+    return answer
 
 
 buffers = Check(
@@ -153,8 +162,13 @@ buffers = Check(
                 _changed_buffers(weight=lambda momentum: 0.1)),
         Mistake("the factor on the whole running variance", "m / (m - 1) belongs to the new variance alone; on the sum "
                 "it multiplies the old value too, again at each step.", "Algorithm 2, line 10", _factor_on_everything),
-        Mistake("running variance around the running mean", "Each mini-batch is measured around its own mean.",
-                "Algorithm 2, line 10", _around_running_mean),
+        Mistake("variance around the old running mean", "Each mini-batch is measured around its own mean.",
+                "Algorithm 2, line 10", _around_running_mean(1.0)),
+        Mistake("variance around the new running mean", "Each mini-batch is measured around its own mean.",
+                "Algorithm 2, line 10", _around_running_mean(0.0)),
+        Mistake("standard deviation returned", "PyTorch keeps the variance; the root is taken when it is used.",
+                "Algorithm 2, lines 10 and 11",
+                lambda batches, momentum: (lambda mean, var: (mean, np.sqrt(var)))(*_buffers(batches, momentum))),
         Mistake("mean and variance exchanged", "The stub asks for the mean first.", "the stub",
                 lambda batches, momentum: _buffers(batches, momentum)[::-1]),
         Mistake("only the last mini-batch", "An average remembers the mini-batches before.", "the paper's section 3.1",
@@ -247,9 +261,8 @@ fold = Check(
                 _changed_fold(bias=lambda b, beta, mean, s: s * (b - mean))),
         Mistake("w transposed", "An example is a row, so w (D, C) keeps its shape.", "the stub",
                 _changed_fold(weights=lambda w, s: w.T * s)),
-        Mistake("the mean multiplied by w", "The running mean is that of x = u w + b, so it has passed w already.",
-                "Algorithm 2, line 11", lambda w, b, gamma, beta, mean, var, eps: (
-                    w * _slope(gamma, var, eps), beta + _slope(gamma, var, eps) * (b - mean @ w))),
+        Mistake("the new weights transposed", "An example is a row, so w (D, C) keeps its shape.", "the stub",
+                _changed_fold(weights=lambda w, s: (w * s).T)),
         Mistake("the mean forgotten", "The shift is beta + s (b - mean).", "Algorithm 2, line 11",
                 _changed_fold(bias=lambda b, beta, mean, s: beta + s * b)),
         Mistake("the sign of the mean", "The mean is subtracted.", "Algorithm 2, line 11",

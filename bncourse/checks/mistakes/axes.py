@@ -53,6 +53,11 @@ def axis_not_moved(x, gamma, beta, eps):
     return (gamma * x_hat + beta).reshape(x.shape)
 
 
+def channels_first_by_reshape(x, gamma, beta, eps):
+    rows = x.reshape(x.shape[1], -1).T
+    return (gamma * (rows - rows.mean(0)) / np.sqrt(rows.var(0) + eps) + beta).T.reshape(x.shape)
+
+
 def axis_not_moved_back(x, gamma, beta, eps):
     rows = to_rows(x)
     return (gamma * (rows - rows.mean(0)) / np.sqrt(rows.var(0) + eps) + beta).reshape(x.shape)
@@ -83,6 +88,9 @@ AXES = (
     Mistake("reshaped without moving the channels to the end", "reshape keeps the order of the numbers in memory: "
             "move axis 1 to the end first, or the rows mix channels and locations.",
             "the paper's section 3.2, one pair of gamma and beta for each feature map", axis_not_moved),
+    Mistake("reshaped to (C, m') without moving the channels to the front", "reshape keeps the order of the numbers in "
+            "memory: move axis 1 first, or each row mixes the channels.",
+            "the paper's section 3.2, one pair of gamma and beta for each feature map", channels_first_by_reshape),
     Mistake("reshaped back without moving the channels", "The rows are ordered (N, H, W): reshape to (N, H, W, C), "
             "then move the last axis to place 1.",
             "the paper's section 3.2, one pair of gamma and beta for each feature map",
