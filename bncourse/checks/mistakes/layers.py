@@ -173,9 +173,15 @@ def _factor_on_everything(self, x):
     self.running_var = m / (m - 1) * self.running_var
 
 
-def _around_running_mean(self, x):
+def _around_old_mean(self, x):
     rows = to_rows(x)
     self.move(rows.mean(0), ((rows - self.running_mean) ** 2).sum(0) / (len(rows) - 1), self.momentum)
+
+
+def _around_new_mean(self, x):
+    rows, p = to_rows(x), self.momentum
+    new = (1 - p) * self.running_mean + p * rows.mean(0)
+    self.move(rows.mean(0), ((rows - new) ** 2).sum(0) / (len(rows) - 1), p)
 
 
 def _running_statistics_in_training(self, x, gamma, beta, eps):
@@ -246,8 +252,10 @@ MEMORY = (
     Mistake("the factor on the whole running variance", "m' / (m' - 1) belongs to the new variance alone; on the sum "
             "it multiplies the old value too, again at each step.", "Algorithm 2, line 10",
             variant(remember=_factor_on_everything)),
-    Mistake("running variance around the running mean", "Each mini-batch is measured around its own mean.",
-            "Algorithm 2, line 10", variant(remember=_around_running_mean)),
+    Mistake("variance around the old running mean", "Each mini-batch is measured around its own mean.",
+            "Algorithm 2, line 10", variant(remember=_around_old_mean)),
+    Mistake("variance around the new running mean", "Each mini-batch is measured around its own mean.",
+            "Algorithm 2, line 10", variant(remember=_around_new_mean)),
     Mistake("running statistics in training", "In training the mini-batch's own mean and variance normalize it; the "
             "running ones only remember.", "Algorithm 1", variant(transformed=_running_statistics_in_training)),
     Mistake("gamma and beta forgotten at inference", "Inference ends with the same scale and shift as training.",
