@@ -100,8 +100,8 @@ def _schedule(rates, decay, power=2, own=1, late=False):
 
 schedule = Check(
     exercise="07.3",
-    law="With p_t the product of all factors (1 - rate_s decay) for s < t, the weights without decay are w_t / p_t, and "
-        "the rate that imitates the decay is rate_t / (p_t^2 (1 - rate_t decay)) = rate_t / (p_t p_(t+1)).",
+    law="With p_t the product of all factors (1 - rate_s decay) for s < t, the weights without decay are w_t / p_t, "
+        "and the rate that imitates the decay is rate_t / (p_t^2 (1 - rate_t decay)) = rate_t / (p_t p_(t+1)).",
     solution=lambda rates, decay: _schedule(rates, decay),
     cases=lambda rng: [(rng.uniform(0.1, 1, n), decay) for n, decay in [(6, 0.05), (5, 0.3), (8, 0.01)]],
     outputs=("rates",),
@@ -151,11 +151,9 @@ settled = Check(
                 lambda r, d, c: ((r * c * c / (2 * d)) ** 0.25, np.sqrt(2 * r * d))),
         Mistake("the angle by the rule for small decay", "The norm is exact; the angle's cosine is 1 - rate decay.",
                 "section 5", lambda r, d, c: (_settled(r, d, c)[0], np.sqrt(2 * r * d))),
-        Mistake("a gradient of constant size", "The gradient is c / |w|: larger weights get smaller gradients.",
-                "section 2, the gradient of aW",
+        Mistake("a gradient of constant size", "The gradient is c / |w|, so that the balance is one of |w|^4; "
+                "its fourth root is the norm.", "section 2, the gradient of aW",
                 lambda r, d, c: (r * c / np.sqrt(1 - (1 - r * d) ** 2), _settled(r, d, c)[1])),
-        Mistake("the square of the norm", "The balance gives |w|^4; its fourth root is the norm.", "the exercise",
-                lambda r, d, c: (_settled(r, d, c)[0] ** 2, _settled(r, d, c)[1])),
         Mistake("the tangent for the angle", "Step over shrunken weights is the tangent; the angle is its arctan.",
                 "the exercise", lambda r, d, c: (_settled(r, d, c)[0], np.tan(_settled(r, d, c)[1]))),
         Mistake("the sine for the angle", "Step over new weights is the sine; the angle is its arcsin.",

@@ -14,7 +14,7 @@ weights of the output layer the standard deviation `REST`.
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -81,10 +81,13 @@ class Config:
         return sorted({*(step for step in LOOKS if step < self.steps), self.steps})
 
 
+# What the course has recorded. The second kind of grid has whole decades only.
 PLAN = {
-    moved: tuple(Config("mnist", activation, batchnorm, moved, seed=seed)
-                 for seed, activation, batchnorm in product(range(5), ACTIVATIONS, (False, True)))
-    for moved in MOVED
+    "all": tuple(Config("mnist", activation, batchnorm, seed=seed)
+                 for seed, activation, batchnorm in product(range(5), ACTIVATIONS, (False, True))),
+    "hidden weights": tuple(Config("mnist", activation, batchnorm, "hidden weights", seed=seed, rates=RATES[::2],
+                                   scales=SCALES[::2])
+                            for seed, activation, batchnorm in product(range(5), ACTIVATIONS, (False, True))),
 }
 
 
@@ -180,6 +183,21 @@ def losses_at(config: Config, losses: list[float]) -> dict[str, float]:
     looks = config.looks()
     parts = {end: losses[start:end] for start, end in zip([0, *looks], looks, strict=False)}
     return {f"loss {end}": short(np.median(part)) if part else math.nan for end, part in parts.items()}
+
+
+def grid(recorded: Sequence[runs.Run], name: str) -> np.ndarray:
+    """A column of several runs of one grid as an array `(seeds, scales, rates)`."""
+    shape = [len(recorded[0].config[axis]) for axis in ("scales", "rates")]
+    return runs.stack(recorded, name).reshape(-1, *shape)
+
+
+def diverged(recorded: Sequence[runs.Run]) -> np.ndarray:
+    """Where training diverged, as truth values `(seeds, scales, rates)`.
+
+    The last recorded loss is more than a tenth above that of the first mini-batch, or is not a number.
+    """
+    last = list(recorded[0].columns)[-1]
+    return ~(grid(recorded, last) <= 1.1 * grid(recorded, "loss 1"))
 
 
 def short(value: float) -> float:

@@ -13,24 +13,23 @@ from bncourse.figures.figure_one import SHADES
 from bncourse.figures.style import QUIET, THIN, WITH, WITHOUT, blank, label_end, new_figure, write_under
 
 GUESS = np.log(10)  # nats, the loss of whoever gives ten classes a tenth each
-GREEN = {"color": "#009E73", "linestyle": "-."}
 STYLES = {"without": WITHOUT, "with batch norm": WITH}
 
 
 def equal_curves(base: np.ndarray, scaled: np.ndarray, other: np.ndarray, ax: Axes | None = None) -> Axes:
     """Three loss curves: W at a rate, 10 W at 100 times the rate, which covers it, and 10 W at the same rate."""
-    ax = blank(ax, title="10 W at a hundredfold rate learns as W does; at the same rate it hardly learns",
-               xlabel="training steps of 60 examples", ylabel="loss, nats")
+    ax = blank(ax, title="Ten times the weights need a hundred times the rate", xlabel="training steps of 60 examples",
+               ylabel="loss, nats")
     steps = np.arange(1, len(base) + 1)
     ax.plot(steps, other, linewidth=1.5, **WITHOUT)
     ax.plot(steps, base, color="#56B4E9", linewidth=6)
     ax.plot(steps, scaled, color="#000000", linewidth=1, linestyle="--")
     tail = len(base) // 5
-    for values, text, color in ((other, "10 W, the same rate", WITHOUT["color"]),
-                                (base, "W (pale), and on it\n10 W, 100 times the rate (dashed)", "#000000")):
-        ax.annotate(text, (steps[-tail], np.max(values[-tail:])), (0, 8), textcoords="offset points", ha="center",
-                    color=color, fontsize=11)
-    ax.set_ylim(0, 1.15 * max(values.max() for values in (base, scaled, other)))
+    ax.annotate("10 W at the rate of W", (steps[-tail], np.max(other[-tail:])), (0, 8), textcoords="offset points",
+                ha="center", color=WITHOUT["color"], fontsize=11)
+    ax.annotate("W (broad), and on it 10 W\nat 100 times the rate (dashed)", (steps[-1], np.min(base[-tail:])), (0, -8),
+                textcoords="offset points", ha="right", va="top", fontsize=11)
+    ax.set_ylim(0, 1.1 * max(values.max() for values in (base, scaled, other)))
     return ax
 
 
@@ -43,7 +42,8 @@ def settling(simulated: Mapping[str, np.ndarray], trained: Mapping[str, np.ndarr
     figure = new_figure(margin=THIN)
     left, right = figure.subplots(1, 2, sharey=True)
     shades = ("#0072B2", "#009E73", "#CC79A7")
-    for ax, lines, title in ((left, simulated, "one vector, random gradients"), (right, trained, "the network, trained")):
+    for ax, lines, title in ((left, simulated, "one vector, random gradients"),
+                             (right, trained, "the network, trained")):
         blank(ax, xlabel="steps", ylabel="angle of one step, degrees" if ax is left else "")
         ax.set_title(title, fontsize=12, loc="left")
         ax.axhline(np.degrees(angle), color=QUIET, linewidth=1.5, linestyle=":")
@@ -51,8 +51,9 @@ def settling(simulated: Mapping[str, np.ndarray], trained: Mapping[str, np.ndarr
             ax.plot(np.arange(1, len(values) + 1), np.degrees(values), mark, color=color, linewidth=2, label=name)
         ax.legend(frameon=False, fontsize=10, loc="lower right")
         ax.set_yscale("log")
-    left.annotate(r"$\sqrt{2\eta\lambda}$", (1, np.degrees(angle)), (4, 5), textcoords="offset points", color=QUIET,
-                  fontsize=12)
+        ax.set_yticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
+    left.annotate(r"$\sqrt{2\eta\lambda}$ = " f"{np.degrees(angle):.1f}", (1, np.degrees(angle)), (70, 8),
+                  textcoords="offset points", color=QUIET, fontsize=12)
     return left
 
 
@@ -68,11 +69,12 @@ def least_squares(rates: np.ndarray, losses: Mapping[str, np.ndarray], limit: fl
         ax.plot(rates[finite], losses[name][finite], marker=marker, markersize=6, linewidth=2, **style)
     ax.set(xscale="log", yscale="log")
     ax.axvline(limit, color=QUIET, linewidth=1, linestyle=":")
-    low = min(np.nanmin(values[np.isfinite(values)]) for values in losses.values())
-    ax.annotate(f"2 / largest eigenvalue:\nbeyond, plain descent\ndiverges ({limit:g})", (limit, low), (8, 0),
-                textcoords="offset points", color=WITHOUT["color"], fontsize=11, va="bottom")
-    ax.annotate("with batch norm", (rates[-1], losses["with batch norm"][-1]), (0, 10), textcoords="offset points",
-                ha="right", color=WITH["color"], fontsize=11)
+    top = np.max(losses["with batch norm"])
+    ax.annotate(f"without: diverges\nabove {limit:g}", (limit, top), (6, -16), textcoords="offset points",
+                color=WITHOUT["color"], fontsize=11, va="top")
+    ax.annotate("with batch norm", (rates[-1], losses["with batch norm"][-1]), (0, -10), textcoords="offset points",
+                ha="right", va="top", color=WITH["color"], fontsize=11)
+    ax.set_ylim(top=2 * top)
     return ax
 
 
