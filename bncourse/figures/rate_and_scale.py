@@ -78,8 +78,8 @@ def least_squares(rates: np.ndarray, losses: Mapping[str, np.ndarray], limit: fl
     return ax
 
 
-def grids(panels: Mapping[str, np.ndarray], rates: Sequence[float], scales: Sequence[float], diverged: Mapping,
-          figure: Figure | None = None) -> list[Axes]:
+def grids(panels: Mapping[str, np.ndarray], rates: Sequence[float | int], scales: Sequence[float | int],
+          diverged: Mapping, figure: Figure | None = None) -> list[Axes]:
     """Heat maps of accuracy `(scales, rates)`, two in a row; a cross marks where training diverged.
 
     panels and diverged have the same keys, the panels' titles; diverged holds truth values of the same shape. Scales
