@@ -114,8 +114,9 @@ def amplification(step, batchnorm, scale, seed):
 
 
 def test_c38_small_changes_grow_less_in_a_sigmoid_network_and_more_in_one_of_relus(measured):
-    grown = {(step, bn): [np.median([amplification(step, bn, scale, seed) for seed in range(5)]) for scale in (0.1, 10.0)]
-             for step in (SIGMOID, RELU) for bn in (False, True)}
+    grown = {(step, batchnorm): [np.median([amplification(step, batchnorm, scale, seed) for seed in range(5)])
+                                 for scale in (0.1, 10.0)]
+             for step in (SIGMOID, RELU) for batchnorm in (False, True)}
     assert grown[SIGMOID, False][1] > 500 and grown[SIGMOID, True][1] < 1.5
     assert np.allclose(grown[SIGMOID, True][0], grown[SIGMOID, True][1], rtol=0.02)
     assert grown[RELU, True][0] > 2 * grown[RELU, False][0]

@@ -38,6 +38,8 @@ unit_weights = Check(
                 lambda w, lr: (w / np.linalg.norm(w, axis=1)[:, None], lr / (w**2).sum(axis=1))),
         Mistake("the norm squared in the weights", "The weights are divided by the norm, the rate by its square.",
                 "section 4 of the lesson", lambda w, lr: (w / (w**2).sum(0), lr / (w**2).sum(0))),
+        Mistake("the weights left as they were", "The rates are those of unit weights; return such weights.", "the stub",
+                lambda w, lr: (w, _unit(w, lr)[1])),
         Mistake("the mean square for the norm", "The norm is the root of the sum of the squares.", "section 1",
                 lambda w, lr: _unit(w, lr, norms=np.sqrt((w**2).mean(axis=0)))),
     ),
@@ -81,6 +83,10 @@ broken = Check(
                 lambda x, eps, s: _smallest(x, eps, s, ddof=1)),
         Mistake("the mean square for the variance", "Batch norm subtracts the mean before it squares.",
                 "Algorithm 1, line 2", lambda x, eps, s: np.sqrt(eps * s**2 / ((x**2).mean(0).min() * (1 - s**2)))),
+        Mistake("the share missing above", "From s^2 (a^2 var + eps) = a^2 var comes a^2 = s^2 eps / (var (1 - s^2)).",
+                "the exercise", lambda x, eps, s: np.sqrt(eps / (x.var(axis=0).min() * (1 - s**2)))),
+        Mistake("1 over a", "Smaller weights were asked for: a x, and not x / a.", "the exercise",
+                lambda x, eps, s: 1 / _smallest(x, eps, s)),
         Mistake("1 - s in place of 1 - s^2", "From s^2 (a^2 var + eps) = a^2 var comes a^2 var (1 - s^2).",
                 "the exercise", lambda x, eps, s: np.sqrt(eps * s**2 / (x.var(0).min() * (1 - s)))),
     ),
@@ -149,6 +155,11 @@ settled = Check(
         Mistake("the rule for small decay", "sqrt(2 rate decay) leaves out (rate decay)^2; the exact answer was asked "
                 "for.", "section 5",
                 lambda r, d, c: ((r * c * c / (2 * d)) ** 0.25, np.sqrt(2 * r * d))),
+        Mistake("the norm by the rule for small decay", "The angle is exact; in the norm 2 rate decay - (rate decay)^2 "
+                "stands in place of 2 rate decay.", "section 5",
+                lambda r, d, c: ((r * c * c / (2 * d)) ** 0.25, _settled(r, d, c)[1])),
+        Mistake("the cosine for the angle", "1 - rate decay is the cosine; the angle is its arccos.", "the exercise",
+                lambda r, d, c: (_settled(r, d, c)[0], 1 - r * d)),
         Mistake("the angle by the rule for small decay", "The norm is exact; the angle's cosine is 1 - rate decay.",
                 "section 5", lambda r, d, c: (_settled(r, d, c)[0], np.sqrt(2 * r * d))),
         Mistake("a gradient of constant size", "The gradient is c / |w|, so that the balance is one of |w|^4; "

@@ -28,7 +28,7 @@ def cell_explorer(recorded: Sequence[Run], caption: str = "") -> Explorer:
             chosen = {name: (activation, name == "with batch norm") for name in rate_and_scale.STYLES}
             right = [np.median(accuracy[key][:, cell]) for key in chosen.values()]
             show({name: curves[key][:, cell] for name, key in chosen.items()},
-                 f"{NAMES[activation]}, rate {rate:.2g}, scale {scale:.2g}: "
+                 f"{NAMES[activation]}, rate {two_digits(rate)}, scale {two_digits(scale)}: "
                  f"{right[0]:.0%} without, {right[1]:.0%} with batch norm")
 
         return update
@@ -55,5 +55,11 @@ def by_cell(recorded: Sequence[Run]) -> tuple[dict, dict, list[float], list[floa
     return curves, accuracy, list(recorded[0].config["rates"]), list(recorded[0].config["scales"])
 
 
+def two_digits(value: float) -> str:
+    """A number with two digits, without an exponent: 0.032, 10, 100."""
+    return f"{float(f'{value:.2g}'):g}"
+
+
 def _slider(values: Sequence[float], first: float, name: str) -> widgets.SelectionSlider:
-    return widgets.SelectionSlider(options=[(f"{value:.2g}", value) for value in values], value=first, description=name)
+    options = [(two_digits(value), value) for value in values]
+    return widgets.SelectionSlider(options=options, value=first, description=name)

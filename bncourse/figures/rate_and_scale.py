@@ -79,14 +79,14 @@ def least_squares(rates: np.ndarray, losses: Mapping[str, np.ndarray], limit: fl
 
 
 def grids(panels: Mapping[str, np.ndarray], rates: Sequence[float | int], scales: Sequence[float | int],
-          diverged: Mapping, figure: Figure | None = None) -> list[Axes]:
+          diverged: Mapping, title: str = "") -> list[Axes]:
     """Heat maps of accuracy `(scales, rates)`, two in a row; a cross marks where training diverged.
 
     panels and diverged have the same keys, the panels' titles; diverged holds truth values of the same shape. Scales
     grow upward.
     """
     rows = -(-len(panels) // 2)
-    figure = figure or new_figure(0.9 + 2.5 * rows, margin=THIN)
+    figure = new_figure(1.1 + 2.5 * rows, margin=THIN)
     axes = list(figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel())
     for place, (ax, (name, values)) in enumerate(zip(axes, panels.items(), strict=False)):
         image = _heat(ax, values, diverged[name])
@@ -101,6 +101,7 @@ def grids(panels: Mapping[str, np.ndarray], rates: Sequence[float | int], scales
     bar = figure.colorbar(image, ax=axes, shrink=0.6, ticks=[0.1, 0.5, 0.9], aspect=25)
     bar.ax.set_yticklabels(["10 %,\na guess", "50 %", "90 %"], fontsize=10)
     bar.outline.set_visible(False)
+    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
     return axes
 
 
@@ -126,10 +127,9 @@ def one_cell(steps: np.ndarray, figure: Figure, caption: str = "") -> Callable:
     top = 1e4
     ax = blank(figure.subplots(), xlabel="training steps of 60 examples (log scale)", ylabel="loss, nats (log scale)")
     ax.axhline(GUESS, color=QUIET, linewidth=1)
-    ax.annotate("a guess", (steps[0], GUESS), (0, 4), textcoords="offset points", color=QUIET, fontsize=11)
-    ax.set(xscale="log", yscale="log", xlim=(0.9, 4 * steps[-1]), ylim=(0.1, 1.5 * top))
+    ax.set(xscale="log", yscale="log", xlim=(0.9, 4 * steps[-1]), ylim=(0.1, 8 * top))
     ax.set_xticks([1, 10, 100, 500], ["1", "10", "100", "500"])
-    ax.set_yticks([0.1, 1, 10, 100, 1000, top], ["0.1", "1", "10", "100", "1,000", "more"])
+    ax.set_yticks([0.1, GUESS, 10, 100, 1000, top], ["0.1", f"a guess: {GUESS:.1f}", "10", "100", "1,000", "more"])
     ax.minorticks_off()
     write_under(figure, caption)
 
