@@ -38,7 +38,7 @@ unit_weights = Check(
                 lambda w, lr: (w / np.linalg.norm(w, axis=1)[:, None], lr / (w**2).sum(axis=1))),
         Mistake("the norm squared in the weights", "The weights are divided by the norm, the rate by its square.",
                 "section 4 of the lesson", lambda w, lr: (w / (w**2).sum(0), lr / (w**2).sum(0))),
-        Mistake("the weights left as they were", "The rates are those of unit weights; return such weights.", "the stub",
+        Mistake("the weights left as they were", "The rates are those of unit weights.", "the stub",
                 lambda w, lr: (w, _unit(w, lr)[1])),
         Mistake("the mean square for the norm", "The norm is the root of the sum of the squares.", "section 1",
                 lambda w, lr: _unit(w, lr, norms=np.sqrt((w**2).mean(axis=0)))),

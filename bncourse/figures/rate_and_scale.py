@@ -62,7 +62,7 @@ def least_squares(rates: np.ndarray, losses: Mapping[str, np.ndarray], limit: fl
 
     losses has the keys "without" and "with batch norm". limit is the rate at which plain descent ends.
     """
-    ax = blank(ax, title="Batch norm never diverges, and is not fast at every rate", xlabel="rate of w (log scale)",
+    ax = blank(ax, title="At no rate of w does batch norm diverge; nor is every rate fast", xlabel="rate of w (log scale)",
                ylabel="loss after the last step")
     for name, style, marker in (("without", WITHOUT, "s"), ("with batch norm", WITH, "o")):
         finite = np.isfinite(losses[name])
@@ -70,10 +70,10 @@ def least_squares(rates: np.ndarray, losses: Mapping[str, np.ndarray], limit: fl
     ax.set(xscale="log", yscale="log")
     ax.axvline(limit, color=QUIET, linewidth=1, linestyle=":")
     top = np.max(losses["with batch norm"])
-    ax.annotate(f"without: diverges\nabove {limit:g}", (limit, top), (6, -16), textcoords="offset points",
+    ax.annotate(f"without:\ndiverges\nabove {limit:g}", (limit, top), (6, -30), textcoords="offset points",
                 color=WITHOUT["color"], fontsize=11, va="top")
-    ax.annotate("with batch norm", (rates[-1], losses["with batch norm"][-1]), (0, -10), textcoords="offset points",
-                ha="right", va="top", color=WITH["color"], fontsize=11)
+    ax.annotate("with batch norm", (rates[-1], losses["with batch norm"][-1]), (0, 8), textcoords="offset points",
+                ha="right", color=WITH["color"], fontsize=11)
     ax.set_ylim(top=2 * top)
     return ax
 
