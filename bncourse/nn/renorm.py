@@ -12,7 +12,6 @@ r and d are clipped, and count as constants in the gradient. Without clipping y 
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from bncourse.nn.batchnorm import (
@@ -65,9 +64,8 @@ class BatchRenorm(BatchNorm):
         track(self, mean + rest, var, values_per_channel(input))
         return (x_hat * per_channel(scale, input) + per_channel(shift, input)).to(input.dtype)
 
-    @torch.no_grad()
     def correction(self, mean: Tensor, rest: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
-        """r and d `(C,)`, clipped; mean + rest and var are the mini-batch's statistics."""
+        """r and d `(C,)`, clipped; mean + rest and var are the statistics of the mini-batch, without gradients."""
         r_max, d_max = self.bounds(int(self.num_batches_tracked))
         if not (r_max >= 1 and d_max >= 0):
             raise ValueError(f"bounds gives r_max {r_max} and d_max {d_max}; expected at least 1 and at least 0")
