@@ -29,7 +29,7 @@ def cell_explorer(recorded: Sequence[Run], caption: str = "") -> Explorer:
             right = [np.median(accuracy[key][:, cell]) for key in chosen.values()]
             show({name: curves[key][:, cell] for name, key in chosen.items()},
                  f"{NAMES[activation]}, rate {two_digits(rate)}, scale {two_digits(scale)}: "
-                 f"{right[0]:.0%} without, {right[1]:.0%} with batch norm")
+                 f"{right[0]:.0%} without, {right[1]:.0%} with")
 
         return update
 

@@ -126,10 +126,10 @@ def one_cell(steps: np.ndarray, figure: Figure, caption: str = "") -> Callable:
     """
     top = 1e4
     ax = blank(figure.subplots(), xlabel="training steps of 60 examples (log scale)", ylabel="loss, nats (log scale)")
-    ax.axhline(GUESS, color=QUIET, linewidth=1)
+    ax.plot([0.9, steps[-1]], [GUESS, GUESS], color=QUIET, linewidth=1)
     ax.set(xscale="log", yscale="log", xlim=(0.9, 4 * steps[-1]), ylim=(0.1, 8 * top))
     ax.set_xticks([1, 10, 100, 500], ["1", "10", "100", "500"])
-    ax.set_yticks([0.1, GUESS, 10, 100, 1000, top], ["0.1", f"a guess: {GUESS:.1f}", "10", "100", "1,000", "more"])
+    ax.set_yticks([0.1, GUESS, 10, 100, 1000, top], ["0.1", f"guess: {GUESS:.1f}", "10", "100", "1,000", "more"])
     ax.minorticks_off()
     write_under(figure, caption)
 
@@ -142,7 +142,7 @@ def one_cell(steps: np.ndarray, figure: Figure, caption: str = "") -> Callable:
             ends[name] = np.median(values[:, -1])
         low, high = sorted(ends, key=ends.get)
         label_end(ax, steps[-1], ends[low], low, STYLES[low]["color"])
-        label_end(ax, steps[-1], max(ends[high], 1.9 * ends[low]), high, STYLES[high]["color"])
+        label_end(ax, steps[-1], max(ends[high], 2.6 * ends[low]), high, STYLES[high]["color"])
         ax.set_title(title, fontsize=12, loc="left")
 
     return show

@@ -34,7 +34,7 @@ def test_the_title_says_the_cell_and_both_accuracies(recorded):
     _, accuracy, _, _ = by_cell(recorded)
     title = explorer.figure.axes[0].get_title(loc="left")
     without, with_it = (np.median(accuracy["sigmoid", batchnorm][:, 5]) for batchnorm in (False, True))
-    assert title == f"sigmoid, rate 1, scale 10: {without:.0%} without, {with_it:.0%} with batch norm"
+    assert title == f"sigmoid, rate 1, scale 10: {without:.0%} without, {with_it:.0%} with"
 
 
 def test_each_control_changes_the_picture(recorded):
