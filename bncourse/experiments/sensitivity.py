@@ -51,8 +51,8 @@ class Config:
     moved: str = "all"
     steps: int = 500
     seed: int = 0
-    rates: tuple[float, ...] = RATES
-    scales: tuple[float, ...] = SCALES
+    rates: tuple[float | int, ...] = RATES
+    scales: tuple[float | int, ...] = SCALES
     batch: int = 60
     sizes: tuple[int, ...] = (784, 100, 100, 100, 10)
     test_images: int = 2000
@@ -112,7 +112,7 @@ def replay(recorded: runs.Run, steps: int = 300, progress: Progress | None = Non
     return measure(config, cells[: max(1, steps // config.steps)], progress)
 
 
-def measure(config: Config, cells: list[tuple[float, float]], progress: Progress | None = None) -> runs.Run:
+def measure(config: Config, cells: list[tuple], progress: Progress | None = None) -> runs.Run:
     """The run of a configuration with a row for each of these pairs of a scale and a rate."""
     start = time.perf_counter()
     digits = binary_images(config.dataset, threshold=127)

@@ -62,8 +62,8 @@ def least_squares(rates: np.ndarray, losses: Mapping[str, np.ndarray], limit: fl
 
     losses has the keys "without" and "with batch norm". limit is the rate at which plain descent ends.
     """
-    ax = blank(ax, title="At no rate of w does batch norm diverge; nor is every rate fast", xlabel="rate of w (log scale)",
-               ylabel="loss after the last step")
+    ax = blank(ax, title="At no rate of w does batch norm diverge; nor is every rate fast",
+               xlabel="rate of w (log scale)", ylabel="loss after the last step")
     for name, style, marker in (("without", WITHOUT, "s"), ("with batch norm", WITH, "o")):
         finite = np.isfinite(losses[name])
         ax.plot(rates[finite], losses[name][finite], marker=marker, markersize=6, linewidth=2, **style)
