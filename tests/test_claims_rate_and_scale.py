@@ -52,7 +52,7 @@ def test_c12_a_network_with_batch_norm_diverges_too_and_its_hidden_weights_alone
         assert everything[:, sensitivity.RATES.index(100)].all() and not everything[:, :7].any()
         assert not sensitivity.diverged(of("hidden weights", activation, True)).any()
     worst = min(accuracy("hidden weights", activation, True).min() for activation in sensitivity.ACTIVATIONS)
-    assert f"{worst:.0%} or more in each of 25 cells" in measured["C12"]
+    assert f"{100 * worst:.0f} % or more in each of 25 cells" in measured["C12"]
 
 
 def gradients_of_a_layer(u, w, gamma, beta, dy):
