@@ -18,8 +18,8 @@ STYLES = {"without": WITHOUT, "with batch norm": WITH}
 
 def equal_curves(base: np.ndarray, scaled: np.ndarray, other: np.ndarray, ax: Axes | None = None) -> Axes:
     """Three loss curves: W at a rate, 10 W at 100 times the rate, which covers it, and 10 W at the same rate."""
-    ax = blank(ax, title="Ten times the weights need a hundred times the rate", xlabel="training steps of 60 examples",
-               ylabel="loss, nats")
+    ax = blank(ax or new_figure(3.0).add_subplot(), title="Ten times the weights need a hundred times the rate",
+               xlabel="training steps of 60 examples", ylabel="loss, nats")
     steps = np.arange(1, len(base) + 1)
     ax.plot(steps, other, linewidth=1.5, **WITHOUT)
     ax.plot(steps, base, color="#56B4E9", linewidth=6)
@@ -86,12 +86,12 @@ def grids(panels: Mapping[str, np.ndarray], rates: Sequence[float | int], scales
     grow upward.
     """
     rows = -(-len(panels) // 2)
-    figure = new_figure(1.1 + 2.5 * rows, margin=THIN)
+    figure = new_figure(1.1 + rows * (0.5 + 0.22 * len(scales)), margin=THIN)
     axes = list(figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel())
     for place, (ax, (name, values)) in enumerate(zip(axes, panels.items(), strict=False)):
         image = _heat(ax, values, diverged[name])
         blank(ax, xlabel="learning rate" if place // 2 == rows - 1 else "",
-              ylabel="initial standard deviation" if place % 2 == 0 else "")
+              ylabel="initial scale" if place % 2 == 0 else "")
         ax.spines[:].set_visible(False)
         ax.set_title(name, fontsize=12, loc="left", color=(WITHOUT if "without" in name else WITH)["color"])
         for ticks, places in ((ax.set_xticks, rates), (ax.set_yticks, scales)):
