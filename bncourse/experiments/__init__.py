@@ -8,6 +8,7 @@ Experiments:
     folding          3.1            the time that folding saves at inference
     inference        3.1            Algorithm 2 and moving averages, while a network trains
     placement        3.2            batch norm before the activation, or after it
+    sensitivity      1, 3.3         training over a grid of learning rates and of initial scales
     shift            1              a classifier of digits under another condition
     whitening        2              the cost of whitening beside that of batch norm
 

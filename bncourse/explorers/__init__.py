@@ -10,6 +10,7 @@
     backprop.py              04      a step through the graph of batch norm, forward and back
     inference.py             05      the weight of the old value in a moving average
     convolution.py           06      the axes over which is averaged, for the name of the normalization
+    rate_and_scale.py        07      activation, learning rate and initial scale, for the loss with and without
     jacobians.py             08      layers, batch size and activation, for the gradient on its way down
     figure_one.py            10      the step of a training, and the step of a grid of trainings
     inception.py             11      the module of BN-Inception, and the reading of its printed widths

@@ -9,6 +9,7 @@
     backprop.py              04      the graph of batch norm node by node, its projection, a training beside PyTorch
     inference.py             05      ways to test a network, the bias of the variance, moving averages
     convolution.py           06      moved digits, correlated pixels, before or after the activation, the cube of axes
+    rate_and_scale.py        07      equal loss curves, angles that settle, least squares, grids of trainings
     jacobians.py             08      singular values of a layer, gradients through fifty layers, growth in training
     figure_one.py            10      the paper's Figure 1, the grid of rates and scales, depth
     inception.py             11      the widths of Figure 5, and what its network holds, computes and sees
@@ -17,11 +18,11 @@
 
 There are three kinds of function. A picture, `f(data, ax=None) -> ax`, draws on `ax`, or on new axes of the course's
 size, and returns the axes, which `picture` turns into what a notebook shows. A picture of several panels makes its own
-figure, and returns one of its axes: `before_and_after`, `clouds`, `runaway`, `two_terms`, `streams`, `drifts`,
-`ribbons`, `seven_losses`, `errors_beside_figure4`, `projection` and `beside_pytorch`. For explorers there are pairs:
-the first draws what stays and returns the axes (`..._axes`, `outline`, `grid`) or the artists that will move
-(`..._panels`, `target_marks`); the second draws what changes on them, and says on whose axes. `one_moment` returns its
-second function.
+figure, and returns one of its axes, or all: `before_and_after`, `clouds`, `runaway`, `two_terms`, `streams`, `drifts`,
+`ribbons`, `settling`, `grids`, `losses`, `errors_beside_figure4`, `projection` and `beside_pytorch`. For explorers
+there are pairs: the first draws what stays and returns the axes (`..._axes`, `outline`, `grid`) or the artists that
+will move (`..._panels`, `target_marks`); the second draws what changes on them, and says on whose axes. `one_moment`
+and `one_cell` return their second function.
 """
 
 from bncourse.figures.style import PAPER, WITH, WITHOUT, Picture, picture
