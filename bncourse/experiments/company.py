@@ -50,7 +50,7 @@ class Config:
     place: str = "after"
     images: int | None = None
     steps: int = 1000
-    rates: tuple[float, ...] = (0.1,)
+    rates: tuple[float | int, ...] = (0.1,)
     seeds: tuple[int, ...] = (0,)
     sizes: tuple[int, ...] = (784, 100, 100, 10)
     groups: int = 10
