@@ -228,13 +228,16 @@ def columns(history: list[Observation], unit: int | None = None) -> dict[str, li
 FIGURE_1 = Config(
     dataset="mnist", steps=50_000, dtype="float32", records=50, spacing="early", test_images=None, population_batches=50
 )
-RATES, STDS, DEPTHS = (0.02, 0.1, 0.5, 2.0), (0.01, 0.03, 0.1), range(1, 13)
-NETWORKS = (True, False)  # with batch norm and without
+NETWORKS, SEEDS = (True, False), range(3)  # with batch norm and without
+RATES, STDS, DEPTHS = (0.02, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.01, 0.03, 0.1, 0.2, 0.4), range(1, 13)
+LONG = (*product((0.02, 0.1, 0.5, 2.0), (0.01, 0.03, 0.1)), (2.0, 0.2), (4.0, 0.2), (4.0, 0.1), (2.0, 0.4), (1.0, 0.2))
+STAIRS = ((True, 0.1), (False, 0.1), (False, 0.2), (False, 0.3), (False, 0.4), (False, 0.6))
 
 
-def deeper(depth: int) -> Config:
-    """Figure 1's network with this many hidden layers of 100, trained for 8,000 steps."""
-    return replace(FIGURE_1, sizes=(784, *[100] * depth, 10), steps=8000, records=16)
+def deeper(depth: int, std: float = FIGURE_1.std) -> Config:
+    """Figure 1's network with this many hidden layers of 100, trained for 8,000 steps; 16 records where std is 0.1."""
+    records = 16 if std == FIGURE_1.std else 4
+    return replace(FIGURE_1, sizes=(784, *[100] * depth, 10), std=std, steps=8000, records=records)
 
 
 def tuned(lr: float, std: float) -> Config:
@@ -246,13 +249,26 @@ def tuned(lr: float, std: float) -> Config:
     return config if config == FIGURE_1 else replace(config, records=10)
 
 
+def begun(lr: float = FIGURE_1.lr, std: float = FIGURE_1.std) -> Config:
+    """Figure 1's network with this learning rate and initial standard deviation, its first 2,000 steps alone."""
+    return replace(FIGURE_1, lr=lr, std=std, steps=2000, records=2)
+
+
 PLAN = {
     "figure 1": tuple(replace(FIGURE_1, batchnorm=bn, seed=seed) for seed, bn in product(range(5), NETWORKS)),
-    "staircase": tuple(
-        replace(deeper(depth), batchnorm=bn, seed=seed) for seed, depth, bn in product(range(3), DEPTHS, NETWORKS)
-    ),
     "grid": tuple(
-        replace(tuned(lr, std), batchnorm=bn, seed=seed)
-        for seed, lr, std, bn in product(range(3), RATES, STDS, NETWORKS)
+        replace(begun(lr, std), batchnorm=bn, seed=seed)
+        for seed, lr, std, bn in product(SEEDS, RATES, STDS, NETWORKS)
+    ),
+    "more seeds": tuple(replace(begun(), batchnorm=bn, seed=seed) for seed, bn in product(range(20), NETWORKS)),
+    "staircase": tuple(
+        replace(deeper(depth, std), batchnorm=bn, seed=seed)
+        for seed, (bn, std), depth in product(SEEDS, STAIRS, DEPTHS)
+    ),
+    "deepest": tuple(
+        replace(deeper(12, std), seed=seed) for seed, std in product(SEEDS, (0.01, 0.03, 0.2, 0.3, 0.4, 0.6))
+    ),
+    "long grid": tuple(
+        replace(tuned(lr, std), batchnorm=bn, seed=seed) for seed, (lr, std), bn in product(SEEDS, LONG, NETWORKS)
     ),
 }
