@@ -231,7 +231,8 @@ FIGURE_1 = Config(
 NETWORKS, SEEDS = (True, False), range(3)  # with batch norm and without
 RATES, STDS, DEPTHS = (0.02, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.01, 0.03, 0.1, 0.2, 0.4), range(1, 13)
 LONG = (*product((0.02, 0.1, 0.5, 2.0), (0.01, 0.03, 0.1)), (2.0, 0.2), (4.0, 0.2), (4.0, 0.1), (2.0, 0.4), (1.0, 0.2))
-STAIRS = ((True, 0.1), (False, 0.1), (False, 0.2), (False, 0.3), (False, 0.4), (False, 0.6))
+STAIRS = (*product(NETWORKS, DEPTHS, (0.1,)), *product((False,), (2, 4, 6, 8, 10, 12), (0.2, 0.3, 0.4, 0.6)),
+          *product((True,), (12,), (0.01, 0.4)))  # with batch norm or not, depth, initial std
 
 
 def deeper(depth: int, std: float = FIGURE_1.std) -> Config:
@@ -262,11 +263,7 @@ PLAN = {
     ),
     "more seeds": tuple(replace(begun(), batchnorm=bn, seed=seed) for seed, bn in product(range(20), NETWORKS)),
     "staircase": tuple(
-        replace(deeper(depth, std), batchnorm=bn, seed=seed)
-        for seed, (bn, std), depth in product(SEEDS, STAIRS, DEPTHS)
-    ),
-    "deepest": tuple(
-        replace(deeper(12, std), seed=seed) for seed, std in product(SEEDS, (0.01, 0.03, 0.2, 0.3, 0.4, 0.6))
+        replace(deeper(depth, std), batchnorm=bn, seed=seed) for seed, (bn, depth, std) in product(SEEDS, STAIRS)
     ),
     "long grid": tuple(
         replace(tuned(lr, std), batchnorm=bn, seed=seed) for seed, (lr, std), bn in product(SEEDS, LONG, NETWORKS)
