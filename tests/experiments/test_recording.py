@@ -53,11 +53,13 @@ def test_what_distinguishes_two_trainings_is_in_the_name():
 
 
 def test_the_plan_has_the_seeds_the_depths_and_the_cells_that_lesson_10_shows():
-    figure, staircase, grid = (PLAN[part] for part in ("figure 1", "staircase", "grid"))
+    figure, staircase, grid, longer = (PLAN[part] for part in ("figure 1", "staircase", "grid", "long grid"))
     assert {(config.batchnorm, config.seed) for config in figure} == {(bn, s) for bn in (True, False) for s in range(5)}
     assert {len(config.sizes) - 2 for config in staircase} == set(range(1, 13))
-    assert len({(config.lr, config.std) for config in grid}) == 12
-    assert {config.steps for config in (*figure, *grid)} == {50_000}
+    assert {config.std for config in staircase if not config.batchnorm} == {0.1, 0.2, 0.3, 0.4, 0.6}
+    assert len({(config.lr, config.std) for config in grid}) == 40
+    assert {config.steps for config in grid} == {2000}
+    assert {config.steps for config in (*figure, *longer)} == {50_000}
     common = {(c.dataset, c.test_images, c.batch, c.dtype) for c in plan("activations")}
     assert common == {("mnist", None, 60, "float32")}
 
@@ -128,7 +130,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_anything_is_traine
     ("small_scale", None, "experiment is 'small_scale', a file that has no run; expected one of activations, "),
     ("nothing", None, "experiment is 'nothing'; expected the name of a file of bncourse/experiments"),
     ("a.b", None, r"experiment is 'a\.b'; expected"),
-    ("activations", "figure 2", "part is 'figure 2'; expected one of figure 1, staircase, grid"),
+    ("activations", "figure 2", "part is 'figure 2'; expected one of figure 1, grid, more seeds, staircase, long grid"),
 ])
 def test_an_unknown_experiment_or_part_is_refused_by_name(experiment, part, sentence):
     with pytest.raises(RecordingError, match=sentence):
