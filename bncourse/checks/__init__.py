@@ -1,6 +1,7 @@
 """Checks: a learner's answer -> a verdict, with the name of the mistake.
 
     frame.py        Check, Mistake, Verdict: ask, compare, recognise
+    values.py       numbers given and wanted, compared; a clause about where they differ
     layer_check.py  Assembled: a whole layer, held to PyTorch's law by law
     layer_laws.py   those laws
     statements.py   sentences to be judged true or false

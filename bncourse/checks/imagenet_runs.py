@@ -4,7 +4,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from bncourse.checks.frame import Check, Mistake, Rejection
+from bncourse.checks.frame import Check, Mistake
+from bncourse.checks.values import Rejection
 from bncourse.experiments.variants import CHOICES, INCEPTION, SMALL, X5, Config, at_scale
 
 NUMBERS = tuple(field.name for field in fields(Config) if type(field.default) in (bool, int, float))

@@ -15,19 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bncourse.checks.frame import (
-    Judge,
-    Mistake,
-    Rejection,
-    Unanswered,
-    Verdict,
-    close,
-    distinct_texts,
-    is_untouched_stub,
-    numbers,
-)
+from bncourse.checks.frame import Judge, Mistake, Partial, Unanswered, Verdict, is_untouched_stub
+from bncourse.checks.values import Rejection, close, difference, like_errors, numbers, relative_error
 
 STATE = ("gamma", "beta", "running_mean", "running_var")
+UNFINISHED = "Right so far; forward or backward returns nothing yet."
 Observations = Iterator[tuple[str, np.ndarray]]
 
 
@@ -68,7 +60,8 @@ class WatchedLayer:
     def __getattr__(self, name):
         if not hasattr(self.layer, name):
             raise Rejection(f"The layer has no attribute {name}; it was set in __init__ of the stub.")
-        return getattr(self.layer, name)
+        value = getattr(self.layer, name)
+        return _numbers("__init__", value, name) if name in STATE else value
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         y = _call("forward", self.layer.forward, x)
@@ -85,7 +78,11 @@ class WatchedLayer:
         """Set attributes that the layer must have."""
         for name, value in values.items():
             getattr(self, name)
-            setattr(self.layer, name, value)
+            try:
+                setattr(self.layer, name, value)
+            except (TypeError, AttributeError) as error:
+                raise Rejection(f"The layer's {name} cannot be set to {type(value).__name__}: {error}. Expected an "
+                                f"attribute like those in __init__ of the stub, {name} as a NumPy array.") from None
 
 
 def _call(name: str, function: Callable, *arguments, **settings):
@@ -143,23 +140,28 @@ class Assembled(Judge):
     mistakes: tuple[Mistake, ...] = ()
     tolerance: float = 1e-9
 
-    def says(self) -> list[str]:
-        return [law.says for law in self.laws]
+    def asks(self) -> list[str]:
+        return ["a class whose layers keep these laws:", *(f"{law.says}" for law in self.laws)]
 
     def judge(self, attempt: object) -> Verdict:
         if attempt is None or attempt is ...:
             raise Unanswered
         if not isinstance(attempt, type):
-            raise Rejection(f"The answer is {attempt!r}; expected a class, not an object of it.")
-        for place, law in enumerate(self.laws):
-            objection = self.objection(law, attempt, first=place == 0)
-            if objection:
-                mistake = self.recognise(law, attempt)
-                text = f"{objection}\nThe law is: {law.says}\n{place} of {len(self.laws)} laws hold so far."
-                if mistake:
-                    text += f"\nThis is a known mistake: {mistake.name}. {mistake.why} See {mistake.see}."
-                return Verdict(self.exercise, "rejected", text, mistake.name if mistake else "")
-        return Verdict(self.exercise, "passed", f"All {len(self.laws)} laws hold, with PyTorch's numbers.")
+            raise Rejection(f"The answer is {attempt!r}; expected a class, as in the stub: neither an object of it "
+                            "nor a function that makes one.")
+        objections = [self.objection(law, attempt, first=place == 0) for place, law in enumerate(self.laws)]
+        if not any(objections):
+            return Verdict(self.exercise, "passed", f"All {len(self.laws)} laws hold, with PyTorch's numbers.")
+        place = next(place for place, objection in enumerate(objections) if objection)
+        mistake = self.recognise(self.laws[place], attempt)
+        held = "\n".join(f"{'broken' if objection else 'holds '}  {law.says}"
+                         for law, objection in zip(self.laws, objections, strict=True))
+        text = f"{objections[place]}\n{held}"
+        if mistake:
+            text += f"\nThis is a known mistake: {mistake.name}. {mistake.why} See {mistake.see}."
+        if objections[place] == UNFINISHED:
+            raise Partial(text)
+        return Verdict(self.exercise, "rejected", text, mistake.name if mistake else "")
 
     def objection(self, law: Law, attempt: type, first: bool) -> str:
         """A sentence about the first way in which the attempt breaks the law; an empty text if it keeps the law.
@@ -167,24 +169,16 @@ class Assembled(Judge):
         Raises Unanswered for a stub, if this is the first law.
         """
         try:
-            given = list(law.script(_checked(attempt), np.random.default_rng(0)))
+            given = _observed(law, attempt)
         except Unanswered:
             if first:
                 raise
-            return "Right so far; forward or backward returns nothing yet."
+            return UNFINISHED
         except Rejection as found:
             return f"{found}"
-        for (name, g), (_, w) in zip(given, self.wanted(law), strict=True):
-            if g.shape != w.shape:
-                return f"{name} has shape {g.shape}, expected {w.shape}."
-            if g.dtype != w.dtype:
-                return f"{name} has dtype {g.dtype}, expected {w.dtype}."
-            wrong = np.argwhere(~close(g, w, self.tolerance))
-            if len(wrong):
-                place = tuple(int(i) for i in wrong[0])
-                found, expected = distinct_texts(g[place], w[place])
-                return f"{name}{list(place) or ''} is {found}, expected {expected}."
-        return ""
+        clauses = (difference(name, g, w, self.tolerance)
+                   for (name, g), (_, w) in zip(given, self.wanted(law), strict=True))
+        return next((f"{clause}." for clause in clauses if clause), "")
 
     def wanted(self, law: Law) -> list[tuple[str, np.ndarray]]:
         return _by_pytorch(law)
@@ -192,32 +186,41 @@ class Assembled(Judge):
     def recognise(self, law: Law, attempt: type) -> Mistake | None:
         """The known mistake that explains how the attempt breaks this law, if there is one.
 
-        It gives the same arrays as the attempt; or it is a mistake of rounding, and it breaks the law too.
+        It gives the same arrays as the attempt; or it is a mistake of rounding, and each of its arrays is as far from
+        the right one.
         """
         given = self.seen(law, attempt)
-        if self.same_values(given, self.wanted(law)):
+        if not given or self.same_values(given, self.wanted(law)):
             return None
         for mistake in self.mistakes:
             theirs = self.seen(law, mistake.wrong)
-            if given and mistake.rounding and not self.same_values(theirs, self.wanted(law)):
-                return mistake
-            if given and not mistake.rounding and self.same_values(given, theirs):
+            if (self.like_rounding if mistake.rounding else self.same_values)(given, theirs, law):
                 return mistake
         return None
 
     def seen(self, law: Law, cls: type) -> list[tuple[str, np.ndarray]]:
         """What the law's script observes of a layer; an empty list if the layer raises an error."""
         try:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)
-                return list(law.script(_checked(cls), np.random.default_rng(0)))
+            return _observed(law, cls)
         except (Rejection, Unanswered):
             return []
 
-    def same_values(self, one: list, other: list) -> bool:
+    def same_values(self, one: list, other: list, law: Law | None = None) -> bool:
         return len(one) == len(other) and all(
             g.shape == t.shape and close(g, t, 100 * self.tolerance).all()
             for (_, g), (_, t) in zip(one, other, strict=True))
+
+    def like_rounding(self, one: list, other: list, law: Law) -> bool:
+        return len(one) == len(other) and all(
+            like_errors(relative_error(g, w), relative_error(t, w), self.tolerance)
+            for (_, g), (_, t), (_, w) in zip(one, other, self.wanted(law), strict=True))
+
+
+def _observed(law: Law, cls: type) -> list[tuple[str, np.ndarray]]:
+    """What the law's script observes of a layer, without the warnings of a wrong one."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return list(law.script(_checked(cls), np.random.default_rng(0)))
 
 
 @functools.cache

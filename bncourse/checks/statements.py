@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bncourse.checks.frame import Judge, Rejection, Unanswered, Verdict
+from bncourse.checks.frame import Judge, Partial, Unanswered, Verdict
+from bncourse.checks.values import Rejection
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,12 @@ class Statements(Judge):
     exercise: str
     sentences: Mapping[str, Statement]
 
-    def says(self) -> list[str]:
+    def asks(self) -> list[str]:
         return ["each of these sentences is to be judged, as true or as false:",
                 *(f"{key}  {sentence.says}" for key, sentence in self.sentences.items())]
 
     def judge(self, answers: object) -> Verdict:
-        """A verdict that names the first wrong answer with the reason, or the sentences that are still open."""
+        """A verdict that names the first wrong answer with the reason; raises Partial where some are still open."""
         if answers is None or answers is ...:
             raise Unanswered
         if not isinstance(answers, Mapping):
@@ -50,7 +51,7 @@ class Statements(Judge):
                 return self.rejected(f"Sentence {key} is {is_it}. {self.sentences[key].why}", mistake=key)
         still_open = [key for key, answer in given.items() if answer is None]
         if still_open:
-            return self.rejected(f"Right so far; still open: {', '.join(still_open)}.")
+            raise Partial(f"Right so far. Still open: {', '.join(still_open)}.")
         return Verdict(self.exercise, "passed", f"All {len(given)} are judged rightly.")
 
     def rejected(self, text: str, mistake: str = "") -> Verdict:

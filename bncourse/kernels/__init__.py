@@ -9,6 +9,7 @@
     whiten.py          section 2        full whitening, with the gradient through the covariance
     other_norms.py                      layer, instance and group norm; standardization over any axes
     renormalize.py                      batch renormalization (Ioffe 2017)
+    ghost.py                            ghost batch norm (Hoffer et al. 2017)
     layers.py          section 4.1      affine map, sigmoid, tanh, ReLU, softmax cross-entropy
     mlp.py             section 4.1      the network of Figure 1, its training and its inference
     steps.py           section 3.2      the steps that follow a layer's affine map: norms, activations, skips

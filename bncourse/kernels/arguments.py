@@ -86,3 +86,9 @@ def check_bounds(r_max: float | int, d_max: float | int) -> None:
         raise ValueError(f"r_max is {r_max}; expected at least 1, so that r may be 1")
     if not d_max >= 0:
         raise ValueError(f"d_max is {d_max}; expected at least 0, so that d may be 0")
+
+
+def check_part_size(virtual_batch_size: int) -> None:
+    """Raises ValueError unless ghost batches of this size hold an example each."""
+    if virtual_batch_size < 1:
+        raise ValueError(f"virtual_batch_size is {virtual_batch_size}; expected 1 or more examples")

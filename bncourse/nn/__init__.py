@@ -1,6 +1,8 @@
 """Batch normalization in PyTorch: modules that keep their statistics, and the networks of section 4.2.
 
     batchnorm.py       Algorithm 1, 3.1, 3.2   BatchNorm1d, 2d, 3d: in place of those of torch.nn
+    ghost.py           -                       GhostBatchNorm1d, 2d, 3d: parts of a mini-batch, each by itself
+    renorm.py          -                       BatchRenorm1d, 2d, 3d: corrected towards the moving statistics
     population.py      Algorithm 2, 7 to 11    `population_statistics`: the statistics that inference uses, measured
                                                after training
     fold.py            Algorithm 2, line 11    `fold_batchnorm`: batch norms multiplied into the layers before them
@@ -17,15 +19,23 @@ Nothing here uses bncourse.kernels: the same mathematics is written twice, and t
 from bncourse.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from bncourse.nn.dataflow import Untraceable
 from bncourse.nn.fold import FoldReport, fold_batchnorm
+from bncourse.nn.ghost import GhostBatchNorm1d, GhostBatchNorm2d, GhostBatchNorm3d
 from bncourse.nn.inception import BNInception
 from bncourse.nn.population import population_statistics
+from bncourse.nn.renorm import BatchRenorm1d, BatchRenorm2d, BatchRenorm3d
 
 __all__ = [
     "BNInception",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "BatchRenorm1d",
+    "BatchRenorm2d",
+    "BatchRenorm3d",
     "FoldReport",
+    "GhostBatchNorm1d",
+    "GhostBatchNorm2d",
+    "GhostBatchNorm3d",
     "Untraceable",
     "fold_batchnorm",
     "population_statistics",

@@ -50,7 +50,7 @@ def test_each_known_mistake_is_rejected_and_named(mistake):
     verdict = assembled(mistake.wrong)
     assert verdict.state == "rejected"
     assert verdict.mistake == mistake.name, repr(verdict)
-    assert mistake.see in repr(verdict) and "The law is: " in verdict.text
+    assert mistake.see in repr(verdict) and "broken  " in verdict.text
 
 
 def test_every_law_is_broken_by_some_mistake():
@@ -73,7 +73,26 @@ def test_a_stub_left_alone_is_not_attempted():
 
 def test_a_forward_alone_is_said_to_be_right_so_far():
     verdict = assembled(type("Half", (Stub,), {"forward": Layer.forward}))
-    assert verdict.state == "rejected" and "Right so far" in verdict.text and "3 of 11 laws" in verdict.text
+    assert verdict.state == "right so far" and verdict.text.startswith("Right so far; ")
+    assert "holds   in training y = " in verdict.text and "broken  dx = " in verdict.text
+
+
+def test_an_error_of_another_size_is_not_taken_for_rounding():
+    def floored(self, x):
+        return Layer.forward(self, x) * (1 + 1e-7 * (abs(x).max() > 1e4))
+
+    verdict = assembled(type("Floors", (Layer,), {"forward": floored}))
+    assert verdict.state == "rejected" and verdict.mistake == ""
+
+
+def test_a_module_whose_gamma_is_a_parameter_is_told_what_is_expected():
+    class Module(torch.nn.Module):
+        def __init__(self, channels, eps=1e-5, momentum=0.1):
+            super().__init__()
+            self.gamma = torch.nn.Parameter(torch.ones(channels))
+
+    text = assembled(Module).text
+    assert "gamma cannot be set to ndarray" in text and "gamma as a NumPy array" in text
 
 
 def test_an_object_instead_of_a_class_is_said_to_be_so():
@@ -98,7 +117,7 @@ def test_a_missing_attribute_an_error_and_a_wrong_shape_are_said_in_words():
     cases = {"no attribute running_var": {"__init__": forgets},
              "TypeError": {"forward": lambda self, x: x / "two"},
              "has shape (1, 5, 3, 4, 2), expected (5, 3, 4, 2)": {"forward": lambda s, x: Layer.forward(s, x)[None]},
-             "has dtype float32": {"forward": lambda s, x: Layer.forward(s, x).astype(np.float32)},
+             "has dtype float16": {"forward": lambda s, x: Layer.forward(s, x).astype(np.float16)},
              "expected three arrays": {"backward": lambda s, dy: Layer.backward(s, dy)[0]}}
     for words, methods in cases.items():
         assert words in assembled(type("Odd", (Layer,), methods)).text
