@@ -12,7 +12,7 @@ def _steps_to(steps, accuracy, target):
 
 def _last_below(steps, accuracy, target):
     below = np.flatnonzero(accuracy < target)
-    return steps[min(below[-1] + 1, len(steps) - 1)] if below.size else steps[0]
+    return np.append(steps, np.inf)[below[-1] + 1 if below.size else 0]
 
 
 def _searched(steps, accuracy, target):
@@ -36,7 +36,8 @@ def _or_never(which):
 def _histories(rng):
     """Accuracies that rise with noise and fall below the target again, early, late and in the last record.
 
-    One meets the target exactly, one never reaches it, and one misses it by less than a hundredth of a point.
+    One meets the target exactly, one never reaches it, one misses it by less than a hundredth of a point, and one
+    starts above it.
     """
     cases = []
     for n, target in ((13, 0.7), (17, 0.5), (11, 0.8)):
@@ -50,7 +51,7 @@ def _histories(rng):
     fallen = np.array([0.1, 0.2, 0.5, 0.81, 0.7, 0.82, 0.75, 0.7, 0.6])
     near = np.array([0.1, 0.3, 0.6962, 0.69993, 0.68, 0.66, 0.7002, 0.71, 0.6998])
     return [*cases, (steps, met, 0.6), (steps, met, 0.95), (steps[2:], early, 0.6), (steps, fallen, 0.8),
-            (steps, near, 0.7), (steps, near[::-1] - 0.0005, 0.7)]
+            (steps, near, 0.7), (steps, near[::-1] - 0.0005, 0.7), (steps[4:], fallen[3:8], 0.8)]
 
 
 steps_to = Check(
@@ -83,6 +84,10 @@ steps_to = Check(
                 _or_never(lambda a, t: min(np.argmax(a >= t) + 1, len(a) - 1))),
         Mistake("interpolated", "The step between two records at which a straight line meets the target was never "
                 "looked at: asked for is a recorded step.", "the exercise's text", _interpolated),
+        Mistake("the first record left out", "The first record may be the one.", "hint 1",
+                lambda s, a, t: _steps_to(s[1:], a[1:], t)),
+        Mistake("never is an IndexError", "Where no record reaches the target there is no first place to look up: ask "
+                "first, and return infinity.", "hint 2", lambda s, a, t: s[np.flatnonzero(a >= t)[0]]),
         Mistake("almost is enough", "An accuracy that is a tenth of a point below the target has not reached it.",
                 "the paper's Figure 3", lambda s, a, t: _steps_to(s, a, t - 1e-3)),
         Mistake("the accuracies rounded", "Compare what was measured: 69.99 % is not 70 %.", "the paper's Figure 3",
@@ -234,6 +239,10 @@ deepest = Check(
         Mistake("none is the deepest", "`depths[-1]` is the deepest. Where the shallowest network does not train, the "
                 "place before the first failure is -1, and Python counts it from the end.", "the exercise's text",
                 lambda d, a, c: _reach(_trains(a, c), d, none=d[-1])),
+        Mistake("none is -1", "Where the shallowest network does not train, the exercise asks for 0.",
+                "the exercise's text", lambda d, a, c: _reach(_trains(a, c), d, none=-1)),
+        Mistake("all standard deviations and not all seeds", "The seeds are the second axis: the result has an entry "
+                "for each standard deviation.", "hint 1", _by(lambda a, c: (a > 2 * c).all(0))),
         Mistake("all standard deviations together", "Each of them has a depth of its own.", "the exercise's text",
                 lambda d, a, c: np.repeat(_reach(_trains(a, c).all(0)[None], d), len(a))),
     ),
