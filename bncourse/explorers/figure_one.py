@@ -53,7 +53,7 @@ def grid_explorer(steps: list[int], accuracies: dict[str, np.ndarray], rates: li
         return update
 
     return Explorer(
-        draw, figsize=(6.4, 5),
+        draw, figsize=(6.4, 5.0),
         alt="Two heat maps of test accuracy over learning rate and initial standard deviation at the chosen step, "
             "without batch norm and with it. A frame marks each setting that is close to the best of its map.",
         step=widgets.SelectionSlider(options=[(f"{step:,}", step) for step in steps],
