@@ -232,8 +232,9 @@ NETWORKS, SEEDS = (True, False), range(3)  # with batch norm and without
 RATES, STDS, DEPTHS = (0.02, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.01, 0.03, 0.1, 0.2, 0.4), range(1, 13)
 GRID = (*product((0,), RATES, STDS), *product((1, 2), (1.0, 2.0, 4.0, 8.0), (0.1, 0.2, 0.4)))  # seed, rate, std
 LONG = (*product((0.02, 0.1, 0.5, 2.0), (0.01, 0.03, 0.1)), (2.0, 0.2), (4.0, 0.2), (4.0, 0.1), (2.0, 0.4), (1.0, 0.2))
-STAIRS = (*product(NETWORKS, DEPTHS, (0.1,)), *product((False,), (4, 6, 8, 12), (0.2, 0.3, 0.4, 0.6)),
-          *product((True,), (12,), (0.01, 0.4)))  # with batch norm or not, depth, initial std
+STAIRS = {0: (*product((False,), (4, 6, 8, 12), (0.2, 0.3, 0.4, 0.6)), (True, 12, 0.01), (True, 12, 0.4)),
+          1: ((False, 6, 0.2), (False, 8, 0.2), (False, 8, 0.3), (False, 12, 0.3), (False, 12, 0.4), (True, 12, 0.01),
+              (True, 12, 0.4))}  # with batch norm or not, depth, initial std: of seed 0, and of the seeds after it
 
 
 def deeper(depth: int, std: float = FIGURE_1.std) -> Config:
@@ -262,9 +263,13 @@ PLAN = {
         replace(begun(lr, std), batchnorm=bn, seed=seed)
         for (seed, lr, std), bn in product(GRID, NETWORKS)
     ),
-    "more seeds": tuple(replace(begun(), batchnorm=bn, seed=seed) for seed, bn in product(range(20), NETWORKS)),
+    "more seeds": tuple(replace(begun(), batchnorm=bn, seed=seed) for seed, bn in product(range(10), NETWORKS)),
     "staircase": tuple(
-        replace(deeper(depth, std), batchnorm=bn, seed=seed) for seed, (bn, depth, std) in product(SEEDS, STAIRS)
+        replace(deeper(depth), batchnorm=bn, seed=seed) for seed, depth, bn in product(SEEDS, DEPTHS, NETWORKS)
+    ),
+    "staircase by std": tuple(
+        replace(deeper(depth, std), batchnorm=bn, seed=seed)
+        for seed in SEEDS for bn, depth, std in STAIRS[min(seed, 1)]
     ),
     "long grid": tuple(
         replace(tuned(lr, std), batchnorm=bn, seed=seed) for seed, (lr, std), bn in product(SEEDS, LONG, NETWORKS)
