@@ -192,32 +192,31 @@ def flatness(accuracies: dict[str, tuple[np.ndarray, np.ndarray]], ax: Axes | No
     return ax
 
 
-def staircase(plain: dict[float, tuple[Sequence[int], np.ndarray]], normalized: tuple[Sequence[int], np.ndarray],
+def staircase(plain: dict[float, dict[int, Sequence[float]]], normalized: dict[int, Sequence[float]],
               ax: Axes | None = None, *, title: str = "") -> Axes:
     """Test accuracy against the number of hidden layers: points for seeds, a line for the medians.
 
-    plain maps an initial standard deviation to depths and accuracies `(seeds, depths)` without batch norm; normalized
-    are those with it. A line of the plain network is named where it falls through one half, or where it ends.
+    plain maps an initial standard deviation to the seeds' accuracies by depth, without batch norm; normalized are those
+    with it. A line of the plain network is named where it falls through one half, or where it ends.
     """
     ax = blank(ax, title=title, xlabel="hidden sigmoid layers of 100", ylabel="test accuracy")
-    lines = [(f"std {std:g}", WITHOUT, *values) for std, values in plain.items()]
+    lines = [(f"std {std:g}", WITHOUT, seeds) for std, seeds in plain.items()] + [("with batch norm", WITH, normalized)]
     ends = {}
-    for (name, style, depths, values), mark in zip([*lines, ("with batch norm", WITH, *normalized)],
-                                                   [*MARKS[:len(lines)], "o"], strict=True):
-        middle = np.median(values, axis=0)
+    for (name, style, seeds), mark in zip(lines, [*MARKS[:len(plain)], "o"], strict=True):
+        depths, middle = list(seeds), [np.median(values) for values in seeds.values()]
         ax.plot(depths, middle, linewidth=2, **style)
-        for seed in values:
-            ax.plot(depths, seed, mark, color=style["color"], markersize=5, alpha=0.6)
+        for depth, values in seeds.items():
+            ax.plot([depth] * len(values), values, mark, color=style["color"], markersize=5, alpha=0.6)
         if middle[-1] > 0.5:
             ends[name] = middle[-1]
         else:
-            below = int(np.argmax(middle <= 0.5))
+            below = next(place for place, value in enumerate(middle) if value <= 0.5)
             ax.annotate(name, (np.mean(depths[below - 1:below + 1]), 0.5), (-6, -4), textcoords="offset points",
                         color=style["color"], fontsize=11, ha="right")
     for name, height in spread_labels(ends, gap=0.06, down=True).items():
-        label_end(ax, normalized[0][-1], height, name, (WITH if "batch" in name else WITHOUT)["color"])
+        label_end(ax, max(normalized), height, name, (WITHOUT if name.startswith("std") else WITH)["color"])
     ax.axhline(0.1, color=QUIET, linewidth=1)
     ax.annotate("guessing", (1, 0.1), (0, -14), textcoords="offset points", color=QUIET, fontsize=11)
-    ax.set_xticks(list(normalized[0]))
+    ax.set_xticks(list(normalized))
     ax.set_ylim(0, 1)
     return ax

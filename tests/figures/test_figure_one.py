@@ -108,15 +108,15 @@ def test_the_height_of_a_bar_is_the_part_of_the_settings_within_a_point_of_the_b
 
 
 def test_the_staircase_has_a_point_for_each_seed_and_a_line_through_the_medians():
-    plain, normalized = np.array([[0.9, 0.1], [0.8, 0.3], [0.7, 0.1]]), np.full((3, 3), 0.95)
-    ax = figure_one.staircase({0.1: ([1, 3], plain), 0.4: ([1, 3], plain + 0.6)}, ([1, 2, 3], normalized))
-    line, *seeds = in_colour(ax, WITHOUT)[:4]
-    assert list(line.get_ydata()) == [0.8, 0.1] and [list(seed.get_ydata()) for seed in seeds] == plain.tolist()
-    assert list(line.get_xdata()) == [1, 3]
+    plain = {0.1: {1: [0.9, 0.8, 0.7], 3: [0.1, 0.3, 0.1]}, 0.4: {1: [0.9], 3: [0.8, 0.7]}}
+    ax = figure_one.staircase(plain, {depth: [0.95] for depth in (1, 2, 3)})
+    line, first, second = in_colour(ax, WITHOUT)[:3]
+    assert line.get_xydata().tolist() == [[1, 0.8], [3, 0.1]]
+    assert [list(points.get_ydata()) for points in (first, second)] == list(plain[0.1].values())
 
 
 def test_a_line_is_named_where_it_falls_or_where_it_ends():
-    falls, stays = np.array([[0.9, 0.9, 0.1]]), np.array([[0.9, 0.9, 0.8]])
-    ax = figure_one.staircase({0.1: ([1, 2, 4], falls), 0.4: ([1, 2, 4], stays)}, ([1, 2, 3, 4], np.full((1, 4), 0.95)))
+    plain = {0.1: {1: [0.9], 2: [0.9], 4: [0.1]}, 0.4: {1: [0.9], 2: [0.9], 4: [0.8]}}
+    ax = figure_one.staircase(plain, {depth: [0.95] for depth in (1, 2, 3, 4)})
     places = {text.get_text(): tuple(text.xy) for text in ax.texts}
     assert places["std 0.1"] == (3, 0.5) and places["std 0.4"] == (4, 0.8) and places["with batch norm"] == (4, 0.95)
