@@ -230,7 +230,7 @@ FIGURE_1 = Config(
 )
 NETWORKS, SEEDS = (True, False), range(3)  # with batch norm and without
 RATES, STDS, DEPTHS = (0.02, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.01, 0.03, 0.1, 0.2, 0.4), range(1, 13)
-GRID = (*product((0,), RATES, STDS), *product((1, 2), (1.0, 2.0, 4.0, 8.0), (0.1, 0.2, 0.4)))  # seed, rate, std
+GRID = (*product((0,), RATES, STDS), *product((1, 2), (0.5, 1.0, 2.0, 4.0, 8.0), (0.1, 0.2, 0.4)))  # seed, rate, std
 LONG = (*product((0.02, 0.1, 0.5, 2.0), (0.01, 0.03, 0.1)), (2.0, 0.2), (4.0, 0.2), (4.0, 0.1), (2.0, 0.4), (1.0, 0.2))
 STAIRS = {0: (*product((False,), (4, 6, 8, 12), (0.2, 0.3, 0.4, 0.6)), (True, 12, 0.01), (True, 12, 0.4)),
           1: ((False, 6, 0.2), (False, 8, 0.2), (False, 8, 0.3), (False, 12, 0.3), (False, 12, 0.4), (True, 12, 0.01),
