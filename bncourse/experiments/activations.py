@@ -229,7 +229,7 @@ FIGURE_1 = Config(
     dataset="mnist", steps=50_000, dtype="float32", records=50, spacing="early", test_images=None, population_batches=50
 )
 NETWORKS, SEEDS = (True, False), range(3)  # with batch norm and without
-RATES, STDS, DEPTHS = (0.02, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.01, 0.03, 0.1, 0.2, 0.4), range(1, 13)
+RATES, STDS, DEPTHS = (0.02, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.01, 0.03, 0.1, 0.2, 0.4, 0.8), range(1, 13)
 GRID = (*product((0,), RATES, STDS), *product((1, 2), (0.5, 1.0, 2.0, 4.0, 8.0), (0.1, 0.2, 0.4)))  # seed, rate, std
 LONG = (*product((0.02, 0.1, 0.5, 2.0), (0.01, 0.03, 0.1)), (2.0, 0.2), (4.0, 0.2), (4.0, 0.1), (2.0, 0.4), (1.0, 0.2))
 STAIRS = {0: (*product((False,), (4, 6, 8, 12), (0.2, 0.3, 0.4, 0.6)), (True, 12, 0.01), (True, 12, 0.4)),

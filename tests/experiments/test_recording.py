@@ -57,7 +57,7 @@ def test_the_plan_has_the_seeds_the_depths_and_the_cells_that_lesson_10_shows():
     assert {(config.batchnorm, config.seed) for config in figure} == {(bn, s) for bn in (True, False) for s in range(5)}
     assert {len(config.sizes) - 2 for config in staircase} == set(range(1, 13))
     assert {config.std for config in staircase if not config.batchnorm} == {0.1, 0.2, 0.3, 0.4, 0.6}
-    assert len({(config.lr, config.std) for config in grid}) == 40
+    assert len({(config.lr, config.std) for config in grid}) == 48
     assert {config.steps for config in grid} == {2000}
     assert {config.steps for config in (*figure, *longer)} == {50_000}
     common = {(c.dataset, c.test_images, c.batch, c.dtype) for c in plan("activations")}
