@@ -21,7 +21,7 @@ import numpy as np
 
 from bncourse import datasets, runs
 from bncourse.experiments.digits import Examples, binary_images, check_size, evenly_spaced, minibatches
-from bncourse.experiments.protocol import Progress, from_record, recorded_run, tell
+from bncourse.experiments.protocol import Progress, from_record, recorded_run, room_for_rounding, tell
 from bncourse.kernels import mlp
 from bncourse.paper import PERCENTILES
 
@@ -134,9 +134,17 @@ def run(config: Config, progress: Progress | None = None) -> runs.Run:
 
 
 def replay(recorded: runs.Run, steps: int = 300, progress: Progress | None = None) -> runs.Run:
-    """A recorded run's training again, from its start to the last row within so many steps: the same rows."""
+    """A recorded run's training again, from its start to the last row within so many steps: the same rows.
+
+    It is trained twice, the second time from weights that are moved by a rounding error: for each column, `room of X`
+    says how far rounding may have taken X in each row on another processor. At a high learning rate that is far.
+    """
     rows = [step for step in recorded.columns["step"] if step <= steps]
-    return measure(configuration(recorded), rows, recorded.columns["unit"][0], progress)
+    again, moved = (measure(configuration(recorded), rows, recorded.columns["unit"][0], progress, moved=moved)
+                    for moved in (False, True))
+    room = {f"room of {name}": room_for_rounding(again.columns[name], moved.columns[name], least)
+            for name, least in TOLERANCE.items()}
+    return replace(again, columns=again.columns | room)
 
 
 def configuration(recorded: runs.Run) -> Config:
@@ -144,32 +152,38 @@ def configuration(recorded: runs.Run) -> Config:
     return from_record(Config, recorded.config)
 
 
-def measure(config: Config, rows: list[int], unit: int | None = None, progress: Progress | None = None) -> runs.Run:
+def measure(config: Config, rows: list[int], unit: int | None = None, progress: Progress | None = None,
+            moved: bool = False) -> runs.Run:
     """Train one network, and return the run with a row for each of these steps.
 
     rows   the steps after which to observe the network, in ascending order; the training ends with the last
     unit   whose input to record, by its index in the last hidden layer; the typical one unless given
+    moved  whether each initial weight is one unit in its last place larger
     """
     start = time.perf_counter()
     train, test, sha256 = binary_images(config.dataset, config.threshold)
     check_size("batch", config.batch, len(train[0]), "training")
     check_size("test_images", config.test_images or 0, len(test[0]), "test")
-    history = list(train_and_observe(config, train, evenly_spaced(test, config.test_images), rows, progress))
+    test = evenly_spaced(test, config.test_images)
+    history = list(train_and_observe(config, train, test, rows, progress, moved))
     return recorded_run(config, {"step": rows, **columns(history, unit)}, data=config.dataset, sha256=sha256,
                         seconds=time.perf_counter() - start)
 
 
 def train_and_observe(config: Config, train: Examples, test: Examples, rows: list[int],
-                      progress: Progress | None = None) -> Iterator[Observation]:
+                      progress: Progress | None = None, moved: bool = False) -> Iterator[Observation]:
     """Train a network to the last of the steps `rows`, and yield what is observed after each of them.
 
     The first of the rows must be 0, the network before any step. The weights, the mini-batches of the training and
-    those of Algorithm 2 come from three generators: observing the network does not change its training.
+    those of Algorithm 2 come from three generators: observing the network does not change its training. With `moved`
+    each initial weight is one unit in its last place larger.
     """
     x, t = train
     for_weights, for_batches, for_population = np.random.default_rng(config.seed).spawn(3)
     dtype, last = np.dtype(config.dtype).type, rows[-1]
     network = mlp.init(config.sizes, config.batchnorm, config.std, rng=for_weights, dtype=dtype)
+    for layer in network if moved else []:
+        layer.w = np.nextafter(layer.w, np.inf, dtype=dtype)
     some_batches = islice(minibatches(len(x), config.batch, for_population), config.population_batches)
     population, test, rows = [x[i].astype(dtype) for i in some_batches], (test[0].astype(dtype), test[1]), set(rows)
     yield observe(network, test, population)
