@@ -177,7 +177,7 @@ def flatness(accuracies: dict[str, tuple[np.ndarray, np.ndarray]], ax: Axes | No
     accuracies maps what is written under a pair of bars to the accuracies of all settings, without batch norm and with
     it. Above each bar stands how many settings of how many it is.
     """
-    ax = blank(ax, title=title, ylabel="within a point of the best")
+    ax = blank(ax, title=title, ylabel="part within a point of the best")
     for place, halves in enumerate(accuracies.values()):
         for values, style, side in zip(halves, (WITHOUT, WITH), (-0.2, 0.2), strict=True):
             near = close_to_best(values)
