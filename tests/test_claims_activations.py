@@ -141,6 +141,6 @@ def test_c50_with_batch_norm_sigmoids_learn_at_every_depth_and_without_it_where_
     assert measured["C50"].startswith(
         f"fully connected, 100 sigmoids a layer, {STAIRCASE[0].config['steps']:,} steps, rate {FIGURE_1.lr}, MNIST, 3 "
         f"seeds at the depths that decide, test accuracy in %: with batch norm {between(normal)} with 1 to 12 hidden "
-        f"layers and initial std 0.1, {between(other)} with 12 and std 0.01 or 0.4; without, up to {max(trains[0.1])} "
-        f"layers train with std 0.1 (with 5 by seed {five}), {max(trains[0.2])} with 0.2, {max(trains[0.3])} with 0.3, "
-        f"and all 12 with 0.4, to {between(plain[0.4][12])}. Inception")
+        f"layers and initial std 0.1, {between(other)} with 12 and std 0.01 or 0.4 (2 seeds); without, up to "
+        f"{max(trains[0.1])} layers train with std 0.1 (with 5 by seed {five}), {max(trains[0.2])} with 0.2, "
+        f"{max(trains[0.3])} with 0.3, and all 12 with 0.4, to {between(plain[0.4][12])}. Inception")

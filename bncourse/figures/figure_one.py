@@ -29,6 +29,7 @@ from bncourse.runs import Run, stack
 
 STEPS = "training steps of 60 examples"
 FRAME = "#F0E442"
+DPI = 100  # the lesson has many pictures, and its file stays small
 MARKS = "s^vDP"
 SHADES = LinearSegmentedColormap.from_list("accuracy", ["#FFFFFF", "#56B4E9", "#003A5C"])
 
@@ -38,7 +39,8 @@ def race(plain: Sequence[Run], normalized: Sequence[Run], ax: Axes | None = None
 
     Each line is named where it has come half of its way up, or 70 % of it with batch norm.
     """
-    ax = blank(ax, title=title, xlabel=f"{STEPS} (log scale)", ylabel="test accuracy")
+    ax = blank(ax or new_figure(dpi=DPI).add_subplot(), title=title, xlabel=f"{STEPS} (log scale)",
+               ylabel="test accuracy")
     for runs, style, name, way in ((plain, WITHOUT, "without", 0.5), (normalized, WITH, "with batch norm", 0.7)):
         steps, accuracy = np.array(runs[0].columns["step"]), stack(runs, "accuracy")
         steps, accuracy = steps[steps > 0], accuracy[:, steps > 0]
@@ -58,7 +60,7 @@ def race(plain: Sequence[Run], normalized: Sequence[Run], ax: Axes | None = None
 
 def close_up(plain: Sequence[Run], normalized: Sequence[Run], ax: Axes | None = None, *, title: str = "") -> Axes:
     """Figure 1(a) on an even scale of steps, as the paper draws it, from an accuracy of 90 % up."""
-    ax = blank(ax, title=title, xlabel=STEPS, ylabel="test accuracy")
+    ax = blank(ax or new_figure(dpi=DPI).add_subplot(), title=title, xlabel=STEPS, ylabel="test accuracy")
     for runs, style, name, rise in ((plain, WITHOUT, "without", -16), (normalized, WITH, "with batch norm", 8)):
         steps, accuracy = runs[0].columns["step"], stack(runs, "accuracy")
         spread(ax, np.array(steps), accuracy, style)
@@ -75,7 +77,7 @@ def ribbons(plain: Sequence[Run], normalized: Sequence[Run], *, title: str = "",
     Left without batch norm, right with it, on one scale; the first run bold and its lines named, the others pale.
     The steps are on a log scale, or with `even` on an even one, as the paper draws them. Returns the left axes.
     """
-    figure = new_figure(margin=THIN)
+    figure = new_figure(dpi=DPI, margin=THIN)
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     for ax, runs, style, name in ((left, plain, WITHOUT, "without"), (right, normalized, WITH, "with batch norm")):
         blank(ax, xlabel="training steps" if even else "training steps (log scale)",
@@ -177,7 +179,7 @@ def flatness(accuracies: dict[str, tuple[np.ndarray, np.ndarray]], ax: Axes | No
     accuracies maps what is written under a pair of bars to the accuracies of all settings, without batch norm and with
     it. Above each bar stands how many settings of how many it is.
     """
-    ax = blank(ax, title=title, ylabel="part within a point of the best")
+    ax = blank(ax or new_figure(dpi=DPI).add_subplot(), title=title, ylabel="part within a point of the best")
     for place, halves in enumerate(accuracies.values()):
         for values, style, side in zip(halves, (WITHOUT, WITH), (-0.2, 0.2), strict=True):
             near = close_to_best(values)
@@ -199,7 +201,8 @@ def staircase(plain: dict[float, dict[int, Sequence[float]]], normalized: dict[i
     plain maps an initial standard deviation to the seeds' accuracies by depth, without batch norm; normalized are those
     with it. A line of the plain network is named where it falls through one half, or where it ends.
     """
-    ax = blank(ax, title=title, xlabel="hidden sigmoid layers of 100", ylabel="test accuracy")
+    ax = blank(ax or new_figure(dpi=DPI).add_subplot(), title=title, xlabel="hidden sigmoid layers of 100",
+               ylabel="test accuracy")
     lines = [(f"std {std:g}", WITHOUT, seeds) for std, seeds in plain.items()] + [("with batch norm", WITH, normalized)]
     ends = {}
     for (name, style, seeds), mark in zip(lines, [*MARKS[:len(plain)], "o"], strict=True):
