@@ -3,6 +3,7 @@
 Experiments:
     activations      4.1, Figure 1  the sigmoid network with batch norm and without
     classification   4.2.1, 4.2.2   Inception and its variants, at several learning rates (Figures 2 and 3)
+    depth            3.3            gradients through many layers, new and after training
     ensembles        4.2.3          every set of six trained networks, from 1 to 48 crops (Figure 4)
     folding          3.1            the time that folding saves at inference
     inference        3.1            Algorithm 2 and moving averages, while a network trains

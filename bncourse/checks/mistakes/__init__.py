@@ -2,6 +2,7 @@
 
     forward.py    Algorithm 1 with one thing wrong
     backward.py   its gradient with one thing wrong
+    weighted.py   the gradient where examples have weights, with one thing wrong
     axes.py       section 3.2: averaged over the wrong axes
     layers.py     layers that keep state: running statistics, modes, parameters
 
