@@ -36,14 +36,15 @@ def test_no_chosen_rate_lies_at_an_edge_of_those_tried(runs):
 def test_c4_batch_norm_generalizes_better_without_dropout_and_not_at_equal_rates(measured):
     best = {(norm, p): percent(at_best(of(DROPOUT, norm=norm, dropout=p), "test")) for norm in ("none", "batch")
             for p in (0.0, 0.2, 0.5)}
-    behind = {rate: [100 * np.median(at_rate(of(DROPOUT, norm=norm, dropout=0.0), "test", rate))
-                     for norm in ("batch", "none")] for rate in (0.03, 0.1, 0.3)}
-    assert all(normal < plain for normal, plain in behind.values())
+    plain, normal = ([100 * np.median(at_rate(of(DROPOUT, norm=norm, dropout=0.0), "test", rate))
+                      for rate in (0.03, 0.1, 0.3)] for norm in ("none", "batch"))
+    ahead = np.subtract(plain, normal)
+    assert min(ahead) > 0
     assert measured["C4"] == (
         f"1,000 digits of MNIST, each network at its best rate: {best['batch', 0.0]} % of other digits right with "
-        f"batch norm and {best['none', 0.0]} without; with Dropout of 0.2 and 0.5 {best['batch', 0.2]}, {best['batch', 0.5]} "
-        f"and {best['none', 0.2]}, {best['none', 0.5]}. At the same rate, 0.03 to 0.3, the network without batch norm "
-        f"is ahead by {min(p - n for n, p in behind.values()):.1f} to {max(p - n for n, p in behind.values()):.1f} "
+        f"batch norm and {best['none', 0.0]} without; with Dropout of 0.2 and 0.5 {best['batch', 0.2]}, "
+        f"{best['batch', 0.5]} and {best['none', 0.2]}, {best['none', 0.5]}. At the same rate, 0.03 to 0.3, the "
+        f"network without batch norm is ahead by {min(ahead):.1f} to {max(ahead):.1f} "
         "points (medians of 5 seeds)")
 
 

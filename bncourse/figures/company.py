@@ -20,7 +20,7 @@ def noise_law(measured: Mapping[int, Sequence[float]], levels: Sequence[float], 
 
     The lines are the law (1 + x_hat^2 / 2) / m.
     """
-    ax = blank(ax, title="The noise of company falls as 1 / m, and grows with the example's distance from the mean",
+    ax = blank(ax, title="The noise of company falls as 1 / m",
                xlabel="values that share a mean, m", ylabel="variance of x_hat, given x")
     sizes = np.array(list(measured))
     for level, color in zip(levels, (QUIET, WITH["color"], WITHOUT["color"]), strict=True):
@@ -75,12 +75,13 @@ def by_setting(rows: Mapping[str, Mapping[float, np.ndarray]], title: str, xlabe
     for norm, values in (dashed or {}).items():
         ax.plot(list(values), list(values.values()), MARKS[norm] + ":", color=COLORS[norm], markerfacecolor="white")
     for norm, value in (lines or {}).items():
-        ax.axhline(value, color=COLORS[norm], linewidth=1.5, linestyle="--")
+        ax.plot(settings, [value] * len(settings), color=COLORS[norm], linewidth=1.5, linestyle="--")
         ends[norm] = settings[-1], value
     ax.set_xscale("log")
     ax.set_xticks(settings, [f"{setting:g}" for setting in settings])
     ax.minorticks_off()
-    ax.set_ylim(bottom=low)
+    highest = max(np.max(list(values.values())) for values in rows.values())
+    ax.set_ylim(low, highest + 0.08 * (highest - low))
     _names(ax, ends)
     return ax
 
