@@ -25,8 +25,10 @@ OTHERS = {"dataset": "mnist", "train": "mnist", "test": "glyphs", "steps": 7, "s
           "batch": 4096, "alphas": (0.5, 0.9), "records": 3, "population_batches": 4, "place": "after",
           "activation": "relu", "sizes": (784, 9, 10), "rounds": 2, "size": 9, "widths": (4, 5), "features": (3, 8),
           "train_images": 8, "test_images": 9, "eps": 0.1, "batchnorm": False, "moved": "hidden weights",
-          "rates": (3, 0.4), "scales": (0.5,)}
-NAMES = {"folding": "batch32-size32-seed0", "inference": "glyphs-seed0",
+          "rates": (3, 0.4), "scales": (0.5,), "norm": "ghost", "part": 8, "order": "fixed", "dropout": 0.5,
+          "images": 5000, "groups": 5, "seeds": (1, 2)}
+OTHERS_OF = {"company": {"place": "before", "activation": "sigmoid"}}
+NAMES = {"company": "glyphs-batch-batch60", "folding": "batch32-size32-seed0", "inference": "glyphs-seed0",
          "placement": "glyphs-before-sigmoid-lr0.2-seed0",
          "sensitivity": "glyphs-sigmoid-batchnorm-all-seed0", "shift": "glyphs-to-mnist-seed0",
          "whitening": "normal-batch2048-seed0"}
@@ -88,7 +90,8 @@ def test_what_can_be_replayed_says_how_far_it_may_be_apart(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_field_that_is_not_usual_is_in_the_name_and_the_usual_ones_are_not(name):
     config = usual(name)
-    names = [replace(config, **{field.name: OTHERS[field.name]}).variant() for field in fields(config)]
+    others = OTHERS | OTHERS_OF.get(name, {})
+    names = [replace(config, **{field.name: others[field.name]}).variant() for field in fields(config)]
     assert config.variant() == NAMES[name]
     assert len({config.variant(), *names}) == 1 + len(fields(config))
     assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", each) for each in names)
@@ -106,7 +109,7 @@ def test_the_command_of_a_recorded_run_makes_its_configuration(name):
 
 
 def test_a_configuration_survives_its_record():
-    for name in ("activations", "folding", "inference", "placement", "sensitivity", "shift", "whitening"):
+    for name in ("activations", "company", "folding", "inference", "placement", "sensitivity", "shift", "whitening"):
         config = usual(name)
         assert from_record(type(config), json.loads(json.dumps(to_record(config)))) == config
 
