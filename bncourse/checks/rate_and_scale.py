@@ -183,8 +183,8 @@ settled = Check(
                 "the exercise", lambda r, d, c: (_settled(r, d, c)[0], np.tan(_settled(r, d, c)[1]))),
         Mistake("the sine for the angle", "Step over new weights is the sine; the angle is its arcsin.",
                 "the exercise", lambda r, d, c: (_settled(r, d, c)[0], np.sin(_settled(r, d, c)[1]))),
-        Mistake("the step over the old weights", "The step is orthogonal to the weights, which decay has shrunk before: "
-                "its tangent is step over shrunken weights.", "hint 1 of the exercise",
+        Mistake("the step over the old weights", "The step is orthogonal to the weights, which decay has shrunk "
+                "before: its tangent is step over shrunken weights.", "hint 1 of the exercise",
                 lambda r, d, c: (_settled(r, d, c)[0], np.arctan(np.sqrt(1 - (1 - r * d) ** 2)))),
         Mistake("the arcsine for the arccosine", "Shrunken weights over new weights is the cosine of the angle.",
                 "the exercise", lambda r, d, c: (_settled(r, d, c)[0], np.arcsin(1 - r * d))),
