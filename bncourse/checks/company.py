@@ -49,6 +49,18 @@ wavering = Check(
                     (1 + ((y - beta) / gamma) ** 2) / np.prod(sizes))),
         Mistake("divided by m, not by its root", "The variance is divided by m, the standard deviation by its root.",
                 "section 2", lambda y, gamma, beta, sizes: _wavering(y, gamma, beta, sizes) / np.sqrt(np.prod(sizes))),
+        Mistake("y taken for x_hat, and gamma forgotten", "The law of section 2 speaks of x_hat, the stub of y = gamma "
+                "x_hat + beta.", "section 2", lambda y, gamma, beta, sizes: np.sqrt((1 + y**2 / 2) / np.prod(sizes))),
+        Mistake("x_hat not divided by gamma", "x_hat = (y - beta) / gamma.", "section 2",
+                lambda y, gamma, beta, sizes: np.abs(gamma) * np.sqrt((1 + (y - beta) ** 2 / 2) / np.prod(sizes))),
+        Mistake("x_hat halved before it is squared", "The law has half of the square of x_hat.", "section 2",
+                lambda y, gamma, beta, sizes: np.sqrt((gamma**2 + (y - beta) ** 2 / 4) / np.prod(sizes))),
+        Mistake("two standard deviations added", "Shift and factor are independent: variances add up.", "section 2",
+                lambda y, gamma, beta, sizes: (abs(gamma) + abs(y - beta) / np.sqrt(2)) / np.sqrt(np.prod(sizes))),
+        Mistake("the sizes added up", "N examples of H times W locations are N H W values.", "lesson 06, section 2",
+                lambda y, gamma, beta, sizes: _wavering(y, gamma, beta, (np.sum(sizes),))),
+        Mistake("m - 1 for m", "The law divides by m, the number of values that share the mean.", "section 2",
+                lambda y, gamma, beta, sizes: _wavering(y, gamma, beta, (np.prod(sizes) - 1,))),
     ),
 )
 
@@ -114,6 +126,18 @@ ghost = Check(
                 lambda x, gamma, beta, size, eps: _each(x, _in_order(x, size), gamma, beta, 0.0)),
         Mistake("gamma and beta forgotten", "The parts share the scale and the shift of the layer.",
                 "Algorithm 1, line 4", lambda x, gamma, beta, size, eps: _ghost(x, 1, 0, size, eps)),
+        Mistake("gamma forgotten", "Algorithm 1 multiplies by gamma.", "Algorithm 1, line 4",
+                lambda x, gamma, beta, size, eps: _ghost(x, 1, beta, size, eps)),
+        Mistake("beta forgotten", "Algorithm 1 adds beta.", "Algorithm 1, line 4",
+                lambda x, gamma, beta, size, eps: _ghost(x, gamma, 0, size, eps)),
+        Mistake("the mean over the parts", "In (parts, size, C) the examples of a part lie along axis 1.", PARTS,
+                lambda x, gamma, beta, size, eps: _each(x, _in_order(x, size).T, gamma, beta, eps)),
+        Mistake("the mean of the whole mini-batch", "Mean and variance both come from the part.", PARTS,
+                lambda x, gamma, beta, size, eps: _ghost(x, gamma, 0, size, eps) + beta + gamma * (
+                    _means(x, size) - x.mean(0)) / np.sqrt(_means((x - _means(x, size)) ** 2, size) + eps)),
+        Mistake("divided by the variance", "Algorithm 1 divides by the root of var + eps.", "Algorithm 1, line 3",
+                lambda x, gamma, beta, size, eps: _ghost(x, gamma, 0, size, eps) / np.sqrt(
+                    _means((x - _means(x, size)) ** 2, size) + eps) + beta),
     ),
 )
 
@@ -170,6 +194,20 @@ renormalization = Check(
         Mistake("d bounded above only", "d lies within [-d_max, d_max].", "section 7",
                 lambda x, mean, sigma, r_max, d_max, eps: (_correction(x, mean, sigma, r_max, d_max, eps)[0],
                                                            np.minimum(_free(x, mean, sigma, 0, 0, eps)[1], d_max))),
+        Mistake("r without bounds", "r lies within [1 / r_max, r_max].", "the card", lambda x, mean, sigma, *bounds: (
+                    _free(x, mean, sigma, *bounds)[0], _correction(x, mean, sigma, *bounds)[1])),
+        Mistake("d without bounds", "d lies within [-d_max, d_max].", "the card", lambda x, mean, sigma, *bounds: (
+                    _correction(x, mean, sigma, *bounds)[0], _free(x, mean, sigma, *bounds)[1])),
+        Mistake("d not in units of sigma", "x_hat is measured in units of sigma, and so is d.", "section 7",
+                lambda x, mean, sigma, r_max, d_max, eps: (_correction(x, mean, sigma, r_max, d_max, eps)[0],
+                                                           np.clip(x.mean(0) - mean, -d_max, d_max))),
+        Mistake("d by the clipped r", "d is (mu_B - mu) / sigma, whatever the bound makes of r.", "the card",
+                lambda x, mean, sigma, r_max, d_max, eps: (_correction(x, mean, sigma, r_max, d_max, eps)[0], np.clip(
+                    _correction(x, mean, sigma, r_max, d_max, eps)[0] * (x.mean(0) - mean)
+                    / np.sqrt(x.var(0) + eps), -d_max, d_max))),
+        Mistake("eps outside the root", "sigma_B is sqrt(var_B + eps).", "the card",
+                lambda x, mean, sigma, r_max, d_max, eps: (np.clip((x.std(0) + eps) / sigma, 1 / r_max, r_max),
+                                                           _correction(x, mean, sigma, r_max, d_max, eps)[1])),
         Mistake("a ratio of variances", "r is a ratio of standard deviations.", "section 7",
                 lambda x, mean, sigma, r_max, d_max, eps: (
                     np.clip((x.var(0) + eps) / sigma**2, 1 / r_max, r_max),
@@ -232,5 +270,26 @@ joined = Check(
                 "lesson 05, section 3", lambda x, mean, var, share: (
                     _joined(x, mean, var, share)[0],
                     share * x.var((1, 2)) + (1 - share) * var + (x.mean((1, 2)) - mean) ** 2)),
+        Mistake("squares about the population's mean", "A variance is the mean square about its own mean: here the "
+                "mixture's.", "lesson 05, section 3", lambda x, mean, var, share: (
+                    _joined(x, mean, var, share)[0],
+                    _joined(x, mean, var, share)[1] + share**2 * (x.mean((1, 2)) - mean) ** 2)),
+        Mistake("the population's distance forgotten", "The population too lies about another mean than the mixture's.",
+                "lesson 05, section 3", lambda x, mean, var, share: (
+                    _joined(x, mean, var, share)[0],
+                    _joined(x, mean, var, share)[1] - (1 - share) * (share * (x.mean((1, 2)) - mean)) ** 2)),
+        Mistake("the population's variance taken for its mean square", "E[x^2] of the population is var + mean^2.",
+                "lesson 05, section 3", lambda x, mean, var, share: (
+                    _joined(x, mean, var, share)[0], _joined(x, mean, var, share)[1] - (1 - share) * mean**2)),
+        Mistake("the square of the mean not taken away", "A variance is E[x^2] less the square of E[x].",
+                "lesson 05, section 3", lambda x, mean, var, share: (
+                    _joined(x, mean, var, share)[0],
+                    _joined(x, mean, var, share)[1] + _joined(x, mean, var, share)[0] ** 2)),
+        Mistake("one mean for all channels", "Each channel has a mean of its own: average over H and W.", "the stub",
+                lambda x, mean, var, share: _joined(np.broadcast_to(x.reshape(1, 1, -1), (len(mean), 1, x.size)), mean,
+                                                    var, share)),
+        Mistake("the standard deviation", "The question is about the variance.", "the stub",
+                lambda x, mean, var, share: (_joined(x, mean, var, share)[0],
+                                             np.sqrt(_joined(x, mean, var, share)[1]))),
     ),
 )

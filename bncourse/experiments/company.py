@@ -88,7 +88,7 @@ PLAN = {
     "small": tuple(Config(dataset="mnist", norm=norm, batch=batch, rates=RATES if batch > 2 else (0.003, *RATES),
                           seeds=SEEDS)
                    for batch in (2, 4, 8, 16, 64) for norm in ("none", "batch", "renorm", "layer", "group")),
-    "orders": tuple(Config(norm=norm, order=order, batch=20, steps=500, rates=(0.1, 0.3), **FEW)
+    "orders": tuple(Config(norm=norm, order=order, batch=20, steps=500, rates=(0.03, 0.1, 0.3, 1.0, 3.0), **FEW)
                     for norm in ("batch", "none") for order in ORDERS),
     "noise": tuple(Config(norm=norm, part=part, batch=500, steps=400, rates=(0.1, 0.3, 1.0, 3.0, 10.0), **FEW)
                    for norm, part in NOISES),

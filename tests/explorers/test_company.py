@@ -15,6 +15,12 @@ def test_no_control_is_dead_and_every_setting_can_be_drawn():
             assert f"mini-batches of {m}, rate {rate:g}: " in explorer.figure.axes[0].get_title(loc="left")
 
 
+def test_no_norm_is_called_ahead_where_all_of_them_guess():
+    explorer = company_explorer()
+    explorer.controls["m"].value, explorer.controls["rate"].value = 2, 3.0
+    assert explorer.figure.axes[0].get_title(loc="left").endswith("none has learned the digits")
+
+
 def test_the_accuracies_are_those_of_the_records():
     found = accuracies()
     for run in recorded("company", "small"):
