@@ -252,5 +252,6 @@ def run(config: Config, progress: Progress | None = None) -> runs.Run:
         tell(progress, done, len(pairs))
     columns = {name: [float(f"{row[name]:.6g}") if name not in ("seed", "step") else row[name] for row in rows]
                for name in rows[0]}
-    return recorded_run(config, columns, data=config.dataset, sha256=binary_images(config.dataset, threshold=127).sha256,
+    sha256 = binary_images(config.dataset, threshold=127).sha256
+    return recorded_run(config, columns, data=config.dataset, sha256=sha256,
                         seconds=time.perf_counter() - start, seed=config.seeds[0])
