@@ -122,7 +122,7 @@ def _from_point_to_point(u, t, w, lr, multiples):
 
 
 def _regressions(rng):
-    """Two classes that overlap, weights away from the best ones; steps that overshoot the least loss, and short ones."""
+    """Two classes that overlap, weights away from the best ones; steps that overshoot, and short ones."""
     cases = []
     for n, d, lr in [(9, 3, 2.0), (12, 4, 5.0), (8, 2, 0.1)]:
         t = np.where(rng.uniform(size=n) < 0.5, -1.0, 1.0)
