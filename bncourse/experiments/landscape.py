@@ -84,6 +84,8 @@ PLAN = {
     "scales": tuple(Config(dataset="mnist", norm=norm, trained=trained, steps=1000, records=1, seeds=SEEDS, rates=rates)
                     for norm, trained, rates in (("batch", "scales", (0.1, 0.3, 1.0, 3.0, 10.0)),
                                                  ("none", "last", (0.01, 0.03, 0.1, 0.3, 1.0)))),
+    "edge": tuple(Config(dataset="mnist", activation="sigmoid", norm=norm, records=1, rates=(30.0,), seeds=SEEDS)
+                  for norm in ("batch", "noisy")),
 }
 
 
@@ -155,7 +157,7 @@ def accuracies(config: Config, network: mlp.Network) -> dict[str, float]:
     """
     digits = binary_images(config.dataset, threshold=127)
     some, (x, t) = evenly_spaced(digits.train, 2000), evenly_spaced(digits.test, 4000)
-    batches = [some[0][k:k + config.batch] for k in range(0, 1200, config.batch)]
+    batches = [some[0][k:k + config.batch] for k in range(0, 20 * config.batch, config.batch)]
     statistics, calm = (mlp.population(each, batches) for each in (network, quiet(config, network)))
     return {"train": right(network, some, statistics), "chosen": right(network, (x[::2], t[::2]), statistics),
             "test": right(network, (x[1::2], t[1::2]), statistics), "calm": right(network, (x[1::2], t[1::2]), calm)}
@@ -255,3 +257,21 @@ def run(config: Config, progress: Progress | None = None) -> runs.Run:
     sha256 = binary_images(config.dataset, threshold=127).sha256
     return recorded_run(config, columns, data=config.dataset, sha256=sha256,
                         seconds=time.perf_counter() - start, seed=config.seeds[0])
+
+
+def at_rate(recorded: runs.Run, lr: float) -> dict[str, np.ndarray]:
+    """The columns of a recorded run at one learning rate, each as an array `(seeds, looks)`."""
+    here = np.array(recorded.columns["lr"]) == lr
+    seeds = len(recorded.config["seeds"])
+    return {name: np.array(values, dtype=float)[here].reshape(seeds, -1) for name, values in recorded.columns.items()}
+
+
+def best_rate(recorded: runs.Run) -> float:
+    """The learning rate whose accuracy `chosen`, the median over the seeds after the last step, is the highest."""
+    return max(recorded.config["rates"], key=lambda lr: np.median(at_rate(recorded, lr)["chosen"][:, -1]))
+
+
+def loss_range(rows: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the most loss after steps of all `MULTIPLES`, each `(seeds, looks)`, from the rows of `at_rate`."""
+    losses = np.array([rows[f"loss at {a}"] for a in MULTIPLES])
+    return losses.min(axis=0), losses.max(axis=0)

@@ -18,9 +18,10 @@
 There are three kinds of function. A picture, `f(data, ax=None) -> ax`, draws on `ax`, or on new axes of the course's
 size, and returns the axes, which `picture` turns into what a notebook shows. A picture of several panels makes its own
 figure, and returns one of its axes: `clouds`, `runaway`, `two_terms`, `streams`, `ribbons`, `seven_losses`,
-`errors_beside_figure4`, `right_with_noise`, `loss_along_steps` and `two_bands`. For explorers there are pairs: the first draws what stays and returns the axes (`..._axes`,
-`outline`, `grid`) or the artists that will move (`..._panels`, `target_marks`); the second draws what changes on them,
-and says on whose axes. `one_moment` returns its second function.
+`errors_beside_figure4`, `right_with_noise`, `loss_along_steps` and `two_bands`. For explorers there are pairs: the
+first draws what stays and returns the axes (`..._axes`, `outline`, `grid`) or the artists that will move (`..._panels`,
+`target_marks`); the second draws what changes on them, and says on whose axes. `one_moment` returns its second
+function.
 """
 
 from bncourse.figures.style import PAPER, WITH, WITHOUT, Picture, picture

@@ -1,5 +1,7 @@
 """Landscape: what is measured along a step and of a shift is what its name says."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -23,14 +25,23 @@ def trained(**wanted):
 @pytest.mark.parametrize("activation", landscape.ACTIVATIONS)
 @pytest.mark.parametrize("norm", landscape.NORMS)
 def test_all_norms_start_from_the_same_weights_and_train(norm, activation):
-    config = Config(norm=norm, activation=activation, rates=(0.1, 0.5), seeds=(3, 4), **SMALL)
+    config = Config(norm=norm, activation=activation, rates=(0.1, 0.5), **SMALL)
     network = landscape.init(config, np.random.default_rng(0))
     plain = landscape.init(Config(norm="none", activation=activation, **SMALL), np.random.default_rng(0))
     assert all(np.array_equal(a.w, b.w) for a, b in zip(network, plain, strict=True))
     columns = landscape.run(config).columns
-    assert columns["lr"] == [0.1, 0.1, 0.5, 0.5] * 2 and columns["seed"] == [3] * 4 + [4] * 4
-    assert columns["step"] == [2, 4] * 4
+    assert (columns["lr"], columns["seed"], columns["step"]) == ([0.1, 0.1, 0.5, 0.5], [0] * 4, [2, 4, 2, 4])
     assert all(np.isfinite(value) for column in columns.values() for value in column)
+
+
+def test_rows_come_by_rate_with_the_seeds_in_order_and_the_best_rate_is_that_of_the_median():
+    lr = [0.1, 0.1, 0.5, 0.5] * 3
+    chosen = [0, 0.5, 0, 0.6, 0, 0.7, 0, 0.6, 0, 0.9, 0, 0.8]
+    recorded = SimpleNamespace(config={"rates": [0.1, 0.5], "seeds": [0, 1, 2]}, columns={"lr": lr, "chosen": chosen})
+    assert landscape.at_rate(recorded, 0.1)["chosen"].tolist() == [[0, 0.5], [0, 0.7], [0, 0.9]]
+    assert landscape.best_rate(recorded) == 0.1
+    rows = {f"loss at {a}": np.array([[a], [-a]]) for a in MULTIPLES}
+    assert [part.tolist() for part in landscape.loss_range(rows)] == [[[0.5], [-4]], [[4], [-0.5]]]
 
 
 def test_a_run_can_be_repeated_noise_and_all():
