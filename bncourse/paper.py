@@ -23,7 +23,7 @@ from bncourse.paths import DATA
 PAPER = DATA / "paper"
 IDS = tuple(f"C{number}" for number in range(1, 62))
 PERCENTILES = (15, 50, 85)  # of the inputs to a sigmoid, the three lines of Figure 1(b) and (c)
-VERDICTS = ("holds", "holds in part", "contested", "not tested here")
+VERDICTS = ("holds", "holds in part", "contested", "a setting", "not tested here")
 
 
 class PaperError(ValueError):

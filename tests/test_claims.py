@@ -5,6 +5,7 @@ import copy
 import numpy as np
 
 from bncourse.experiments import activations, inference
+from bncourse.experiments.digits import binary_images
 from bncourse.kernels import layers, mlp
 from bncourse.kernels.normalize import batchnorm_backward, batchnorm_forward, batchnorm_inference, standardize
 from bncourse.paper import figure3
@@ -80,6 +81,22 @@ def test_c9_the_upper_part_steps_like_a_network_of_its_own(rng):
         mlp.sgd_step(network, gradients, lr=1.0)
     for mine, its in zip(upper, network[1:], strict=True):
         assert np.allclose(mine.w, its.w, atol=1e-15) and np.allclose(mine.b, its.b, atol=1e-15)
+
+
+def test_c9_frozen_random_layers_let_the_digits_through_once_their_outputs_are_standardized(rng):
+    (images, t), (others, answers), _ = binary_images("glyphs", 127)
+    network = mlp.init(batchnorm=False, std=0.1, rng=rng)
+    x, x_test = (mlp.forward(network, u)[1].hidden[2].u for u in (images[:4000], others[:500]))
+
+    def accuracy(mean, std):
+        """Of the upper half on the frozen outputs of the lower half, less the mean and over std, after 300 steps."""
+        upper = copy.deepcopy(network[2:])
+        for _ in range(300):
+            rows = rng.integers(len(x), size=60)
+            mlp.sgd_step(upper, mlp.loss_and_gradients(upper, (x[rows] - mean) / std, t[rows])[1], lr=2.0)
+        return np.mean(mlp.predict(upper, (x_test - mean) / std) == answers[:500])
+
+    assert accuracy(0, 1) < 0.3 < 0.6 < accuracy(x.mean(0), x.std(0))
 
 
 def test_c10_the_gradient_through_a_sigmoid_vanishes_like_the_exponential_of_its_input():

@@ -94,8 +94,12 @@ def inside(x, before):
     return x.mean(0), x.var(0, correction=0)
 
 
+def outside(x, before):
+    return [s.detach() for s in inside(x, before)]
+
+
 def moving(x, before):
-    now = [s.detach() for s in inside(x, before)]
+    now = outside(x, before)
     return now if before is None else [0.99 * old + 0.01 * new for old, new in zip(before, now, strict=True)]
 
 
@@ -108,6 +112,11 @@ def test_c17_at_a_high_rate_moving_averages_as_constants_blow_up_and_batch_norm_
 @pytest.mark.parametrize("seed", range(5))
 def test_c17_at_a_modest_rate_moving_averages_as_constants_do_not_blow_up(seed):
     assert variance_in_training(moving, seed, lr=0.1).max() < 100
+
+
+@pytest.mark.parametrize("lr", [0.1, 1.0, 4.0])
+def test_c17_the_statistics_of_the_mini_batch_as_constants_do_not_blow_up(lr):
+    assert variance_in_training(outside, seed=0, lr=lr).max() < 100
 
 
 def jacobian(x, eps):

@@ -1,35 +1,34 @@
-"""The checks of lesson 02: ZCA, its cost, the statistics taken for constants, the two terms of the Jacobian."""
-
-from dataclasses import replace
+"""The checks of lesson 02: ZCA of new examples, its cost, a test of a gradient, the two terms of the Jacobian."""
 
 import numpy as np
 
 from bncourse.checks.frame import Check, Mistake
 from bncourse.checks.mistakes import backward
-from bncourse.kernels.normalize import batchnorm_backward, batchnorm_forward
 from bncourse.kernels.whiten import whiten_forward
 
 
-def _correlated(rng):
-    """Unequal sizes, correlated features of unequal means and scales; and fewer examples than features."""
-    cases = [(rng.normal(size=(m, d)) @ rng.normal(size=(d, d)) + rng.normal(size=d), eps)
-             for m, d, eps in [(9, 3, 0.1), (7, 4, 0.2), (12, 5, 1e-2)]]
-    return [*cases, (rng.normal(1, 2, size=(4, 6)), 0.1)]
+def _mini_batches(rng):
+    """A mini-batch of correlated features of unequal means and scales, new examples; once with too few examples."""
+    cases = []
+    for m, d, n, eps in [(9, 3, 5, 0.1), (7, 4, 6, 0.2), (12, 5, 2, 1e-2), (4, 6, 3, 0.1)]:
+        mixing, mean = rng.normal(size=(d, d)), rng.normal(size=d)
+        x, new = (rng.normal(size=(count, d)) @ mixing + mean for count in (m, n))
+        cases.append((x, new, eps))
+    return cases
 
 
 def _axes(x, ddof=0):
-    """x around its mean, the variances along the principal axes, and the axes in columns."""
+    """The variances along the principal axes of x, and the axes in columns."""
     centred = x - x.mean(0)
-    lam, u = np.linalg.eigh(centred.T @ centred / (len(x) - ddof))
-    return centred, lam, u
+    return np.linalg.eigh(centred.T @ centred / (len(x) - ddof))
 
 
-def _with_scale(scale, centre=True, ddof=0):
-    """ZCA with `scale(lam, eps)` in place of 1 / sqrt(lam + eps)."""
+def _with_scale(scale, mean=lambda x, new: x.mean(0), source=lambda x, new: x, ddof=0):
+    """ZCA with another `scale(lam, eps)`, another mean that is subtracted, or a covariance of other examples."""
 
-    def whiten(x, eps):
-        centred, lam, u = _axes(x, ddof)
-        return (centred if centre else x) @ u * scale(lam, eps) @ u.T
+    def whiten(x, new, eps):
+        lam, u = _axes(source(x, new), ddof)
+        return (new - mean(x, new)) @ u * scale(lam, eps) @ u.T
 
     return whiten
 
@@ -38,43 +37,66 @@ def _root(lam, eps):
     return 1 / np.sqrt(lam + eps)
 
 
-def _pca(x, eps):
-    centred, lam, u = _axes(x)
-    return centred @ u * _root(lam, eps)
+def _pca(x, new, eps):
+    lam, u = _axes(x)
+    return (new - x.mean(0)) @ u * _root(lam, eps)
 
 
-def _turned_the_wrong_way(x, eps):
-    centred, lam, u = _axes(x)
-    return centred @ u.T * _root(lam, eps) @ u
+def _turned_the_wrong_way(x, new, eps):
+    lam, u = _axes(x)
+    return (new - x.mean(0)) @ u.T * _root(lam, eps) @ u
 
 
-def _standardized(x, eps):
-    return batchnorm_forward(x, np.ones(x.shape[1]), np.zeros(x.shape[1]), eps)[0]
+def _not_centred(x, new, eps):
+    lam, u = np.linalg.eigh(x.T @ x / len(x))
+    return (new - x.mean(0)) @ u * _root(lam, eps) @ u.T
+
+
+def _whitened(x, new, eps, method="zca"):
+    """The matrix and the mean of x, applied to the new examples."""
+    return (new - x.mean(0)) @ whiten_forward(x, method, eps)[1].a.T
 
 
 zca = Check(
     exercise="02.1",
-    law="x_hat = (Cov + eps I)^(-1/2) (x - mean), by way of the eigenvectors: U diag((lam + eps)^(-1/2)) U^T, with "
-        "the covariance divided by m.",
-    solution=lambda x, eps: whiten_forward(x, "zca", eps)[0],
-    cases=_correlated,
+    law="x_hat = (Cov + eps I)^(-1/2) (new - mean), with the mean and the covariance of x, divided by m, and the root "
+        "by way of the eigenvectors: U diag((lam + eps)^(-1/2)) U^T.",
+    solution=lambda x, new, eps: _whitened(x, new, eps),
+    cases=_mini_batches,
     outputs=("x_hat",),
     mistakes=(
+        Mistake("the mini-batch itself whitened", "The new examples are asked for; x only gives the statistics.",
+                "the exercise", lambda x, new, eps: _whitened(x, x, eps)),
+        Mistake("the new examples' own statistics", "Mean and covariance are those of x: a new example must not depend "
+                "on its company.", "the exercise", lambda x, new, eps: _whitened(new, new, eps)),
+        Mistake("the new examples' own mean", "The covariance is that of x, and the mean must be too.",
+                "the exercise", _with_scale(_root, mean=lambda x, new: new.mean(0))),
+        Mistake("the new examples' own covariance", "The mean is that of x, and the covariance must be too.",
+                "the exercise", _with_scale(_root, source=lambda x, new: new)),
         Mistake("PCA whitening", "It is white, but stands along the principal axes; turn back with U^T.",
                 "section 4 of the notebook, the formula of ZCA", _pca),
         Mistake("PCA whitening, the largest axis first", "It is white, but stands along the principal axes; turn back "
-                "with U^T.", "section 4 of the notebook, the formula of ZCA", lambda x, eps: _pca(x, eps)[:, ::-1]),
+                "with U^T.", "section 4 of the notebook, the formula of ZCA", lambda *case: _pca(*case)[:, ::-1]),
         Mistake("standardizing", "Each feature has mean 0 and variance 1, but they are still correlated.",
-                "the paper's section 2, Cov[x]^(-1/2)", _standardized),
+                "the paper's section 2, Cov[x]^(-1/2)",
+                lambda x, new, eps: (new - x.mean(0)) / np.sqrt(x.var(0) + eps)),
         Mistake("Cholesky whitening", "It is white, but not symmetric: it treats the features in their order.",
                 "section 4 of the notebook, the formula of ZCA",
-                lambda x, eps: whiten_forward(x, "cholesky", eps)[0]),
+                lambda x, new, eps: _whitened(x, new, eps, "cholesky")),
         Mistake("the inverse of the covariance", "Its inverse root is needed: variances are squares.",
                 "the paper's section 2, Cov[x]^(-1/2)", _with_scale(lambda lam, eps: 1 / (lam + eps))),
         Mistake("the root of the covariance", "Dividing by the root of the eigenvalues was asked, not multiplying.",
                 "the paper's section 2, Cov[x]^(-1/2)", _with_scale(lambda lam, eps: np.sqrt(lam + eps))),
         Mistake("mean not subtracted", "The covariance was centred, the examples were not.",
-                "the paper's section 2, x - E[x]", _with_scale(_root, centre=False)),
+                "the paper's section 2, x - E[x]", _with_scale(_root, mean=lambda x, new: 0)),
+        Mistake("covariance not centred", "E[x x^T] is the covariance only where the mean is 0.",
+                "the paper's section 2, Cov[x] = E[x x^T] - E[x] E[x]^T", _not_centred),
+        Mistake("mean put back", "Nothing is added at the end: over the mini-batch x_hat has the mean 0.",
+                "section 4 of the notebook, the formula of ZCA",
+                lambda x, new, eps: _whitened(x, new, eps) + x.mean(0)),
+        Mistake("sum instead of covariance", "The sum of the products is divided by m.",
+                "the paper's section 2, Cov[x] = E[x x^T] - E[x] E[x]^T",
+                _with_scale(_root, source=lambda x, new: np.sqrt(len(x)) * x)),
         Mistake("unbiased covariance", "np.cov divides by m - 1; here, as in Algorithm 1, the mean is over m.",
                 "the paper's section 2, Cov[x] = E[x x^T] - E[x] E[x]^T", _with_scale(_root, ddof=1)),
         Mistake("eps ignored", "Without eps a direction without variance divides by zero.",
@@ -110,61 +132,112 @@ flops = Check(
                 "the exercise: 9 d^3", lambda m, d: (4 * m * d * d + 2 * d**3, 5 * m * d)),
         Mistake("the covariance of the examples", "It is (d, d), between features: the inner size is m.",
                 "the paper's section 2, Cov[x]", lambda m, d: (2 * m * m * d + 2 * m * d * d + 11 * d**3, 5 * m * d)),
+        Mistake("the covariance counted half, being symmetric", "Half of it would do, but the product as it is counted "
+                "here takes 2 m d^2.", "the exercise: 2 a b c", lambda m, d: (3 * m * d * d + 11 * d**3, 5 * m * d)),
+        Mistake("the 9 of the eigenvectors forgotten", "They take 9 d^3 operations.", "the exercise: 9 d^3",
+                lambda m, d: (4 * m * d * d + 3 * d**3, 5 * m * d)),
+        Mistake("the two exchanged", "The stub asks for ZCA first.", "the stub", lambda m, d: _flops(m, d)[::-1]),
+        Mistake("m and d exchanged", "The covariance is (d, d); m is the number of examples.", "the stub",
+                lambda m, d: _flops(d, m)),
         Mistake("batch norm counted once for each feature", "Its five operations are made for each of the m d numbers.",
                 "Algorithm 1", lambda m, d: (_flops(m, d)[0], 5 * d)),
     ),
 )
 
 
-def _gradient(x, dy, eps):
-    _, cache = batchnorm_forward(x, np.ones(x.shape[1]), np.zeros(x.shape[1]), eps)
-    return batchnorm_backward(dy, cache)[0]
+GRADIENTS = (
+    (backward.right, True),
+    (backward.variance_path_missing, False),
+    (backward.mean_path_missing, False),
+    (backward.right, True),
+    (backward.statistics_held_constant, False),
+    (backward.sums_for_means, False),
+)  # a backward pass, and whether it is that of batch norm
 
 
-def _of_x_hat(mistake):
-    """A wrong backward pass as a wrong gradient of x_hat alone: gamma is 1 and beta is 0."""
+def _gradients(rng):
+    """Mini-batches with a gradient dx each, right or wrong, for eps = 0.
 
-    def wrong(x, dy, eps):
-        return mistake.wrong(dy, x, np.ones(x.shape[1]), np.zeros(x.shape[1]), eps)[0]
+    One wrong gradient is small. In the last three something cancels: the sums of two columns, their spreads, and the
+    two parts of the sum of x dx.
+    """
+    cases = []
+    for (gradient, _), (m, c) in zip(GRADIENTS, [(5, 3), (7, 2), (4, 3), (9, 4), (6, 2), (8, 3)], strict=True):
+        x, dx_hat = rng.normal(2, 3, (m, c)), rng.normal(size=(m, c))
+        cases.append((x, gradient(dx_hat, x, np.ones(c), np.zeros(c), 0.0)[0]))
+    x, dx = cases[1]
+    cases.append((x, 1e-3 * dx))
+    for gradient in (backward.mean_path_missing, backward.variance_path_missing):
+        x, dx_hat = rng.normal(2, 3, (6, 1)), rng.normal(1, 1, (6, 1))
+        dx = gradient(dx_hat, x, np.ones(1), np.zeros(1), 0.0)[0]
+        cases.append((np.hstack([x, x]), np.hstack([dx, -dx])))
+    x, dx = rng.normal(2, 3, (6, 2)), rng.normal(size=(6, 2))
+    return [*cases, (x, dx - x * (x * dx).sum(0) / (x * x).sum(0))]
 
-    return replace(mistake, wrong=wrong)
+
+def _near_zero(values, tolerance=1e-9):
+    return bool(np.abs(values).max() < tolerance)
 
 
-_APPLY = (backward.statistics_held_constant, backward.mean_path_missing,
-          backward.variance_path_missing, backward.sums_for_means, backward.eps_ignored)
+def _no_shift(x, dx):
+    """Whether the loss stays when all examples are moved by the same amount."""
+    return _near_zero(dx.sum(0))
 
 
-def _unbiased(x, dy, eps):
-    """The exact gradient of a forward pass that divides by m - 1."""
-    inv_std = 1 / np.sqrt(x.var(0, ddof=1) + eps)
-    x_hat = (x - x.mean(0)) * inv_std
-    return inv_std * (dy - dy.mean(0) - x_hat * (dy * x_hat).sum(0) / (len(x) - 1))
+def _no_spread(x, dx):
+    """Whether the loss stays when the examples are spread around their mean."""
+    return _near_zero(((x - x.mean(0)) * dx).sum(0))
 
 
-bug = Check(
+gradient_test = Check(
     exercise="02.3",
-    law="dx holds the path through each value and the paths through the mean and the variance of the mini-batch: its "
-        "columns sum to zero, and for eps = 0 they are orthogonal to x_hat.",
-    solution=_gradient,
-    cases=lambda rng: [(rng.normal(2, 3, (m, c)), rng.normal(size=(m, c)), eps)
-                       for m, c, eps in [(5, 3, 0.1), (7, 2, 1e-2), (4, 6, 0.5)]],
-    outputs=("dx",),
+    law="A gradient that went through batch norm has columns that sum to zero, as shifting all examples changes "
+        "nothing; and for eps = 0 they are orthogonal to x_hat, as spreading all examples changes nothing either.",
+    solution=lambda x, dx: _no_shift(x, dx) and _no_spread(x, dx),
+    cases=_gradients,
+    outputs=("passes",),
     mistakes=(
-        *(_of_x_hat(mistake) for mistake in backward.BACKWARD if mistake.wrong in _APPLY),
-        Mistake("unbiased variance in the forward pass", "torch.var divides by m - 1 unless correction=0; Algorithm 1 "
-                "divides by m.", "Algorithm 1, line 2", _unbiased),
-        Mistake("not divided by the standard deviation", "x_hat moves by 1 / sqrt(var + eps) for each unit of x.",
-                "the paper's section 3, the equation for dx, first term",
-                lambda x, dy, eps: _gradient(x, dy, eps) * np.sqrt(x.var(0) + eps)),
+        Mistake("the sums alone", "If the variance alone is taken for a constant, the columns still sum to zero. What "
+                "else does batch norm undo?", "section 9 of the notebook, the second direction", _no_shift),
+        Mistake("the spread alone", "If the mean alone is taken for a constant, the columns are still orthogonal to "
+                "x_hat.", "section 9 of the notebook, the row sums", _no_spread),
+        Mistake("one of the two is enough", "A gradient of batch norm has both properties: and, not or.",
+                "section 9 of the notebook", lambda x, dx: _no_shift(x, dx) or _no_spread(x, dx)),
+        Mistake("one sum over all columns", "The sums of two columns may cancel; each must be zero by itself.",
+                "the paper's section 3, each feature by itself",
+                lambda x, dx: _near_zero(dx.sum()) and _no_spread(x, dx)),
+        Mistake("one spread over all columns", "What two columns give may cancel; each must be zero by itself.",
+                "the paper's section 3, each feature by itself",
+                lambda x, dx: _no_shift(x, dx) and _near_zero(((x - x.mean(0)) * dx).sum())),
+        Mistake("the sum of all numbers alone", "Each column is to be tested, and a second direction too.",
+                "section 9 of the notebook", lambda x, dx: _near_zero(dx.sum())),
+        Mistake("x in place of x minus its mean", "The sum of x dx holds both directions at once, and the two may "
+                "cancel: test each.", "section 9 of the notebook", lambda x, dx: _near_zero((x * dx).sum(0))),
+        Mistake("a tolerance as large as a gradient", "Gradients of 0.001 are common; what is not zero because of "
+                "rounding is far smaller.", "the exercise",
+                lambda x, dx: bool(np.allclose(dx.sum(0), 0, atol=0.1) and
+                                   np.allclose(((x - x.mean(0)) * dx).sum(0), 0, atol=0.1))),
+        Mistake("sums over the features", "The mean runs over the examples, so each column is summed, not each row.",
+                "Algorithm 1, line 1", lambda x, dx: _near_zero(dx.sum(1)) and _no_spread(x, dx)),
+        Mistake("every gradient passes", "The test must be able to fail.", "the exercise", lambda x, dx: True),
+        Mistake("no gradient passes", "Sums of rounded numbers are seldom exactly zero: compare with a tolerance, as "
+                "np.allclose does.", "the exercise", lambda x, dx: False),
+        Mistake("the other way round", "True is for a gradient that passes.", "the stub",
+                lambda x, dx: not (_no_shift(x, dx) and _no_spread(x, dx))),
     ),
 )
 
 
-def _terms(x, eps, ones=1.0, along=1.0, m=None, ddof=0):
-    """The two terms; the last four arguments hold what the known mistakes change."""
-    std = np.sqrt(x.var(ddof=ddof) + eps)
+def _terms(x, eps, ones=1.0, along=1.0, m=None, ddof=0, std=None):
+    """The two terms; the last five arguments hold what the known mistakes change."""
+    std = std or np.sqrt(x.var(ddof=ddof) + eps)
     x_hat = (x - x.mean()) / std
     return np.eye(len(x)) / std, -(ones + along * np.outer(x_hat, x_hat)) / ((m or len(x)) * std)
+
+
+def _raw_terms(x, eps):
+    std = np.sqrt(x.var() + eps)
+    return np.eye(len(x)) / std, -(1 + np.outer(x, x)) / (len(x) * std)
 
 
 terms = Check(
@@ -179,7 +252,7 @@ terms = Check(
                 "the paper's section 2, the second Jacobian term", lambda x, eps: _terms(x, eps, ones=0.0)),
         Mistake("the variance's part is missing", "Every x_j moves the variance by 2 (x_j - mean) / m.",
                 "the paper's section 2, the second Jacobian term", lambda x, eps: _terms(x, eps, along=0.0)),
-        Mistake("no term through the set", "This is the mistake of the paper's section 2 (section 8 here).",
+        Mistake("no term through the set", "This is the mistake of the paper's section 2 (section 7 here).",
                 "the paper's section 2, the second Jacobian term",
                 lambda x, eps: (_terms(x, eps)[0], np.zeros((len(x),) * 2))),
         Mistake("the wrong sign", "Raising the mean lowers every x_hat_i.",
@@ -192,6 +265,11 @@ terms = Check(
         Mistake("the whole Jacobian for the second term", "The two matrices are to be told apart: leave out I / s.",
                 "the paper's section 2, the two Jacobian terms",
                 lambda x, eps: (_terms(x, eps)[0], sum(_terms(x, eps)))),
+        Mistake("the two exchanged", "The stub asks for the term through the value first.", "the stub",
+                lambda x, eps: _terms(x, eps)[::-1]),
+        Mistake("x for x_hat", "The variance's part holds the normalized values.", "Algorithm 1, line 3", _raw_terms),
+        Mistake("eps outside the root", "eps is added to the variance, and then the root is taken.",
+                "Algorithm 1, line 3", lambda x, eps: _terms(x, eps, std=x.std() + eps)),
         Mistake("eps ignored", "eps is added to the variance under the root.", "Algorithm 1, line 3",
                 lambda x, eps: _terms(x, 0.0)),
         Mistake("unbiased variance", "Algorithm 1 divides the sum of squares by m.", "Algorithm 1, line 2",

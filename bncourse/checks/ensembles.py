@@ -82,55 +82,70 @@ def softmax(z, axis=-1):
 
 
 def _mean_of_probabilities(logits):
-    return softmax(logits).mean(axis=0)
+    return softmax(logits).mean(axis=(0, 1))
 
 
 def _vote(logits):
-    return np.eye(logits.shape[2])[logits.argmax(axis=2)].mean(axis=0)
+    return np.eye(logits.shape[-1])[logits.argmax(axis=-1)].mean(axis=(0, 1))
 
 
 def _overflowing(logits):
     with np.errstate(all="ignore"):
         e = np.exp(logits)
-        return (e / e.sum(axis=2, keepdims=True)).mean(axis=0)
+        return (e / e.sum(axis=-1, keepdims=True)).mean(axis=(0, 1))
 
 
 def _three_ensembles(rng):
-    """Logits `(M, N, K)` with M, N and K all different; in the last, those of one network are larger by 900."""
-    cases = [rng.normal(size=shape) * scale for shape, scale in (((3, 5, 7), 2), ((4, 2, 6), 1), ((2, 6, 5), 3))]
+    """Logits `(M, V, N, K)` of M networks for V crops of N pictures, M, V, N and K all different; in the last, those of
+    one network are larger by 900."""
+    shapes = ((3, 2, 5, 7), 2), ((4, 3, 2, 6), 1), ((2, 4, 6, 5), 3)
+    cases = [rng.normal(size=shape) * scale for shape, scale in shapes]
     cases[2][0] += 900
     return [(logits,) for logits in cases]
 
 
 ensemble = Check(
     exercise="13.2",
-    law="Each network's softmax runs over its classes; the ensemble's probabilities are the arithmetic mean over "
-        "the networks.",
+    law="Each softmax runs over the classes, for one network and one crop; the ensemble's probabilities are the "
+        "arithmetic mean over all networks and crops.",
     solution=_mean_of_probabilities,
     cases=_three_ensembles,
     outputs=("p",),
     mistakes=(
         Mistake("the mean of the logits", "That is the geometric mean of the probabilities; the paper takes the "
-                "arithmetic one.", "section 4.2.3", lambda z: softmax(z.mean(axis=0))),
+                "arithmetic one.", "section 4.2.3", lambda z: softmax(z.mean(axis=(0, 1)))),
+        Mistake("the crops' logits averaged first", "The softmax comes first for the crops, too: a crop gives "
+                "probabilities.", "section 3", lambda z: softmax(z.mean(axis=1)).mean(axis=0)),
+        Mistake("the networks' logits averaged first", "The softmax comes first, for each network.", "section 4.2.3",
+                lambda z: softmax(z.mean(axis=0)).mean(axis=0)),
         Mistake("the sum of the logits", "That multiplies the probabilities, as if the networks were independent "
-                "witnesses.", "section 4.2.3", lambda z: softmax(z.sum(axis=0))),
+                "witnesses.", "section 4.2.3", lambda z: softmax(z.sum(axis=(0, 1)))),
+        Mistake("the crops not averaged", "Section 4 has no crops. A picture has one prediction: the mean runs over "
+                "its crops, too.", "the words of exercise 13.2", lambda z: softmax(z).mean(axis=0)),
+        Mistake("the networks not averaged", "That is each network's prediction over its crops; the mean runs over the "
+                "networks, too.", "section 4.2.3", lambda z: softmax(z).mean(axis=1)),
+        Mistake("one crop alone", "All crops count equally.", "section 3", lambda z: softmax(z[:, 0]).mean(axis=0)),
         Mistake("the softmax over the networks", "A network's probabilities add up to one over the classes.",
-                "section 4", lambda z: softmax(z, axis=0).mean(axis=0)),
-        Mistake("the softmax over the examples", "A network's probabilities add up to one over the classes.",
-                "section 4", lambda z: softmax(z, axis=1).mean(axis=0)),
+                "section 4", lambda z: softmax(z, axis=0).mean(axis=(0, 1))),
+        Mistake("the softmax over the crops", "A network's probabilities add up to one over the classes.",
+                "section 4", lambda z: softmax(z, axis=1).mean(axis=(0, 1))),
+        Mistake("the softmax over the pictures", "A network's probabilities add up to one over the classes.",
+                "section 4", lambda z: softmax(z, axis=2).mean(axis=(0, 1))),
         Mistake("a vote", "A vote forgets how sure each network is.", "section 4", _vote),
-        Mistake("the mean over the classes", "That is 1 / K for every network and example.", "section 4",
-                lambda z: softmax(z).mean(axis=2)),
-        Mistake("the mean over the examples", "Each example has its own prediction.", "section 4",
-                lambda z: softmax(z).mean(axis=1)),
-        Mistake("the sum of the probabilities", "Divide by the number of networks: the result must add up to one.",
-                "section 4.2.3", lambda z: softmax(z).sum(axis=0)),
-        Mistake("the surest network alone", "Every network counts equally.", "section 4.2.3",
-                lambda z: softmax(z).max(axis=0)),
+        Mistake("the mean over the classes", "That is 1 / K for everything.", "section 4",
+                lambda z: softmax(z).mean(axis=(0, 3))),
+        Mistake("the mean over the pictures", "Each picture has its own prediction.", "section 4",
+                lambda z: softmax(z).mean(axis=(0, 2))),
+        Mistake("the sum of the probabilities", "Divide by the number of networks and crops: the result must add up to "
+                "one.", "section 4.2.3", lambda z: softmax(z).sum(axis=(0, 1))),
+        Mistake("the sum over the crops", "Divide by the number of crops, too: the result must add up to one.",
+                "section 3", lambda z: softmax(z).mean(axis=0).sum(axis=0)),
+        Mistake("the surest alone", "Every network and every crop counts equally.", "section 4.2.3",
+                lambda z: softmax(z).max(axis=(0, 1))),
         Mistake("the geometric mean as it is", "It does not add up to one, and the paper takes the arithmetic mean.",
-                "section 4.2.3", lambda z: np.exp(np.log(softmax(z)).mean(axis=0))),
+                "section 4.2.3", lambda z: np.exp(np.log(softmax(z)).mean(axis=(0, 1)))),
         Mistake("the exponential of a large number", "exp(900) is infinite and exp(-900) is 0: subtract from each "
-                "network's logits for an example the largest of these first.", "section 4", _overflowing),
+                "network's logits for a crop the largest of these first.", "section 4", _overflowing),
     ),
 )
 
@@ -169,6 +184,11 @@ top5 = Check(
         Mistake("the five least probable", "argsort sorts upwards: the most probable come last.",
                 "the words of section 1",
                 lambda p, labels: 100 * np.mean(p.shape[1] - 1 - _ranks(p, labels) >= 5)),
+        Mistake("the number of errors", "The error is their share of all pictures, in per cent.", "Figure 4",
+                lambda p, labels: np.sum(_ranks(p, labels) >= 5)),
+        Mistake("the places taken for the classes", "argsort gives for each place the class that stands there: compare "
+                "the label with these, and not with their ranks.", "the words of section 1",
+                lambda p, labels: 100 * np.mean(labels < p.shape[1] - 5)),
         Mistake("the probability of the five", "What counts is whether the label is among them.", "Figure 4",
                 lambda p, labels: 100 * (1 - np.mean(np.sort(p)[:, -5:].sum(axis=1)))),
     ),
@@ -213,6 +233,10 @@ gap = Check(
                 lambda p, labels: np.log(_of_label(p, labels).mean(axis=0)) - np.log(_of_label(p, labels).max(axis=0))),
         Mistake("against the worst network", "The law compares with the mean of the losses.", "section 5",
                 lambda p, labels: np.log(_of_label(p, labels).mean(axis=0)) - np.log(_of_label(p, labels).min(axis=0))),
+        Mistake("the loss of the mean alone", "The gap is a difference: from the mean of the losses take the loss of "
+                "the mean.", "section 5", lambda p, labels: -np.log(_of_label(p, labels).mean(axis=0))),
+        Mistake("the mean of the losses alone", "The gap is a difference: take the loss of the mean away.", "section 5",
+                lambda p, labels: -np.log(_of_label(p, labels)).mean(axis=0)),
         Mistake("all classes instead of the label", "The loss looks at the label's probability alone.", "section 5",
                 lambda p, labels: (np.log(p.mean(axis=0)) - np.log(p).mean(axis=0)).mean(axis=1)),
         Mistake("the most probable class instead of the label", "The loss looks at the label, right or wrong.",

@@ -247,7 +247,7 @@ class Check(Judge):
             theirs = [outcome(mistake.wrong, case) for case in cases]
             if any(isinstance(t, Exception) for t in theirs):
                 continue
-            if all(self.like_rounding(t, g, w) if mistake.rounding else self.same_values(t, g)
+            if all(self.like_rounding(t, g, w) if mistake.rounding else self.same_values(t[:len(g)], g)
                    for t, g, w in zip(theirs, given, wanted, strict=True)):
                 return mistake
         return None

@@ -52,6 +52,8 @@ width = Check(
         Mistake("the passed-through input forgotten", "Without a projection the pooling passes all its input maps on.",
                 "Figure 5, 'max + pass through'",
                 _asked(lambda module: _convolved(module) + (module.proj or 0))),
+        Mistake("None taken for a number", "A projection of None is none: the pooling passes all its input maps on.",
+                "Figure 5, 'max + pass through'", _asked(lambda module: _convolved(module) + module.proj)),
         Mistake("the double 3x3 counted twice", "The second 3x3 takes the place of the first; their maps do not both "
                 "come out.", "Figure 5, the column double #3x3",
                 _asked(lambda module: _width(*module) + module.double3x3)),
@@ -94,10 +96,24 @@ parameters = Check(
     mistakes=(
         Mistake("gamma and beta forgotten", "Batch norm behind a convolution learns two numbers for each output map.",
                 "section 3.2", _count(lambda inputs, outputs, kernel: kernel**2 * inputs * outputs)),
-        Mistake("a bias instead of gamma and beta", "The mean would cancel a bias; batch norm brings two parameters.",
-                "section 3.2", _count(lambda inputs, outputs, kernel: kernel**2 * inputs * outputs + outputs)),
+        Mistake("one number for each map instead of two", "Batch norm learns gamma and beta for each map. One alone is "
+                "a bias, which the mean would cancel, or a gamma without its beta.", "section 3.2",
+                _count(lambda inputs, outputs, kernel: kernel**2 * inputs * outputs + outputs)),
         Mistake("a bias as well", "A bias in front of batch norm is cancelled by the mean, so it is left out.",
                 "section 3.2", _count(lambda inputs, outputs, kernel: kernel**2 * inputs * outputs + 3 * outputs)),
+        Mistake("gamma and beta of the module's output alone", "Batch norm stands behind each convolution, and so "
+                "behind the reductions too.", "section 2",
+                _asked(lambda module: _count(lambda inputs, outputs, kernel: kernel**2 * inputs * outputs)(*module)
+                       + 2 * (_convolved(module) + (module.proj or 0)))),
+        Mistake("both 3x3 of the double branch behind its reduction", "The second one sees the maps of the first.",
+                "Figure 5, double #3x3",
+                _asked(lambda module: _parameters(*module)
+                       + 9 * module.double3x3 * (module.double3x3_reduce - module.double3x3))),
+        Mistake("a projection where the pooling passes its input through", "Without a projection there is no "
+                "convolution behind the pooling.", "Figure 5, 'max + pass through'",
+                _asked(lambda module: _parameters(*module._replace(proj=module.proj or module.inputs)))),
+        Mistake("the projection forgotten", "Behind an average pooling there is a 1x1 convolution.",
+                "Figure 5, the column pool", _asked(lambda module: _parameters(*module._replace(proj=None)))),
         Mistake("the moving statistics counted", "Mean and variance are measured, not learned.", "Algorithm 2",
                 _count(lambda inputs, outputs, kernel: kernel**2 * inputs * outputs + 4 * outputs)),
         Mistake("the kernel not squared", "A 3x3 kernel has nine weights for each pair of maps.", "section 3.2",
@@ -152,10 +168,18 @@ multiply_adds = Check(
         Mistake("no padding", "The convolutions are padded: stride 1 keeps the size.", "Figure 5, the output sizes",
                 _at_each(lambda kernel, stride, height, width:
                          ((height - kernel) // stride + 1) * ((width - kernel) // stride + 1))),
+        Mistake("rounded after multiplying", "Rows and columns are rounded up each: 27 x 29 become 14 x 15.",
+                "the words of exercise 11.3",
+                _at_each(lambda kernel, stride, height, width: ceil(height * width / stride**2))),
+        Mistake("divided by the stride once", "The stride holds for rows and for columns.", "Figure 5, patch/stride",
+                _at_each(lambda kernel, stride, height, width: ceil(height * width / stride))),
         Mistake("operations instead of multiply-adds", "A product and its sum count as one.",
                 "section 1 of this lesson", lambda *layer: 2 * _multiply_adds(*layer)),
         Mistake("the kernel not squared", "A kernel has kernel x kernel weights.", "Figure 5, patch/stride",
                 lambda inputs, outputs, kernel, *rest: _multiply_adds(inputs, outputs, kernel, *rest) // kernel),
+        Mistake("rows taken for columns", "The map need not be square: rows times columns.",
+                "the words of exercise 11.3",
+                _at_each(lambda kernel, stride, height, width: ceil(height / stride) ** 2)),
         Mistake("the weights alone", "Each weight is used at every location of the output.",
                 "section 1 of this lesson", _at_each(lambda kernel, stride, height, width: 1)),
     ),
@@ -193,9 +217,12 @@ receptive_field = Check(
         "distance is the product of the strides before it.",
     solution=_receptive_field,
     cases=lambda rng: [([(7, 2), (3, 2), (1, 1), (3, 1), (3, 2)],), ([(3, 2), (5, 3), (3, 2), (3, 1)],),
-                       ([(5, 1), (3, 2)],), ([(7, 2), *[(3, 2), (3, 1)] * 4, (5, 1), (3, 1)],)],
+                       ([(5, 1), (3, 2)],), ([(7, 2), *[(3, 2), (3, 1)] * 4, (5, 1), (3, 1)],),
+                       ([(7, 2), *[(3, 2), (3, 1)] * 9],)],
     outputs=("pixels",),
     mistakes=(
+        Mistake("a line of 2048 pixels", "The line of section 8 ends before the field does. Count without it, or make "
+                "it as long as the path needs.", "section 8", lambda layers: min(2048, _receptive_field(layers))),
         Mistake("the strides ignored", "Behind a stride of 2, neighbouring inputs lie two pixels apart.",
                 "Figure 5, patch/stride", lambda layers: 1 + sum(kernel - 1 for kernel, _ in layers)),
         Mistake("a layer's own stride applied to itself", "A stride spreads the inputs of the layers behind it.",

@@ -1,14 +1,16 @@
 """The laws of a batch norm layer, as scripts that the check of a whole layer runs (see layer_check.py).
 
 No two sizes are equal, gamma and beta are random, running statistics are away from 0 and 1, dy is random: what is
-symmetric, 0 or 1 hides mistakes.
+symmetric, 0 or 1 hides mistakes. What is asked of feature maps is asked of every other shape too, and what is asked of
+one layer of a network is asked of two: a layer that is right by itself and on feature maps can be wrong in use.
 """
 
 import numpy as np
 
 from bncourse.checks.layer_check import STATE, Law, Observations, Refused
 
-MAPS, DENSE, SEQUENCES, VOLUMES = (5, 3, 4, 2), (7, 4), (4, 3, 6), (3, 4, 2, 5, 6)
+MAPS, DENSE, SEQUENCES, VOLUMES = SHAPES = (5, 3, 4, 2), (7, 4), (4, 3, 6), (3, 4, 2, 5, 6)
+MANY = (130, 3)  # more examples than anyone would call a small mini-batch
 
 
 def _made(layer, rng, channels, **settings):
@@ -45,17 +47,21 @@ def _digits(layer, rng) -> Observations:
     yield "y of feature maps with mean 1e5", _made(layer, rng, 3).forward(_input(rng, MAPS, mean=1e5))
     yield "y of feature maps of size 1e-3", _made(layer, rng, 3).forward(1e-3 * rng.normal(size=MAPS))
     x = _input(rng, MAPS)
-    x[:, 1] = 3.3
+    x[:, 1] = 3.25  # its mean over the 40 values is exact in binary, so the variance is 0 and not 1e-31
     yield "y with a constant feature map", _made(layer, rng, 3).forward(x)
 
 
 def _gradients(layer, rng) -> Observations:
-    for shape in (MAPS, DENSE, VOLUMES):
+    for shape in SHAPES:
         made = _made(layer, rng, shape[1], eps=0.3)
         made.set(gamma=np.where(np.arange(shape[1]) == 1, 0.0, made.gamma))
         made.forward(_input(rng, shape))
-        for name, value in zip(("dx", "dgamma", "dbeta"), made.backward(rng.normal(1, 1, shape)), strict=True):
-            yield f"{name} of x {shape}, gamma[1] = 0,", value
+        yield from _three(made.backward(rng.normal(1, 1, shape)), f"of x {shape}, gamma[1] = 0,")
+
+
+def _three(gradients, where: str) -> Observations:
+    for name, value in zip(("dx", "dgamma", "dbeta"), gradients, strict=True):
+        yield f"{name} {where}", value
 
 
 def _memory(layer, rng) -> Observations:
@@ -64,40 +70,73 @@ def _memory(layer, rng) -> Observations:
         for m in (5, 2, 6):
             made.forward(_input(rng, (m, *MAPS[1:])))
             yield from _state(made, f"a mini-batch of {m} in training, momentum {momentum},")
+    for shape in (DENSE, SEQUENCES, VOLUMES):
+        made = _made(layer, rng, shape[1], momentum=0.2)
+        made.forward(_input(rng, shape))
+        yield from _state(made, f"a mini-batch {shape} in training, momentum 0.2,")
+    far = _made(layer, rng, 3)
+    far.forward(_input(rng, MAPS, mean=1e5))
+    yield from _state(far, "a mini-batch with mean 1e5 in training")
+
+
+def _at_inference(layer, rng, shape):
+    """A layer with random state, set to inference, and an input of this shape for it."""
+    made = _made(layer, rng, shape[1], eps=0.2)
+    made.set(training=False)
+    return made, _input(rng, shape)
 
 
 def _inference(layer, rng) -> Observations:
-    made, x = _made(layer, rng, 3, eps=0.2), _input(rng, MAPS)
-    made.set(training=False)
-    yield "y at inference", made.forward(x)
-    yield from _state(made, "inference")
-    yield "y of a single example at inference", made.forward(x[:1])
+    for shape in (*SHAPES, MANY):
+        made, x = _at_inference(layer, rng, shape)
+        yield f"y of x {shape} at inference", made.forward(x)
+        yield from _state(made, "inference")
+        if len(shape) > 2:
+            yield f"y of a single example {x[:1].shape} at inference", made.forward(x[:1])
 
 
 def _inference_gradients(layer, rng) -> Observations:
-    made = _made(layer, rng, 3, eps=0.2)
-    made.set(training=False)
-    made.forward(_input(rng, MAPS))
-    for name, value in zip(("dx", "dgamma", "dbeta"), made.backward(rng.normal(1, 1, MAPS)), strict=True):
-        yield f"{name} at inference", value
+    for shape in SHAPES:
+        made, x = _at_inference(layer, rng, shape)
+        made.forward(x)
+        yield from _three(made.backward(rng.normal(1, 1, shape)), f"of x {shape} at inference")
 
 
 def _modes(layer, rng) -> Observations:
     made = _made(layer, rng, 4, momentum=0.2)
-    for step, training in enumerate((True, False, True, True, False), 1):
+    shapes = DENSE, (6, 4), VOLUMES, (3, 4, 5), (2, 4, 3, 5)
+    for step, (training, shape) in enumerate(zip((True, False, True, True, False), shapes, strict=True), 1):
         made.set(training=training)
-        yield f"y of call {step}, training = {training},", made.forward(_input(rng, DENSE))
+        yield f"y of call {step}, training = {training},", made.forward(_input(rng, shape))
         yield from _state(made, f"call {step}")
         made.set(training=not training)
-        yield f"dx of call {step}, the mode changed before backward,", made.backward(rng.normal(size=DENSE))[0]
+        yield f"dx of call {step}, the mode changed before backward,", made.backward(rng.normal(size=shape))[0]
 
 
 def _alone(layer, rng) -> Observations:
-    used, other = layer(3), layer(3)
-    before = [np.array(getattr(other, name)) for name in STATE]
-    used.forward(_input(rng, MAPS))
-    for name, value in zip(STATE, before, strict=True):
-        yield f"that {name} stays when another layer trains", np.array(np.array_equal(getattr(other, name), value))
+    one, other = layer(3, eps=0.3, momentum=0.4), layer(3)
+    for made in (one, other):
+        for name in STATE:
+            _overwrite(made, name, rng.uniform(0.5, 2, 3))
+    for made in (one, other):
+        yield "y of each of two layers", made.forward(_input(rng, MAPS))
+    for made in (other, one):
+        yield from _three(made.backward(rng.normal(size=MAPS)),
+                          "of each of two layers, forward through both and then back through both")
+    for name in STATE:
+        yield f"{name} of the first of two layers after both were used", np.array(getattr(one, name))
+    for name in STATE:
+        _overwrite(one, name, np.full(3, 7.0))
+        yield f"{name} of a layer, when that of another layer becomes 7", np.array(getattr(other, name))
+
+
+def _overwrite(layer, name: str, values: np.ndarray) -> None:
+    """Give an array of a layer other values, in place where that is possible, as an optimizer does."""
+    array = getattr(layer, name)
+    if array.flags.writeable and array.shape == values.shape:
+        array[...] = values
+    if not np.array_equal(getattr(layer, name), values):
+        layer.set(**{name: values})
 
 
 def _new(layer, rng) -> Observations:
@@ -106,7 +145,8 @@ def _new(layer, rng) -> Observations:
         yield f"{name} of a new layer", np.array(getattr(fresh, name))
     yield "training of a new layer", np.array(bool(fresh.training))
     yield "y of a new layer", fresh.forward(_input(rng, MAPS))
-    yield from _state(fresh, "its first mini-batch")
+    for name in STATE:
+        yield f"{name} after its first mini-batch", np.array(getattr(fresh, name))
 
 
 def _refuses(layer, x) -> np.ndarray:
@@ -118,12 +158,14 @@ def _refuses(layer, x) -> np.ndarray:
 
 
 def _single_value(layer, rng) -> Observations:
-    made, x = _made(layer, rng, 4), rng.normal(size=(1, 4))
-    yield "a ValueError for a single value per channel in training", _refuses(made, x)
-    made.set(training=False)
-    yield "y of a single example (1, 4) at inference", made.forward(x)
-    image = _made(layer, rng, 4)
-    yield "a ValueError for a single image (1, 4, 3, 2) in training", _refuses(image, _input(rng, (1, 4, 3, 2)))
+    for shape in ((1, 4), (1, 4, 1), (1, 4, 1, 1), (1, 4, 1, 1, 1)):
+        made, x = _made(layer, rng, 4), rng.normal(size=shape)
+        yield f"that a ValueError is raised for x {shape} in training", _refuses(made, x)
+        made.set(training=False)
+        yield f"y of a single example {shape} at inference", made.forward(x)
+    for shape in ((1, 4, 3), (1, 4, 3, 2), (1, 4, 1, 2, 1)):
+        image = _made(layer, rng, 4)
+        yield f"that a ValueError is raised for a single image {shape} in training", _refuses(image, _input(rng, shape))
 
 
 LAWS = (
@@ -139,7 +181,8 @@ LAWS = (
         _inference),
     Law("at inference the statistics are constants: dx = gamma dy / sqrt(running_var + eps).", _inference_gradients),
     Law("the mode may change between calls, and each backward belongs to the last forward.", _modes),
-    Law("a layer's state is its own.", _alone),
+    Law("a layer's arrays and settings are its own: two layers of a network do not touch each other, and only the "
+        "running statistics move in forward.", _alone),
     Law("a new layer trains, with gamma 1, beta 0, mean 0, variance 1, eps 1e-5 and momentum 0.1.", _new),
     Law("in training a single value per channel is refused with a ValueError: less its mean it is 0. A single image "
         "with several locations is not.", _single_value),

@@ -5,7 +5,9 @@ ImageNet's 1.28 million photographs, 224x224 pixels and 31 million steps become 
 Inception's own learning rate is chosen first, by the sweep: the rates of all variants are multiples of it.
 
 The same on procedural scenes, smaller still, takes a few seconds a run, and needs no data. Its rate, 0.08, is near
-the largest that Inception bears there.
+the largest that Inception bears there. `controls` are on scenes only: batch norm at the higher rates with nothing
+else changed, the changes without batch norm, and larger initial weights for the sigmoids. `fivefold`
+has five more seeds of the four networks at five times the rate.
 
     python3 -m bncourse runs record classification
 """
@@ -13,9 +15,21 @@ the largest that Inception bears there.
 from dataclasses import replace
 from itertools import product
 
-from bncourse.experiments.variants import ABLATIONS, INCEPTION, MEMBERS, SMALL, TINY, VARIANTS, Config, at_scale
+from bncourse.experiments.variants import (
+    ABLATIONS,
+    CONTROLS,
+    INCEPTION,
+    MEMBERS,
+    SMALL,
+    TINY,
+    VARIANTS,
+    Config,
+    at_scale,
+)
 
 RATES = (0.003, 0.01, 0.03, 0.1)
+FIVEFOLD = (VARIANTS["inception-x5"], ABLATIONS["bn-baseline-learning-rate"], CONTROLS["inception-seven-x5"],
+            VARIANTS["bn-x5"])
 
 
 def at_small_scale(config: Config, seed: int = 0, lr: float = SMALL.lr) -> Config:
@@ -29,5 +43,8 @@ PLAN = {
     "ensemble": tuple(at_small_scale(config) for config in MEMBERS.values()),
     "scenes": tuple(replace(at_scale(config, TINY), seed=seed)
                     for seed, config in product(range(5), VARIANTS.values())),
+    "controls": tuple(replace(at_scale(config, TINY), seed=seed) for seed, config in
+                      product(range(5), (ABLATIONS["bn-baseline-learning-rate"], *CONTROLS.values()))),
+    "fivefold": tuple(replace(at_scale(config, TINY), seed=seed) for seed, config in product(range(5, 10), FIVEFOLD)),
     "ablation": tuple(at_small_scale(config, seed) for seed, config in product(range(2), ABLATIONS.values())),
 }

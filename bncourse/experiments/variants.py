@@ -237,21 +237,29 @@ PAIR = {"rate-and-decay": lambda config: faster_decay(higher_learning_rate(confi
 ABLATIONS = {f"bn-baseline-{name}": renamed(f"bn-baseline-{name}", change(BASELINE))
              for name, change in (SEVEN | PAIR).items()}
 
+# What Figure 2 lacks: batch norm at a higher rate with nothing else changed, and the changes without batch norm.
+CONTROLS = {config.name: config for config in (
+    renamed("bn-baseline-x30", higher_learning_rate(BASELINE, 30)),
+    renamed("inception-seven-x5", all_seven(INCEPTION, times=5)),
+    renamed("inception-seven-x30", all_seven(INCEPTION, times=30)),
+    renamed("inception-sigmoid-gain4", replace(INCEPTION_SIGMOID, init_gain=4)))}
+
 # The ensemble of 4.2.3: each is BN-x30 "modified via some of" three changes. Which has which, the gain of 1.5 and
 # the two modules are ours; Dropout of 5 % or 10 % is the paper's.
 MEMBER_CHANGES = {1: {"init_gain": 1.5}, 2: {"dropout": 0.05}, 3: {"dropout": 0.1}, 4: {"per_activation": 2},
                   5: {"init_gain": 1.5, "dropout": 0.05}, 6: {"dropout": 0.1, "per_activation": 2}}
 MEMBERS = {f"member-{k}": replace(X30, name=f"member-{k}", **changes) for k, changes in MEMBER_CHANGES.items()}
 
-KNOWN = VARIANTS | ABLATIONS | MEMBERS
+KNOWN = VARIANTS | ABLATIONS | CONTROLS | MEMBERS
 
 
 def variant_named(name: str) -> Config:
-    """The configuration of a variant, an ablation or a member at full scale. Raises ConfigError."""
+    """The configuration of a variant, an ablation, a control or a member at full scale. Raises ConfigError."""
     if name not in KNOWN:
         raise ConfigError(f"variant is {name!r}; expected one of {', '.join(VARIANTS)}; "
                           f"of the ensemble, member-1 to member-{len(MEMBERS)}; "
-                          f"of the ablation, bn-baseline- and one of {', '.join(SEVEN | PAIR)}")
+                          f"of the ablation, bn-baseline- and one of {', '.join(SEVEN | PAIR)}; "
+                          f"of the controls, {', '.join(CONTROLS)}")
     return KNOWN[name]
 
 

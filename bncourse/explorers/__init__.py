@@ -6,10 +6,12 @@
     start_here.py            00      batch size and epochs, against steps and the noise of the gradient
     covariate_shift.py       01      the light on test pictures, for a classifier that fails and is repaired
     cost_of_whitening.py     02      scales and correlation of two inputs, for gradient descent in three forms of them
-    minibatch_batchnorm.py   03      batch size, gamma, beta and eps, for one feature
+    minibatch_batchnorm.py   03      one example's value, batch size, gamma, beta and eps, for one feature
     backprop.py              04      a step through the graph of batch norm, forward and back
     inference.py             05      the weight of the old value in a moving average
     convolution.py           06      the axes over which is averaged, for the name of the normalization
+    rate_and_scale.py        07      activation, learning rate and initial scale, for the loss with and without
+    jacobians.py             08      layers, batch size and activation, for the gradient on its way down
     figure_one.py            10      the step of a training, and the step of a grid of trainings
     inception.py             11      the module of BN-Inception, and the reading of its printed widths
     imagenet_runs.py         12      the accuracy to reach, for the steps that each network takes

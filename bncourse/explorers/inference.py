@@ -21,7 +21,8 @@ def alpha_explorer(batch_means: np.ndarray, true: np.ndarray) -> Explorer:
     """Move alpha, the weight of the old value in a moving average of one unit's mean.
 
     A small alpha follows every mini-batch; a large one still holds the means of networks that training has left behind.
-    batch_means and true, both `(steps,)`, are the unit's mean in each mini-batch and over many images.
+    batch_means and true, both `(steps,)`, are the unit's mean in each mini-batch and over many images, with the weights
+    of one and the same step. The title gives the mean distance from true over the second half of the steps.
     """
 
     def draw(fig, alpha):
@@ -32,8 +33,7 @@ def alpha_explorer(batch_means: np.ndarray, true: np.ndarray) -> Explorer:
             moving_average(average, ax)
             late = np.abs(average - true)[len(true) // 2:].mean()
             steps = f"{1 / (1 - alpha):.0f} steps" if alpha else "1 step"
-            ax.set_title(f"alpha {alpha:g}, {steps}: mean distance {late:.3f} in the second half", fontsize=12,
-                         loc="left")
+            ax.set_title(f"alpha {alpha:g} (remembers {steps}): mean distance {late:.2f}", fontsize=12, loc="left")
 
         return update
 

@@ -20,8 +20,8 @@ def draw_batch(fig, **_) -> Callable:
         picked = np.random.default_rng(1).integers(len(EXAMPLES), size=(60, size))
         estimates(EXAMPLES[picked].mean(axis=1), ax)
         steps = epochs * -(-examples // size)
-        ax.set_title(f"m = {size}: {epochs} epochs of {examples:,} examples are {steps:,} steps", fontsize=12,
-                     loc="left")
+        word = "epoch" if epochs == 1 else "epochs"
+        ax.set_title(f"m = {size}: {epochs} {word} of {examples:,} examples: {steps:,} steps", fontsize=12, loc="left")
 
     return update
 

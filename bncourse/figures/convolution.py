@@ -1,4 +1,5 @@
-"""The pictures of lesson 06: moved pictures, correlated pixels, before or after, and the cube of N, C and H W."""
+"""The pictures of lesson 06: moved pictures, the cube of N, C and H W, losses side by side, correlated pixels, and
+before or after."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +12,7 @@ from bncourse.kernels.statistics import expected_variance
 
 PER_ACTIVATION = {"color": "#CC79A7", "linestyle": "-."}
 PER_EXAMPLE = {"color": "#E69F00", "linestyle": ":"}
+NAMES = {"relu": "ReLU"}
 SIZE = {"N": 4, "C": 6, "HW": 6}
 ACROSS, UP, DEEP = np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([0.55, 0.4])
 
@@ -24,9 +26,23 @@ def accuracy_of_moved_digits(pixels: Sequence[int], per_map: np.ndarray, per_act
     """
     ax = blank(ax, title="One mean for each location ties the network to the locations",
                xlabel="test digits rolled to the right, in pixels", ylabel="test accuracy")
-    spread(ax, np.asarray(pixels), per_map, WITH, "per feature map")
-    spread(ax, np.asarray(pixels), per_activation, PER_ACTIVATION, "per activation")
+    spread(ax, np.asarray(pixels), per_map, WITH | {"marker": "o"}, "per feature map")
+    spread(ax, np.asarray(pixels), per_activation, PER_ACTIVATION | {"marker": "s"}, "per activation")
+    ax.set_xticks(pixels)
     ax.set_ylim(0, 1)
+    return ax
+
+
+def losses_of_two(one: np.ndarray, other: np.ndarray, title: str, ax: Axes | None = None) -> Axes:
+    """The training losses `(steps,)` of one network with two layers: a broad grey line, and dashes upon it."""
+    ax = blank(ax, title=title, xlabel="training step", ylabel="training loss, nats")
+    steps = np.arange(1, len(one) + 1)
+    ax.plot(steps, one, color="#BBBBBB", linewidth=7)
+    ax.plot(steps, other, color=WITH["color"], linewidth=1.5, linestyle="--")
+    for height, words, color in ((0.95, "broad: PyTorch's layer", QUIET),
+                                 (0.86, "dashed: the NumPy layer", WITH["color"])):
+        ax.annotate(words, (0.98, height), xycoords="axes fraction", ha="right", fontsize=11, color=color)
+    ax.set_ylim(0)
     return ax
 
 
@@ -62,8 +78,8 @@ def before_or_after(accuracy: Mapping[tuple[str, float], tuple[np.ndarray, np.nd
 
     accuracy maps (activation, learning rate) to the accuracies of the seeds (before, after).
     """
-    ax = blank(ax, xlabel="accuracy after less accuracy before, in percentage points",
-               title="Before or after? It depends on the activation and the rate")
+    ax = blank(ax, xlabel="accuracy after minus accuracy before, in points",
+               title="Before or after? It depends on activation and rate")
     ax.axvline(0, color=QUIET, linewidth=1)
     for height, (before, after) in enumerate(reversed(accuracy.values())):
         gain = 100 * (np.asarray(after) - np.asarray(before))
@@ -72,7 +88,7 @@ def before_or_after(accuracy: Mapping[tuple[str, float], tuple[np.ndarray, np.nd
     for place, words in ((0.02, "better before"), (0.98, "better after")):
         ax.annotate(words, (place, 1), xycoords="axes fraction", ha="left" if place < 0.5 else "right", va="top",
                     fontsize=11, color=QUIET)
-    ax.set_yticks(range(len(accuracy)), [f"{name}, rate {lr:g}" for name, lr in reversed(accuracy)])
+    ax.set_yticks(range(len(accuracy)), [f"{NAMES.get(name, name)}, rate {lr:g}" for name, lr in reversed(accuracy)])
     ax.set_ylim(-0.6, len(accuracy) - 0.2)
     widest = 5 * np.ceil(max(np.abs(ax.get_xlim())) / 5)  # so that one picture more or less moves a point, not the axis
     ax.set_xlim(-widest, widest)

@@ -1,6 +1,7 @@
 """The pictures of lesson 02: what whitening buys, what it costs, and what goes wrong outside the gradient step."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, new_figure, spread_labels
+from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, new_figure, spread, spread_labels
 
 Array = np.ndarray
 DPI = 120  # seven pictures and an explorer have to fit into one notebook
@@ -35,12 +36,13 @@ def steps_and_condition(points: Mapping[str, tuple[Array, Array]], ax: Axes | No
     ends = np.array([1, 2 * kappas.max()])
     ax.loglog(ends, factor * ends, color=QUIET, linewidth=1.5)
     label_end(ax, ends[1], factor * ends[1], "slope 1", QUIET)
-    for form, (kappa, steps) in points.items():
+    for place, (form, (kappa, steps)) in enumerate(points.items()):
         color = LOOK.get(form, WITHOUT)["color"]
         ax.loglog(kappa, steps, "o", color=color, markersize=7, markeredgecolor="white")
         largest = np.argmax(kappa)
-        ax.annotate(form, (kappa[largest], steps[largest]), (10, -14), textcoords="offset points", color=color,
-                    fontsize=11)
+        away, side = [((10, -14), "left"), ((-12, 8), "right")][place % 2]
+        ax.annotate(form, (kappa[largest], steps[largest]), away, textcoords="offset points", color=color, fontsize=11,
+                    ha=side)
     ax.set_ylim(bottom=0.2)
     return ax
 
@@ -50,10 +52,12 @@ def clouds(forms: Mapping[str, Float[Array, "N 2"]], marked: tuple[int, ...] = (
 
     forms maps a name to the examples. The examples whose indices are in marked are joined by lines.
     """
-    fig = new_figure(2.3, dpi=DPI)
+    fig = new_figure(2.6, dpi=DPI)
+    fig.suptitle("Both whitened clouds are round: any rotation of one is white", fontsize=12, x=0.01, ha="left")
     shades = {"as they are": WITHOUT["color"], "standardized": WITH["color"]}
     for place, (form, x) in enumerate(forms.items(), 1):
-        ax = blank(fig.add_subplot(1, len(forms), place), title=form)
+        ax = blank(fig.add_subplot(1, len(forms), place))
+        ax.set_title(form, fontsize=11, loc="left")
         ax.plot(*x.T, ".", color=shades.get(form, "#B0B0B0"), markersize=2)
         corners = x[[*marked, marked[0]]]
         ax.plot(*corners.T, color="black", linewidth=1.5)
@@ -89,21 +93,6 @@ def cost(features: Array, seconds: Mapping[str, Float[Array, "rounds D"]], expon
     return ax
 
 
-def spread_by_method(outputs: Mapping[str, Array], ax: Axes | None = None) -> Axes:
-    """One feature of one example, normalized in many mini-batches: a point for each; outputs maps a method to them."""
-    ax = blank(ax or new_figure(2.9, dpi=DPI).add_subplot(), title="PCA turns its axes with every mini-batch",
-               ylabel="one feature of one\nexample, normalized")
-    jitter = np.random.default_rng(0)
-    for place, (way, values) in enumerate(outputs.items()):
-        color = LOOK.get(way, WHITENED)["color"]
-        ax.plot(place + jitter.uniform(-0.2, 0.2, len(values)), values, "o", color=color, markersize=4,
-                markeredgecolor="white", markeredgewidth=0.5)
-        ax.annotate(f"std {np.std(values):.2f}", (place + 0.24, np.mean(values)), va="center", fontsize=11, color=color)
-    ax.set_xticks(range(len(outputs)), list(outputs))
-    ax.set_xlim(-0.4, len(outputs) - 0.4)
-    return ax
-
-
 def runaway(b: Float[Array, "steps K"], true_b: Float[Array, "steps K"], loss: Float[Array, "steps"]) -> Axes:
     """A training whose gradient step takes the mean for a constant: the loss (above) and the K biases (below).
 
@@ -133,7 +122,7 @@ def explosion(variances: Mapping[str, Float[Array, "seeds steps"]], ax: Axes | N
     variances maps a way to normalize to the variances (seeds, steps), a line for each seed.
     """
     ax = blank(ax or new_figure(dpi=DPI).add_subplot(),
-               title="With moving averages taken as constants, the model blows up",
+               title="At rate 1 moving averages as constants blow the model up",
                xlabel="training steps of 60 examples", ylabel="variance in the\nsecond layer (log scale)")
     for way, runs in variances.items():
         look = LOOK.get(way, WITHOUT)
@@ -142,21 +131,41 @@ def explosion(variances: Mapping[str, Float[Array, "seeds steps"]], ax: Axes | N
     return ax
 
 
+def loss_by_rate(losses: Mapping[str, Float[Array, "rates seeds"]], rates: Sequence[Real], steps: int,
+                 ax: Axes | None = None) -> Axes:
+    """The loss after so many steps against the learning rate, on log scales.
+
+    losses maps a way to normalize to the losses of each seed at each rate: a line through the medians, a band for the
+    range.
+    """
+    ax = blank(ax or new_figure(dpi=DPI).add_subplot(),
+               title="As constants the statistics do far worse at rates 0.1 and 0.3",
+               xlabel="learning rate (log scale)", ylabel=f"loss after {steps} steps\n(log scale)")
+    for way, found in losses.items():
+        spread(ax, np.asarray(rates), found.T, LOOK.get(way, WITHOUT) | {"marker": "o"}, way)
+    ax.set(xscale="log", yscale="log")
+    ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
+    ax.set_yticks([0.1, 0.2, 0.5, 1, 2], ["0.1", "0.2", "0.5", "1", "2"])
+    ax.minorticks_off()
+    return ax
+
+
 def two_terms(direct: Float[Array, "m m"], through_the_set: Float[Array, "m m"]) -> Axes:
     """The Jacobian of m normalized values as the sum of two matrices; returns the last axes.
 
-    direct is the term of each value on itself; through_the_set is the term by way of the mean and the variance.
+    direct is the term of each value on itself; through_the_set is the term by way of the mean and the variance. The
+    entries are printed with one decimal.
     """
     fig = new_figure(3.1, dpi=DPI)
     parts = {"through the value": direct, "+ through the set": through_the_set, "= both": direct + through_the_set}
     largest = np.abs(direct).max()
-    fig.suptitle("Shift all six numbers: the two terms cancel", fontsize=12, x=0.01, ha="left")
+    fig.suptitle("Shift all numbers by the same amount: the two terms cancel", fontsize=12, x=0.01, ha="left")
     for place, (name, part) in enumerate(parts.items(), 1):
         ax = blank(fig.add_subplot(1, 3, place))
         ax.set_title(name, fontsize=11)
         ax.imshow(part, cmap="PuOr", vmin=-largest, vmax=largest)
-        for (i, j), value in np.ndenumerate(part):
-            ax.text(j, i, f"{value:.1f}".replace("-0.0", "0.0"), ha="center", va="center", fontsize=8,
+        for (i, j), value in np.ndenumerate(np.round(part, 1) + 0.0):
+            ax.text(j, i, f"{value:.1f}", ha="center", va="center", fontsize=9,
                     color="white" if abs(value) > 0.6 * largest else "black")
         ax.set(xticks=[], yticks=[])
         ax.set_xlabel(f"rows sum to {np.round(part.sum(1).mean(), 1) + 0.0:g}", fontsize=11)

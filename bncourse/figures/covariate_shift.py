@@ -1,29 +1,12 @@
 """The pictures of lesson 01: inputs that move, for a whole network and for each of its layers."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MultipleLocator
 
 from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, new_figure, spread, spread_labels
 
 SATURATED = 2.89  # beyond it the sigmoid's derivative is below 0.05, a fifth of its largest value
-
-
-def room_left_by_outlier(counts: Sequence[int], min_max: np.ndarray, standard: np.ndarray,
-                         ax: Axes | None = None) -> Axes:
-    """The spread that one outlier leaves to the other values, against how many others there are.
-
-    counts holds the numbers of other values; min_max and standard, both `(seeds, counts)`, hold the spread after
-    scaling by the range and after standardizing.
-    """
-    ax = blank(ax, title="An outlier is outvoted in the standard deviation, not in the range",
-               xlabel="examples beside the outlier (log scale)", ylabel="spread left to them")
-    ax.set_xscale("log")
-    spread(ax, np.asarray(counts), standard, WITH, "standardized")
-    spread(ax, np.asarray(counts), min_max, WITHOUT, "min-max")
-    ax.set_ylim(0, 1)
-    return ax
 
 
 def line_fitted_elsewhere(curve: tuple, line: tuple, here: tuple, there: tuple, moved: np.ndarray,
@@ -55,7 +38,7 @@ def conditions(pictures: dict[str, np.ndarray], training: np.ndarray, own: np.nd
     pictures maps a condition to one example `(H, W)` of it. training and own are accuracies `(seeds, conditions)` with
     either statistics. A line marks home, the accuracy on pictures like those of the training.
     """
-    ax = blank(ax or new_figure(4.3).add_subplot(), title="Own statistics undo a change of light, not of pen or place",
+    ax = blank(ax or new_figure(4.3).add_subplot(), title="Own statistics undo light, and the rest in part at best",
                xlabel="accuracy on the test pictures")
     down = np.arange(len(pictures))[::-1]
     ax.axvline(home, color=QUIET, linewidth=1)
@@ -109,19 +92,6 @@ def guess_axes(n: int, rows: dict[str, dict], ax: Axes | None = None) -> Axes:
     return ax
 
 
-def derivative(shifts: np.ndarray, passed: np.ndarray, ax: Axes | None = None) -> Axes:
-    """The mean derivative of a sigmoid, against the mean of its normal input of standard deviation 1; at most 1/4."""
-    ax = blank(ax, title="Move the input away from zero, and the gradient no longer passes",
-               xlabel="mean of the sigmoid's input (standard deviation 1)", ylabel="mean derivative")
-    ax.fill_between(shifts, passed, color=WITHOUT["color"], alpha=0.2, linewidth=0)
-    ax.plot(shifts, passed, linewidth=2, color=WITHOUT["color"])
-    ax.axhline(0.25, color=QUIET, linewidth=1)
-    ax.annotate("largest, 1/4", (shifts[-1], 0.25), (0, 4), textcoords="offset points", color=QUIET, fontsize=11,
-                ha="right")
-    ax.set_ylim(0, 0.28)
-    return ax
-
-
 def layer_by_layer(sizes: dict[str, tuple[np.ndarray, dict]], ax: Axes | None = None, **labels: str) -> Axes:
     """One line for each network over the network's layers, on a log scale, with a band for the seeds.
 
@@ -141,38 +111,63 @@ def layer_by_layer(sizes: dict[str, tuple[np.ndarray, dict]], ax: Axes | None = 
     return ax
 
 
-def streams(steps: np.ndarray, plain: np.ndarray, normalized: np.ndarray) -> Axes:
+def streams(steps: np.ndarray, plain: np.ndarray, normalized: np.ndarray, title: str) -> Axes:
     """The {15, 50, 85}th percentiles of a typical sigmoid's input in each layer, through training.
 
     Left without batch norm (plain), right with it (normalized), both `(seeds, records, layers, 3)`, a ribbon for each
-    seed. steps `(records,)` are those of the records. Returns the left axes.
+    seed; the last layer is on top. steps `(records,)` are those of the records. Returns the axes at the upper left.
     """
-    figure = new_figure(4.2)
-    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-    stream(steps, plain, WITHOUT, left)
-    stream(steps, normalized, WITH, right)
-    left.set_title("plain sigmoid network", fontsize=12, loc="left", color=WITHOUT["color"])
-    right.annotate("outside the grey: flat", (0, 15), color=QUIET, fontsize=11, va="center")
-    right.set_title("with batch norm", fontsize=12, loc="left", color=WITH["color"])
-    figure.suptitle("What each layer is fed wanders while the layers below it learn", fontsize=12, x=0.01, ha="left")
-    return left
+    layers = plain.shape[2]
+    figure = new_figure(1.2 + 1.3 * layers)
+    axes = figure.subplots(layers, 2, sharex=True, sharey=True)
+    for row, level in zip(axes, reversed(range(layers)), strict=True):
+        stream(steps, plain[:, :, level], WITHOUT, row[0])
+        stream(steps, normalized[:, :, level], WITH, row[1])
+        row[0].set_ylabel(f"layer {level + 1}", fontsize=11)
+    for ax, style, name in zip(axes[0], (WITHOUT, WITH), ("plain sigmoid network", "with batch norm"), strict=True):
+        ax.set_title(name, fontsize=12, loc="left", color=style["color"])
+    for ax in axes[-1]:
+        ax.set_xlabel("training steps", fontsize=11)
+    axes[-1, 1].annotate("outside the grey: flat", (steps[0], -SATURATED), (0, -6), textcoords="offset points",
+                         color=QUIET, fontsize=11, va="top")
+    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
+    return axes[0, 0]
 
 
-def stream(steps: np.ndarray, percentiles: np.ndarray, style: dict, ax: Axes, gap: float | int = 10) -> Axes:
-    """The percentiles `(seeds, records, layers, 3)` of one kind of network as ribbons, on `ax`; returns `ax`.
+def stream(steps: np.ndarray, percentiles: np.ndarray, style: dict, ax: Axes) -> None:
+    """The percentiles `(seeds, records, 3)` of one layer as ribbons; grey where the sigmoid is not saturated."""
+    blank(ax)
+    ax.yaxis.set_major_locator(MultipleLocator(3))
+    ax.axhspan(-SATURATED, SATURATED, color="#F0F0F0", linewidth=0, zorder=0)
+    for ribbon in percentiles:
+        low, median, high = ribbon.T
+        ax.fill_between(steps, low, high, color=style["color"], alpha=0.3, linewidth=0)
+        ax.plot(steps, median, color=style["color"], linewidth=1)
 
-    A layer lies `gap` above the layer that feeds it. The grey bands are where the sigmoid is not saturated.
+
+def drifts(panels: dict[str, tuple[np.ndarray, np.ndarray]], title: str) -> Axes:
+    """How far the percentiles of the sigmoids' inputs move in twenty steps, layer by layer, a panel for each setting.
+
+    panels maps the heading of a panel to the movement without batch norm and with it, both `(seeds, layers, 2)`: in
+    all (filled, the line their median), and by the layers below alone (hollow; layer 1 has none). Returns the left one.
     """
-    blank(ax, xlabel="training steps")
-    layers = percentiles.shape[2]
-    for level in range(layers):
-        middle = gap * level
-        ax.axhspan(middle - SATURATED, middle + SATURATED, color="#F0F0F0", linewidth=0, zorder=0)
-        for ribbon in percentiles[:, :, level]:
-            low, median, high = middle + ribbon.T
-            ax.fill_between(steps, low, high, color=style["color"], alpha=0.3, linewidth=0)
-            ax.plot(steps, median, color=style["color"], linewidth=1)
-    ax.set_yticks([gap * level for level in range(layers)], [f"layer {level + 1}" for level in range(layers)])
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    return ax
+    figure = new_figure(3.6)
+    axes = figure.subplots(1, len(panels), sharey=True)
+    for ax, (heading, pair) in zip(axes, panels.items(), strict=True):
+        blank(ax, xlabel="layer")
+        ax.set_title(heading, fontsize=11, loc="left")
+        ax.set_yscale("log")
+        for moved, style, aside in zip(pair, (WITHOUT, WITH), (-0.12, 0.12), strict=True):
+            layers = np.arange(1, moved.shape[1] + 1)
+            ax.plot(layers + aside, np.median(moved[:, :, 0], axis=0), linewidth=1, **style)
+            for seed in moved:
+                ax.plot(layers + aside, seed[:, 0], "o", color=style["color"], markersize=5)
+                ax.plot(layers[1:] + aside, seed[1:, 1], "o", color=style["color"], markersize=5, fillstyle="none")
+        ax.set_xticks(layers)
+        ax.set_xlim(0.5, len(layers) + 0.5)
+    for name, moved, style, away in zip(("plain", "batch norm"), pair, (WITHOUT, WITH), (12, -12), strict=True):
+        ax.annotate(name, (0.6, np.median(moved[:, 0, 0])), (0, away), textcoords="offset points", va="center",
+                    fontsize=11, color=style["color"])
+    axes[0].set_ylabel("movement in 20 steps\n(log scale)", fontsize=11)
+    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
+    return axes[0]

@@ -115,6 +115,7 @@ def errors_beside_figure4(run: Run, printed: Sequence[Figure4]) -> Axes:
     figure = new_figure(3.9, margin=THIN)
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
     error_of_every_subset(run.columns, left)
+    left.set_ylim(bottom=0)
     left.set_title("Ours: small, Tiny ImageNet", fontsize=11, loc="left", color=WITH["color"])
     printed_steps(right, printed)
     said = [row.top5_error for row in printed if row.crops and "GoogLeNet" not in row.model]

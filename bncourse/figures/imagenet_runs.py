@@ -1,4 +1,4 @@
-"""The pictures of lesson 12: seven networks live, the sweep, the curves of Figure 2 at a small size, the changes."""
+"""The pictures of lesson 12: eight networks live, the sweep, the curves of Figure 2 at a small size, the changes."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.transforms import offset_copy
 
 from bncourse.figures.style import PAPER, QUIET, THIN, WITH, WITHOUT, blank, label_end, new_figure, spread_labels
 from bncourse.runs import Run, best, curve
@@ -14,12 +15,15 @@ from bncourse.runs import Run, best, curve
 STEPS = "training steps of 32 images"
 DASHES = ("-", "--", "-.", ":", (0, (3, 1, 1, 1, 1, 1)))  # tell networks of one colour apart
 NAMES = {"inception": "Inception", "bn-baseline": "BN-Baseline", "bn-x5": "BN-x5", "bn-x30": "BN-x30",
-         "bn-x5-sigmoid": "BN-x5-Sigmoid", "inception-x5": "Inception x5", "inception-sigmoid": "Inception, sigmoid"}
+         "bn-x5-sigmoid": "BN-x5-Sigmoid", "inception-x5": "Inception x5", "inception-sigmoid": "Inception, sigmoid",
+         "bn-baseline-learning-rate": "BN-Baseline x5", "inception-seven-x5": "Inception, all seven"}
 
 CHANGES = {"learning-rate": "rate times 5", "dropout": "no Dropout", "l2": "L2 / 5", "decay": "decay 6 times faster",
            "local-response": "no local response norm.", "shuffling": "thorough shuffling",
            "distortion": "weaker distortions"}
-PANELS = ("inception", "inception-x5", None, "inception-sigmoid", "bn-baseline", "bn-x5", "bn-x30", "bn-x5-sigmoid")
+PANELS = ("inception", "inception-x5", "inception-seven-x5", "inception-sigmoid",
+          "bn-baseline", "bn-baseline-learning-rate", "bn-x5", "bn-x5-sigmoid")
+SEEDS = ("o", "s", "^", "D", "v")  # a marker for each seed
 
 
 def color_of(name: str) -> str:
@@ -33,8 +37,8 @@ def dashes(names: Sequence[str]) -> dict:
     return {name: next(styles[name.startswith("bn")]) for name in names}
 
 
-def seven_losses(variants: Mapping[str, Run], chance: float | int, *, title: str = "") -> Axes:
-    """Training loss against steps, a panel for each of seven networks: above without batch norm, below with it.
+def losses(variants: Mapping[str, Run], chance: float | int, *, title: str = "") -> Axes:
+    """Training loss against steps, a panel for each network in PANELS: above without batch norm, below with it.
 
     variants maps each name in PANELS to its run. chance is the loss of guessing, a grey line. Where a loss is no number
     any more, a cross ends its line. Returns the first axes.
@@ -42,9 +46,6 @@ def seven_losses(variants: Mapping[str, Run], chance: float | int, *, title: str
     figure = new_figure(margin=THIN)
     axes = figure.subplots(2, 4, sharex=True, sharey=True)
     for ax, name in zip(axes.flat, PANELS, strict=True):
-        if name is None:
-            ax.set_axis_off()
-            continue
         step, loss = np.array(variants[name].columns["step"]), np.array(variants[name].columns["loss"])
         known = np.isfinite(loss)
         blank(ax)
@@ -55,7 +56,7 @@ def seven_losses(variants: Mapping[str, Run], chance: float | int, *, title: str
         ax.plot(step[known], loss[known], linewidth=2, **(WITH if name.startswith("bn") else WITHOUT))
         if not known.all():
             ax.plot(step[known][-1], loss[known][-1], "x", color=color_of(name), markersize=9)
-        ax.set_ylim(1.5, 4)
+        ax.set_ylim(1.5, 4.5)
     for ax in axes[1]:
         ax.set_xlabel("training steps", fontsize=11)
     figure.supylabel("training loss", fontsize=11)
@@ -74,9 +75,11 @@ def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, tit
         ax.plot(steps, values.mean(0), color=color_of(name), linewidth=2, linestyle=styles[name])
         ends[name] = values[:, -1].mean()
     top = 110 * max(best(run) for runs in variants.values() for run in runs)
+    beside = offset_copy(ax.transData, ax.figure, x=32, units="points")
     for name, height in spread_labels(ends, gap=top / 15).items():
-        ax.annotate("", (steps[-1], height), (32, 0), textcoords="offset points", annotation_clip=False,
-                    arrowprops={"arrowstyle": "-", "color": color_of(name), "linewidth": 2, "linestyle": styles[name]})
+        ax.annotate("", (steps[-1], ends[name]), (steps[-1], height), textcoords=beside, annotation_clip=False,
+                    arrowprops={"arrowstyle": "-", "color": color_of(name), "linewidth": 2, "linestyle": styles[name],
+                                "shrinkA": 0, "shrinkB": 0})
         label_end(ax, steps[-1], height, NAMES[name], color_of(name), away=36)
     ax.set_ylim(0, top)
     ax.set_xticks(ticks := np.linspace(0, steps[-1], 5), [f"{tick:,.0f}" for tick in ticks])
@@ -153,19 +156,21 @@ def factors_beside_paper(printed: Mapping[str, float | int], ours: Mapping[str, 
     return ax
 
 
-def changes(baseline: Sequence[float | int], alone: Mapping[str, Sequence[float | int]], ax: Axes | None = None, *,
+def changes(gains: Mapping[str, Sequence[float | int]], placebo: str, ax: Axes | None = None, *,
             title: str = "") -> Axes:
-    """Accuracies of a network with one change each, in points above the mean of the network without any.
+    """What each change adds to a network, in points of accuracy, with one marker for each seed.
 
-    A point for each seed, a stroke for their mean; the grey band spans the seeds of the network without a change.
+    gains maps a change to its points, seed by seed, each against the network without a change of the same seed; a
+    stroke marks their mean. placebo names the change that does nothing: the grey band is as wide as it moved any seed.
     """
-    ax = blank(ax, title=title, xlabel="points of accuracy @1 more than BN-Baseline")
-    middle = np.mean(baseline)
-    for height, values in enumerate(reversed(alone.values())):
-        points = 100 * (np.array(values) - middle)
-        ax.plot(points, [height] * len(values), "o", color=WITH["color"], alpha=0.6)
-        ax.plot(points.mean(), height, "|", color=WITH["color"], markersize=18, markeredgewidth=2)
-    ax.axvspan(*(100 * (np.array([min(baseline), max(baseline)]) - middle)), color="#F0F0F0", linewidth=0)
+    ax = blank(ax, title=title, xlabel="points of accuracy @1 above BN-Baseline")
+    for height, values in enumerate(reversed(gains.values())):
+        for marker, value in zip(SEEDS, values, strict=False):
+            ax.plot(value, height, marker, color=WITH["color"], alpha=0.6)
+        ax.plot(np.mean(values), height, "|", color=WITH["color"], markersize=18, markeredgewidth=2)
+    widest = max(map(abs, gains[placebo]))
+    ax.axvspan(-widest, widest, color="#F0F0F0", linewidth=0)
     ax.axvline(0, color=QUIET, linewidth=1)
-    ax.set_yticks(range(len(alone)), [CHANGES.get(name, name) for name in reversed(alone)])
+    ax.set_yticks(range(len(gains)), [CHANGES.get(name, name) + " (placebo)" * (name == placebo)
+                                      for name in reversed(gains)])
     return ax

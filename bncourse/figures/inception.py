@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.text import Text
 
-from bncourse.figures.style import PAPER, QUIET, WITH, blank, label_end
+from bncourse.figures.style import PAPER, QUIET, WITH, blank, label_end, new_figure
 from bncourse.paper import Figure5
 
 BRANCHES = {"1x1": "#56B4E9", "3x3": "#CC79A7", "double 3x3": "#E69F00", "pooling": "#BBBBBB"}
@@ -39,6 +39,53 @@ def width_diagram(rows: Sequence[Figure5], ax: Axes | None = None) -> Axes:
     name_branches(ax, rows)
     columns(ax, names, sides(rows), max(widths))
     return ax
+
+
+def module_drawing(row: Figure5, inputs: int) -> Axes:
+    """One module as boxes and arrows: its input at the left, a lane for each branch, what comes out at the right.
+
+    A box is a convolution or a pooling, with the number of maps that it gives; those that stay inside a branch are
+    pale. `inputs` is the number of maps that come in.
+    """
+    ax = new_figure(2.9).add_subplot()
+    branches = {name: steps(row, name, segments, inputs) for name, segments in lanes(row, inputs).items()}
+    middle, right = (len(branches) - 1) / 2, 1 + max(map(len, branches.values()))
+    _box(ax, 0, middle, f"{inputs}\nmaps in", "white")
+    for lane, (name, boxed) in enumerate(branches.items()):
+        height, before = len(branches) - 1 - lane, (0, middle)
+        for place, words in enumerate(boxed, start=1):
+            last = place == len(boxed)
+            _arrow(ax, before, (place, height))
+            _box(ax, place, height, words, _pale(BRANCHES[name], 1 if last else 0.4))
+            before = place, height
+        ax.plot([before[0] + 0.33, right - 0.7], [height, height], color=QUIET, linewidth=1)
+        _arrow(ax, (right - 1.03, height), (right, middle))
+    widths = [segments[-1] for segments in lanes(row, inputs).values()]
+    _box(ax, right, middle, f"{sum(widths)}\nmaps out", "white")
+    ax.set_title(f"Out come {' + '.join(map(str, widths))} = {sum(widths)} feature maps", fontsize=12, loc="left")
+    ax.set_xlim(-0.45, right + 0.45)
+    ax.set_ylim(-0.5, len(branches) - 0.5)
+    ax.set_axis_off()
+    return ax
+
+
+def steps(row: Figure5, branch: str, segments: Sequence[int], inputs: int) -> list[str]:
+    """What stands in the boxes of a branch of a module, in their order: the operation and the maps that it gives."""
+    kernels = {"1x1": ["1x1"], "3x3": ["1x1", "3x3"], "double 3x3": ["1x1", "3x3", "3x3"], "pooling": ["1x1"]}[branch]
+    convolutions = [f"{kernel}\n{width} maps" for kernel, width in zip(kernels, segments, strict=True)]
+    if branch != "pooling":
+        return convolutions
+    return [f"{row.pool} pool\n{inputs} maps", *(convolutions if row.proj else [])]
+
+
+def _box(ax: Axes, x: Real, y: Real, words: str, color: str | tuple[float, ...]) -> None:
+    ax.text(x, y, words, ha="center", va="center", fontsize=10, zorder=3,
+            bbox={"boxstyle": "round,pad=0.35", "facecolor": color, "edgecolor": "black", "linewidth": 1})
+
+
+def _arrow(ax: Axes, start: tuple[Real, Real], end: tuple[Real, Real]) -> None:
+    ax.annotate("", (end[0] - 0.33, end[1]), (start[0] + 0.33, start[1]),
+                arrowprops={"arrowstyle": "->", "color": QUIET, "shrinkA": 0, "shrinkB": 0})
 
 
 def modules(rows: Sequence[Figure5]) -> tuple[list[str], list[int], list[int]]:
@@ -196,23 +243,6 @@ def more_than_googlenet(measured: Mapping[str, Real], printed: Mapping[str, Real
     ax.set_yticks(range(len(measured)), list(reversed(measured)))
     ax.set_ylim(-0.6, len(measured) - 0.4)
     ax.set_xlim(0, 1.1 * max(measured.values()))
-    return ax
-
-
-def receptive_fields(names: Sequence[str], fields: Sequence[int], image: int, ax: Axes | None = None) -> Axes:
-    """The width in pixels of the patch of the image that a unit in the middle of each part sees."""
-    whole = next(name for name, field in zip(names, fields, strict=True) if field >= image)
-    ax = blank(ax, ylabel="pixels seen by one unit",
-               title=f"From {whole} on, a unit in the middle can see the whole image")
-    ax.plot(range(len(names)), fields, "o", color=WITH["color"], markersize=7)
-    ax.vlines(range(len(names)), 0, fields, color=WITH["color"], linewidth=1.5)
-    for place, field in enumerate(fields):
-        ax.annotate(f"{field}", (place, field), (0, 7), textcoords="offset points", ha="center", fontsize=10,
-                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
-    ax.axhline(image, color="black", linewidth=1, linestyle=":")
-    label_end(ax, len(names) - 0.6, image, f"image, {image}", "black")
-    ax.set_xticks(range(len(names)), names, fontsize=9.5)
-    ax.set_ylim(0, 1.15 * max(fields))
     return ax
 
 

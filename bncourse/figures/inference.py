@@ -19,7 +19,8 @@ def ways_to_test(accuracies: Mapping[str, Sequence[float]], title: str, ax: Axes
     """
     ax = blank(ax, title=title, xlabel="test accuracy")
     for height, values in enumerate(reversed(accuracies.values())):
-        ax.plot([0, np.mean(values)], [height, height], color="#DDDDDD", linewidth=8, zorder=0)
+        ax.plot([0, np.mean(values)], [height, height], color="#DDDDDD", linewidth=8, zorder=0,
+                solid_capstyle="butt")  # another cap would be longer than the mean
         ax.plot(values, [height] * len(values), "o", color=WITH["color"], markersize=8, alpha=0.7)
         ax.annotate(f"{np.mean(values):.0%}", (max(values), height), (12, 0), textcoords="offset points", va="center",
                     fontsize=11)
@@ -38,6 +39,8 @@ def bias_of_variance(sizes: Sequence[int], plain: Sequence[float], corrected: Se
     ax = blank(ax, title="m/(m-1) repairs what the mini-batch's own mean takes away",
                xlabel="examples in the mini-batch, m (log scale)", ylabel="mean variance")
     ax.axhline(true, color=QUIET, linewidth=1)
+    ax.annotate(f"true variance, {true:g}", (np.sqrt(sizes[0] * sizes[1]), true), (0, 8), textcoords="offset points",
+                fontsize=10, color=QUIET)
     ax.plot(sizes, corrected, "o", markersize=8, **WITH)
     ax.plot(sizes, plain, "s", markersize=8, **WITHOUT)
     label_end(ax, sizes[-1], corrected[-1] + 0.03 * true, "corrected", WITH["color"])
@@ -76,14 +79,20 @@ def tracking(recorded: Sequence[Run], ax: Axes | None = None) -> Axes:
 
 
 def one_unit(batch_means: np.ndarray, true: np.ndarray, ax: Axes | None = None) -> Axes:
-    """The mean input of one unit through training: in each mini-batch (points), and over many images (line)."""
+    """The mean input of one unit through training: in each mini-batch (points), and over many images (line).
+
+    The names of the points, of the line, and of what `moving_average` draws stand above the data.
+    """
     steps = np.arange(1, len(true) + 1)
     ax = blank(ax, xlabel="training step", ylabel="mean of one unit's input")
     ax.plot(steps, batch_means, ".", color=QUIET, alpha=0.4, markersize=4)
     ax.plot(steps, true, color="black", linewidth=2)
     low, high = min(batch_means.min(), 0), max(batch_means.max(), 0)
     ax.set_xlim(0, len(true))
-    ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    ax.set_ylim(low - 0.05 * (high - low), high + 0.2 * (high - low))
+    for place, words, color in ((0.01, "mini-batches (points)", QUIET), (0.37, "many images", "black"),
+                                (0.62, "moving average", WITH["color"])):
+        ax.annotate(words, (place, 0.98), xycoords="axes fraction", va="top", fontsize=11, color=color)
     return ax
 
 

@@ -1,9 +1,12 @@
-"""The pictures of lesson 03: the same numbers in different mini-batches, the straight part of the sigmoid."""
+"""The pictures of lesson 03: numbers and digits in different mini-batches, the sigmoid, with batch norm and without."""
+
+from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, density, label_end
+from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, density, label_end, spread_labels
 
 MARKERS = "osD^"
 GRID = np.linspace(-12, 12, 361)  # inputs of a sigmoid
@@ -47,7 +50,7 @@ def straight_part(ax: Axes | None = None) -> Axes:
 
 
 def logits_by_batch_size(logits: dict[int, np.ndarray], ax: Axes | None = None) -> Axes:
-    """The logit of one example in many random mini-batches; logits maps a batch size m to them."""
+    """The logit of one example in many random mini-batches, and their median; logits maps a batch size m to them."""
     ax = blank(ax, title="What the network says of one digit depends on its company",
                xlabel="examples in the mini-batch, m", ylabel="logit of the right class")
     jitter = np.random.default_rng(0)
@@ -55,13 +58,55 @@ def logits_by_batch_size(logits: dict[int, np.ndarray], ax: Axes | None = None) 
         across = place + jitter.uniform(-0.2, 0.2, len(values))
         ax.plot(across, values, ".", color=WITH["color"], alpha=0.35, markersize=5)
         ax.plot([place - 0.3, place + 0.3], [np.median(values)] * 2, color="black", linewidth=2)
+    label_end(ax, len(logits) - 0.7, np.median(values), "median", "black")
     ax.set_xticks(range(len(logits)), [str(m) for m in logits])
+    return ax
+
+
+def accuracy_in_company(shares: dict[int, np.ndarray], alone: np.ndarray, ax: Axes | None = None) -> Axes:
+    """The share of digits read rightly in mini-batches of m, as bars with a point for each trained network.
+
+    shares maps a batch size m to the shares of each network; alone are the same networks' by population statistics.
+    """
+    ax = blank(ax, title="The same networks, the same digits: only the company differs",
+               xlabel="digits in the mini-batch, m", ylabel="digits read rightly")
+    for place, values in enumerate([*shares.values(), alone]):
+        look = WITH["color"] if place < len(shares) else QUIET
+        ax.bar(place, np.mean(values), width=0.7, color=look, alpha=0.35)
+        ax.plot(place + np.linspace(-0.2, 0.2, len(values)), values, "o", color=look, markersize=5,
+                markeredgecolor="white")
+        ax.annotate(f"{np.mean(values):.0%}", (place, np.max(values)), (0, 6), textcoords="offset points", ha="center",
+                    fontsize=12)
+    ax.set_xticks(range(len(shares) + 1), [*map(str, shares), "fixed\nstatistics"])
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
+    ax.set_ylim(0, 1)
+    return ax
+
+
+def accuracy_by_rate(accuracy: dict[str, np.ndarray], rates: Sequence[Real], ax: Axes | None = None) -> Axes:
+    """Test accuracy against the learning rate: accuracy maps a network's name to its values `(rates, seeds)`.
+
+    A line through the medians and a point for each seed. The first network is drawn as the one with batch norm.
+    """
+    ax = blank(ax, title="With batch norm it learns at rates a hundredfold apart", xlabel="learning rate (log scale)",
+               ylabel="test accuracy")
+    looks = [WITH | {"marker": "o"}, WITHOUT | {"marker": "s"}, WITHOUT | {"marker": "D", "linestyle": ":"}]
+    heights = spread_labels({name: np.median(values[-1]) for name, values in accuracy.items()}, gap=0.09)
+    for (name, values), look in zip(accuracy.items(), looks, strict=False):
+        middle = np.median(values, axis=1)
+        ax.semilogx(rates, middle, linewidth=2, markersize=7, markeredgecolor="white", **look)
+        ax.semilogx(rates, values, marker=look["marker"], color=look["color"], linestyle="none", markersize=3)
+        label_end(ax, rates[-1], heights[name], name, look["color"], away=10)
+    ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
+    ax.set_ylim(0, 1)
+    ax.minorticks_off()
     return ax
 
 
 def sigmoid_axes(ax: Axes | None = None) -> Axes:
     """Axes with the sigmoid that a feature feeds, for `before_and_after`."""
-    ax = blank(ax, xlabel="input of the sigmoid", ylabel="density")
+    ax = blank(ax, xlabel="input of the sigmoid", ylabel="density; sigmoid")
     ax.set_xlim(-12, 12)
     ax.set_ylim(0, 1.05)
     ax.plot(GRID, 1 / (1 + np.exp(-GRID)), color=QUIET, linewidth=1)
@@ -72,9 +117,10 @@ def sigmoid_axes(ax: Axes | None = None) -> Axes:
 def before_and_after(x: np.ndarray, y: np.ndarray, ax: Axes) -> Axes:
     """One feature of a mini-batch before (x) and after (y) batch normalization, on the axes of `sigmoid_axes`.
 
-    Fewer than eight examples, too few for a density, are drawn as lines.
+    Fewer than eight examples, too few for a density, are drawn as lines. A dot marks the first example in each.
     """
     for values, style, label in ((x, WITHOUT, "x"), (y, WITH, "y")):
+        ax.plot(values[0], 0.02, "o", color=style["color"], markersize=9, markeredgecolor="black", zorder=5)
         if len(values) < 8:
             ax.vlines(values, 0, 0.5, linewidth=2, colors=style["color"], linestyles=style["linestyle"])
             place, top = values.max(), 0.5

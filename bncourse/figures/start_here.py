@@ -1,12 +1,33 @@
-"""The pictures of lesson 00: Figure 3 as epochs, steps against noise and time, the first look at batch norm."""
+"""The pictures of lesson 00: a feature before and after, the first look, Figure 3 as epochs, noise and time."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from bncourse.figures.style import PAPER, QUIET, WITH, WITHOUT, blank, label_end, spread
+from bncourse.figures.style import PAPER, QUIET, WITH, WITHOUT, blank, label_end, new_figure, spread
 from bncourse.runs import Run
+
+
+def before_and_after(x: np.ndarray, y: np.ndarray) -> Axes:
+    """One input of a sigmoid for m examples, `(m,)` each: x as the layer computes it, y as batch norm leaves it.
+
+    Two panels with the sigmoid drawn into both; returns the left axes.
+    """
+    figure = new_figure(3.4)
+    left, right = figure.subplots(1, 2, sharey=True)
+    bins = np.linspace(-4, 4, 33)
+    for ax, values, style, title in ((left, x, WITHOUT, "as the layer computes it"),
+                                     (right, y, WITH, "after batch norm")):
+        blank(ax, xlabel="input of the sigmoid")
+        ax.set_title(title, fontsize=12, loc="left", color=style["color"])
+        ax.hist(values, bins, weights=np.full(len(values), 1 / len(values)), color=style["color"], alpha=0.6)
+        ax.plot(bins, 1 / (1 + np.exp(-bins)), color="black", linewidth=1)
+        ax.set(xlim=(-4, 4), ylim=(0, 1.05), xticks=(-3, 0, 3))
+    left.set_ylabel("part of the digits", fontsize=11)
+    right.annotate("sigmoid", (2, 0.88), (-4, 4), textcoords="offset points", fontsize=11, ha="right")
+    figure.suptitle("Batch norm moves a feature to the sigmoid's middle and spreads it", fontsize=12, x=0.01, ha="left")
+    return left
 
 
 def steps_and_epochs(rows: Sequence[tuple[str, float, float]], ax: Axes | None = None) -> Axes:
@@ -15,7 +36,7 @@ def steps_and_epochs(rows: Sequence[tuple[str, float, float]], ax: Axes | None =
     Inception comes first and BN-Baseline second.
     """
     plain, normalized, *changed = (epochs for _, _, epochs in rows)
-    ax = blank(ax, title=f"{plain:.0f} epochs; with batch norm {normalized:.0f}; with all changes {min(changed):.0f}",
+    ax = blank(ax, title=f"To 72.2 %: {plain:.0f} epochs, with batch norm {normalized:.0f}, at best {min(changed):.0f}",
                xlabel="millions of steps of 32 images")
     for height, (model, millions, epochs) in enumerate(reversed(rows)):
         color = (WITH if model.startswith("BN") else WITHOUT)["color"]
@@ -45,8 +66,8 @@ def noise_against_size(sizes: np.ndarray, noise: np.ndarray, ax: Axes | None = N
 
 def time_an_example(sizes: Sequence[int], seconds: Sequence[float], ax: Axes | None = None) -> Axes:
     """Time for one example, in microseconds, against m, when m examples go through a layer in one matrix product."""
-    ax = blank(ax, title="What one example of a mini-batch takes", xlabel="examples in the mini-batch, m (log scale)",
-               ylabel="microseconds\nan example")
+    ax = blank(ax, title="The time of one example, in products of m examples",
+               xlabel="examples in the mini-batch, m (log scale)", ylabel="microseconds\nan example")
     ax.semilogx(sizes, 1e6 * np.divide(seconds, sizes), "o-", color=WITH["color"], markersize=8)
     ax.set_ylim(bottom=0)
     ax.set_xticks(sizes, [str(m) for m in sizes])
@@ -56,8 +77,8 @@ def time_an_example(sizes: Sequence[int], seconds: Sequence[float], ax: Axes | N
 
 def first_look(with_bn: Sequence[Run], without: Sequence[Run], ax: Axes | None = None) -> Axes:
     """Test accuracy through training, with batch norm and without it; a band for the seeds."""
-    ax = blank(ax, title="The same network learns sooner with batch norm", xlabel="training steps of 60 examples",
-               ylabel="test accuracy")
+    ax = blank(ax, title="At this rate the same network learns sooner with batch norm",
+               xlabel="training steps of 60 examples", ylabel="test accuracy")
     for runs, style, label in ((with_bn, WITH, "with"), (without, WITHOUT, "without")):
         spread(ax, np.array(runs[0].columns["step"]), np.array([run.columns["accuracy"] for run in runs]), style,
                label)

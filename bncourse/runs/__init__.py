@@ -10,10 +10,21 @@
 """
 
 from bncourse.runs.captions import TITLES, caption, data_title, device_title, setting
-from bncourse.runs.reading import best, by, column, curve, ensemble_table, mean_and_spread, select, stack, steps_to
+from bncourse.runs.reading import (
+           best,
+           by,
+           column,
+           curve,
+           ensemble_table,
+           last,
+           mean_and_spread,
+           select,
+           stack,
+           steps_to,
+)
 from bncourse.runs.record import PROVENANCE, RunError, from_json
 from bncourse.runs.run import RUNS, Run, RunExists, find, fingerprint, provenance, to_json
 
 __all__ = ["PROVENANCE", "RUNS", "TITLES", "Run", "RunError", "RunExists", "best", "by", "caption", "column", "curve",
-           "data_title", "device_title", "ensemble_table", "find", "fingerprint", "from_json", "mean_and_spread",
-           "provenance", "select", "setting", "stack", "steps_to", "to_json"]
+           "data_title", "device_title", "ensemble_table", "find", "fingerprint", "from_json", "last",
+           "mean_and_spread", "provenance", "select", "setting", "stack", "steps_to", "to_json"]

@@ -53,13 +53,25 @@ def best(run: Run, name: str = "top1") -> float:
 
 
 def steps_to(run: Run, target: float | int, name: str = "top1") -> float:
-    """The first step after which a column was the target or more: the accuracy @1, unless another column is named.
+    """The steps after which a column first reaches the target, on a straight line from each test to the next.
 
-    Infinity where the column never was that high.
+    The column is the accuracy @1, unless another is named. A target that the first test reaches has its steps; infinity
+    where the column never was that high.
     """
     steps, values = curve(run, name)
     reached = np.flatnonzero(values >= target)
-    return float(steps[reached[0]]) if reached.size else np.inf
+    if not reached.size:
+        return np.inf
+    row = reached[0]
+    return float(np.interp(target, values[row - 1:row + 1], steps[row - 1:row + 1]) if row else steps[0])
+
+
+def last(run: Run, name: str = "top1") -> float:
+    """The value of a column at its last test: of the accuracy @1, unless another column is named.
+
+    Raises IndexError where the run was never tested, as one that diverged before its first test.
+    """
+    return float(curve(run, name)[1][-1])
 
 
 def select(columns: Mapping[str, Sequence[Real]], **values: Real) -> dict[str, np.ndarray]:

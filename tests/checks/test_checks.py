@@ -155,6 +155,12 @@ def test_outputs_that_are_still_none_are_open_and_not_wrong(check):
     assert verdict.state == "right so far" and f"Still open: {check.outputs[1]}." in verdict.text
 
 
+def test_a_mistake_is_named_though_later_outputs_are_open():
+    check = EXERCISES["04.1"]
+    wrong = next(mistake for mistake in check.mistakes if mistake.name == "gamma forgotten")
+    assert check(lambda *case: (wrong.wrong(*case)[0], *[None] * 5)).mistake == wrong.name
+
+
 @pytest.mark.parametrize("check", FUNCTIONS, ids=ids)
 def test_an_edit_in_place_is_rejected_and_the_argument_is_named(check):
     cases = check.cases(np.random.default_rng(0))

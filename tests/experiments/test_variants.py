@@ -9,6 +9,7 @@ from bncourse.experiments import variants
 from bncourse.experiments.variants import (
     ABLATIONS,
     BASELINE,
+    CONTROLS,
     IMAGENET,
     INCEPTION,
     KNOWN,
@@ -42,6 +43,16 @@ def differences(one, other):
 ])
 def test_a_variant_differs_from_another_by_its_sentence_of_4_2_2(base, variant, differs):
     assert differences(VARIANTS[base], VARIANTS[variant]) == differs
+
+
+@pytest.mark.parametrize("variant, control, differs", [
+    (BASELINE, "bn-baseline-x30", {"rate": (1, 30)}),
+    (X5, "inception-seven-x5", {"batchnorm": (True, False)}),
+    (X30, "inception-seven-x30", {"batchnorm": (True, False)}),
+    (VARIANTS["inception-sigmoid"], "inception-sigmoid-gain4", {"init_gain": (1, 4)}),
+])
+def test_a_control_changes_one_thing_of_the_network_beside_it(variant, control, differs):
+    assert differences(variant, CONTROLS[control]) == differs
 
 
 @pytest.mark.parametrize("change, differs", {
@@ -100,7 +111,7 @@ def test_the_members_differ_from_bn_x30_by_some_of_the_three_changes_and_from_on
 
 
 def test_the_name_of_a_configuration_is_the_name_by_which_it_is_found():
-    assert len(KNOWN) == len(VARIANTS) + len(ABLATIONS) + len(MEMBERS)
+    assert len(KNOWN) == len(VARIANTS) + len(ABLATIONS) + len(CONTROLS) + len(MEMBERS)
     assert all(variant_named(name).name == name for name in KNOWN)
 
 

@@ -18,7 +18,18 @@ def test_each_kind_of_network_has_its_line_over_the_moves():
     assert [list(line.get_ydata()) for line in ax.lines] == [[0.8, 0.8], [0.8, 0.3]]
 
 
-def test_gains_are_after_less_before_in_points_and_zero_is_in_the_middle():
+def test_only_the_moves_that_were_tried_are_marked():
+    ax = convolution.accuracy_of_moved_digits([0, 2], np.array([[0.8, 0.8]]), np.array([[0.8, 0.3]]))
+    assert list(ax.get_xticks()) == [0, 2] and [line.get_marker() for line in ax.lines] == ["o", "s"]
+
+
+def test_the_losses_of_two_layers_are_one_broad_line_and_dashes():
+    ax = convolution.losses_of_two(np.array([2.0, 1.0]), np.array([2.0, 1.5]), "title")
+    assert [list(line.get_ydata()) for line in ax.lines] == [[2.0, 1.0], [2.0, 1.5]]
+    assert ax.lines[0].get_linewidth() > 2 * ax.lines[1].get_linewidth()
+
+
+def test_gains_are_after_minus_before_in_points_and_zero_is_in_the_middle():
     ax = convolution.before_or_after({("relu", 0.1): (np.array([0.5, 0.6]), np.array([0.6, 0.5]))})
     assert list(ax.lines[1].get_xdata()) == pytest.approx([10, -10])
     assert sum(ax.get_xlim()) == pytest.approx(0)

@@ -50,12 +50,6 @@ def test_the_cost_is_the_median_of_the_rounds_in_milliseconds(seconds):
     assert ax.lines[0].get_color() == WITH["color"]
 
 
-def test_every_output_of_the_example_is_drawn_beside_its_standard_deviation():
-    ax = cost_of_whitening.spread_by_method({"batch norm": np.array([1.0, 1.0, 1.0]), "PCA": np.array([-1.0, 3.0])})
-    assert [sorted(line.get_ydata()) for line in ax.lines] == [[1, 1, 1], [-1, 3]]
-    assert texts(ax) == ["std 0.00", "std 2.00"]
-
-
 def test_loss_and_biases_share_their_steps_and_the_loss_is_drawn_from_zero():
     b = np.outer(np.arange(5), [1.0, -2.0])
     below = cost_of_whitening.runaway(b, np.zeros((5, 2)), np.full(5, 7.0))
@@ -73,6 +67,15 @@ def test_every_seed_is_a_line_of_the_explosion():
     assert ax.get_yscale() == "log"
     assert [list(line.get_ydata()) for line in ax.lines] == [[1, 1, 1]] * 2 + variances["moving averages"].tolist()
     assert texts(ax) == ["batch norm", "moving averages"]
+
+
+def test_every_rate_shows_the_median_and_the_range_of_the_seeds():
+    losses = {"batch norm": np.array([[1.0, 2, 4], [0.1, 0.2, 0.3]])}
+    ax = cost_of_whitening.loss_by_rate(losses, [0.1, 1], steps=30)
+    assert list(ax.lines[0].get_xdata()) == [0.1, 1] and list(ax.lines[0].get_ydata()) == [2, 0.2]
+    band = ax.collections[0].get_paths()[0].vertices
+    assert (band[:, 1].min(), band[:, 1].max()) == (0.1, 4)
+    assert ax.get_ylabel().startswith("loss after 30 steps")
 
 
 def test_the_third_matrix_is_the_sum_and_the_sums_of_the_rows_are_said():

@@ -15,14 +15,6 @@ def texts(ax):
     return {text.get_text() for text in ax.texts}
 
 
-def test_the_room_left_is_drawn_from_zero_to_all_of_it():
-    ax = covariate_shift.room_left_by_outlier([10, 100], np.array([[0.1, 0.2], [0.1, 0.4]]),
-                                              np.array([[0.5, 0.9], [0.7, 0.9]]))
-    assert list(in_colour(ax, WITHOUT)[0].get_ydata()) == pytest.approx([0.1, 0.3])
-    assert list(in_colour(ax, WITH)[0].get_ydata()) == pytest.approx([0.6, 0.9])
-    assert ax.get_ylim() == (0, 1) and {"min-max", "standardized"} == texts(ax)
-
-
 def test_every_example_here_and_there_is_a_point_and_so_is_every_moved_answer():
     here, there = (np.array([0.0, 1.0]), np.array([0.1, 0.9])), (np.array([3.0, 4.0, 5.0]), np.array([1.0, 1.1, 1.2]))
     x = np.linspace(0, 5, 9)
@@ -61,13 +53,6 @@ def test_the_pictures_lie_side_by_side_in_their_order():
     assert np.array_equal(ax.images[0].get_array()[0], np.repeat([0, 0.5, 1], 5))
 
 
-def test_the_derivative_is_drawn_under_its_limit():
-    ax = covariate_shift.derivative(np.array([0.0, 4.0]), np.array([0.2, 0.02]))
-    curve, limit = ax.lines
-    assert list(curve.get_ydata()) == [0.2, 0.02] and list(limit.get_ydata()) == [0.25, 0.25]
-    assert ax.get_ylim()[0] == 0
-
-
 def test_names_that_would_lie_on_each_other_are_moved_apart():
     values = {"low": np.full((2, 3), 1.0), "lower": np.full((2, 3), 0.99), "high": np.full((2, 3), 100.0)}
     ax = covariate_shift.layer_by_layer({name: (v, WITH) for name, v in values.items()})
@@ -77,18 +62,28 @@ def test_names_that_would_lie_on_each_other_are_moved_apart():
     assert ax.get_yscale() == "log" and list(ax.get_xticks()) == [1, 2, 3]
 
 
-def test_a_stream_lies_at_its_layer_and_holds_its_three_percentiles(rng):
+def test_each_layer_has_its_panel_with_its_three_percentiles(rng):
     percentiles = np.sort(rng.normal(size=(2, 5, 3, 3)), axis=-1)
     steps = np.arange(5)
-    left = covariate_shift.streams(steps, percentiles, 2 * percentiles)
-    right = left.figure.axes[1]
-    base = dict(zip([text.get_text() for text in left.get_yticklabels()], left.get_yticks(), strict=True))
-    medians = [line.get_ydata() for line in left.lines]
-    assert np.allclose(medians[2], base["layer 2"] + percentiles[0, :, 1, 1])
-    assert np.allclose(right.lines[2].get_ydata() - base["layer 2"], 2 * (medians[2] - base["layer 2"]))
+    top = covariate_shift.streams(steps, percentiles, 2 * percentiles, "wandering")
+    panels = np.array(top.figure.axes).reshape(3, 2)
+    assert [ax.get_ylabel() for ax in panels[:, 0]] == ["layer 3", "layer 2", "layer 1"]
+    left, right = panels[1]
+    assert np.allclose(left.lines[1].get_ydata(), percentiles[1, :, 1, 1])
+    assert np.allclose(right.lines[1].get_ydata(), 2 * percentiles[1, :, 1, 1])
     ribbon = left.collections[0].get_paths()[0].vertices[:, 1]
-    assert ribbon.min() == pytest.approx(percentiles[0, :, 0, 0].min())
-    assert ribbon.max() == pytest.approx(percentiles[0, :, 0, 2].max())
+    assert ribbon.min() == pytest.approx(percentiles[0, :, 1, 0].min())
+    assert ribbon.max() == pytest.approx(percentiles[0, :, 1, 2].max())
+
+
+def test_the_whole_movement_is_filled_and_that_by_the_layers_below_hollow(rng):
+    plain, normalized = rng.uniform(0.1, 1, size=(2, 2, 3, 2))
+    left = covariate_shift.drifts({"slow": (plain, normalized), "fast": (normalized, plain)}, "movement")
+    assert len(left.figure.axes) == 2 and left.get_yscale() == "log"
+    marks = [line for line in in_colour(left, WITHOUT) if line.get_marker() == "o"]
+    filled = [line.get_ydata() for line in marks if line.get_fillstyle() == "full"]
+    hollow = [line.get_ydata() for line in marks if line.get_fillstyle() == "none"]
+    assert np.allclose(filled, plain[:, :, 0]) and np.allclose(hollow, plain[:, 1:, 1])
 
 
 def test_the_grey_ends_where_the_derivative_is_a_twentieth():

@@ -50,20 +50,28 @@ def test_a_seed_that_never_gets_there_has_no_point_and_is_counted():
     assert [text.get_text() for text in ax.texts] == ["never, in the paper", "1 of 3 seeds never"]
 
 
-def test_changes_are_points_above_the_mean_without_any():
-    ax = imagenet_runs.changes([0.10, 0.12], {"dropout": [0.11, 0.15], "l2": [0.1, 0.1]})
-    lines = [line.get_xdata() for line in in_colour(ax, WITH)]
-    assert np.allclose(lines[0], [-1, -1]) and np.allclose(lines[2], [0, 4]) and np.allclose(lines[3], 2)
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["L2 / 5", "no Dropout"]
+def test_a_change_has_a_marker_for_each_seed_and_a_stroke_for_their_mean_on_a_band_as_wide_as_the_placebo():
+    ax = imagenet_runs.changes({"dropout": [1, -3], "l2": [0.5, 2]}, placebo="l2")
+    lines = [(line.get_marker(), *line.get_xdata()) for line in in_colour(ax, WITH)]
+    assert lines == [("o", 0.5), ("s", 2), ("|", 1.25), ("o", 1), ("s", -3), ("|", -1)]
+    assert (ax.patches[0].get_x(), ax.patches[0].get_width()) == (-2, 4)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["L2 / 5 (placebo)", "no Dropout"]
+
+
+def test_a_name_that_is_moved_up_is_tied_to_the_end_of_its_line(trained):
+    ax = imagenet_runs.curves({"inception": [trained([0.1, 0.3])], "bn-x5": [trained([0.2, 0.3])]})
+    strokes = [text for text in ax.texts if not text.get_text()]
+    assert [stroke.xy for stroke in strokes] == [(1000, 30)] * 2
+    assert len({stroke.xyann for stroke in strokes}) == 2
 
 
 def test_each_network_has_its_panel_and_a_loss_that_is_no_number_a_cross(trained):
-    names = [name for name in imagenet_runs.PANELS if name]
+    names = imagenet_runs.PANELS
     runs = {name: trained([0.1, 0.1]) for name in names} | {
         "inception-x5": trained([0, 0], lr=0.4, loss=(3, 5, math.nan))}
-    axes = [ax for ax in imagenet_runs.seven_losses(runs, chance=2.7).figure.axes if ax.axison]
+    axes = imagenet_runs.losses(runs, chance=2.7).figure.axes
     assert [ax.get_title(loc="left") for ax in axes] == [imagenet_runs.NAMES[name] for name in names]
     assert [ax.texts[0].get_text() for ax in axes][1] == "rate 0.4"
     crosses = [[line.get_xydata()[0].tolist() for line in ax.lines if line.get_marker() == "x"] for ax in axes]
-    assert crosses == [[], [[500, 5]], [], [], [], [], []]
+    assert crosses == [[], [[500, 5]], [], [], [], [], [], []]
     assert all(set(ax.lines[0].get_ydata()) == {2.7} for ax in axes)

@@ -76,10 +76,15 @@ def test_what_is_counted_is_filled_and_what_is_printed_is_hollow_in_its_row():
     assert {line.get_ydata()[0] for line in ax.lines if line.get_xdata()[0] in (25, 61.3)} == {1}
 
 
-def test_receptive_fields_are_drawn_with_the_first_that_covers_the_image():
-    ax = draw.receptive_fields(["a", "b", "c"], [27, 224, 300], image=224)
-    assert ax.get_title(loc="left") == "From b on, a unit in the middle can see the whole image"
-    assert list(ax.lines[0].get_ydata()) == [27, 224, 300]
+def test_a_module_is_drawn_as_its_convolutions_and_poolings_with_an_arrow_into_each():
+    row = next(row for row in ROWS if "3a" in row.type)
+    ax = draw.module_drawing(row, inputs=192)
+    words = [text for text in texts(ax) if text]
+    assert words == ["192\nmaps in", "1x1\n64 maps", "1x1\n64 maps", "3x3\n64 maps", "1x1\n64 maps", "3x3\n96 maps",
+                     "3x3\n96 maps", "avg pool\n192 maps", "1x1\n32 maps", "256\nmaps out"]
+    assert texts(ax).count("") == len(words) - 2 + 4  # an arrow into each box of a branch, and one out of each branch
+    passed = draw.module_drawing(next(row for row in ROWS if "3c" in row.type), inputs=320)
+    assert "max pool\n320 maps" in texts(passed) and "576\nmaps out" in texts(passed)
 
 
 def test_the_branches_have_four_colours():

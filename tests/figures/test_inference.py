@@ -14,6 +14,9 @@ def test_each_way_of_testing_has_a_row_with_a_point_for_each_seed_and_their_mean
     assert [list(p.get_xdata()) for p in points] == [[0.1, 0.2], [0.8, 0.9]]
     assert [t.get_text() for t in ax.texts] == ["15%", "85%"]
     assert [t.get_text() for t in ax.get_yticklabels()] == ["one class", "population"]
+    bars = [line for line in ax.lines if line not in points]
+    assert [bar.get_xdata()[1] for bar in bars] == pytest.approx([0.15, 0.85])
+    assert all(bar.get_solid_capstyle() == "butt" for bar in bars), "another cap would be longer than the mean"
 
 
 def test_the_true_variance_is_a_line_across():

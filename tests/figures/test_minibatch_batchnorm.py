@@ -33,7 +33,8 @@ def test_a_pair_is_drawn_as_the_two_numbers_that_it_is():
     ax = draw.before_and_after(np.array([2.8, 3.2]), np.array([-1.0, 1.0]), draw.sigmoid_axes())
     found = [np.array(lines.get_segments()) for lines in ax.collections]
     assert [lines[:, 0, 0].tolist() for lines in found] == [[2.8, 3.2], [-1.0, 1.0]]
-    assert len(ax.lines) == 1
+    dots = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"]
+    assert dots == [2.8, -1.0] and len(ax.lines) == 3  # and the sigmoid
 
 
 def test_every_label_is_inside_however_high_the_density(rng):
@@ -48,3 +49,19 @@ def test_the_limits_stay_when_the_numbers_change(rng):
     draw.before_and_after(rng.normal(size=50), rng.normal(size=50), near)
     draw.before_and_after(rng.normal(5, 3, size=50), rng.normal(-3, 0.1, size=50), far)
     assert near.get_xlim() == far.get_xlim() and near.get_ylim() == far.get_ylim()
+
+
+def test_each_network_is_a_point_over_its_batch_size_and_the_bar_is_their_mean():
+    ax = draw.accuracy_in_company({2: np.array([0.2, 0.6]), 60: np.array([0.8, 0.8])}, np.array([0.9, 0.7]))
+    assert [bar.get_height() for bar in ax.patches] == pytest.approx([0.4, 0.8, 0.8])
+    assert [list(line.get_ydata()) for line in ax.lines] == [[0.2, 0.6], [0.8, 0.8], [0.9, 0.7]]
+    assert [text.get_text() for text in ax.texts] == ["40%", "80%", "80%"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["2", "60", "fixed\nstatistics"]
+
+
+def test_a_network_is_a_line_through_the_medians_of_its_seeds():
+    accuracy = {"with": np.array([[0.1, 0.2, 0.9], [0.3, 0.3, 0.3]]), "without": np.full((2, 3), 0.1)}
+    ax = draw.accuracy_by_rate(accuracy, [0.5, 2])
+    lines = [line for line in ax.lines if line.get_linestyle() != "None"]
+    assert [list(line.get_ydata()) for line in lines] == [[0.2, 0.3], [0.1, 0.1]]
+    assert [text.get_text() for text in ax.texts] == ["with", "without"]

@@ -14,6 +14,17 @@ def test_the_papers_steps_are_hollow_and_start_at_zero():
     assert "31 million steps, 774 epochs" in {t.get_text() for t in ax.texts}
 
 
+def test_every_example_is_in_the_histogram_before_and_after(rng):
+    x = 0.5 + 0.03 * rng.normal(size=40)
+    left = start_here.before_and_after(x, (x - x.mean()) / x.std())
+    for ax in left.figure.axes:
+        assert np.isclose(sum(bar.get_height() for bar in ax.patches), 1)
+        (grid, curve), = [line.get_data() for line in ax.lines]
+        assert np.allclose(curve, 1 / (1 + np.exp(-grid)))
+    needle, spread = (sum(bar.get_height() > 0 for bar in ax.patches) for ax in left.figure.axes)
+    assert needle < 4 < spread
+
+
 def test_the_line_beside_the_measured_noise_has_slope_minus_one():
     sizes = np.array([1, 2, 4])
     ax = start_here.noise_against_size(sizes, 3.0 / sizes)

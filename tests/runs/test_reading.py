@@ -27,10 +27,14 @@ def ensembles():
     return {"members": members, "crops": crops, "logits": logits, "top1_error": list(map(float, range(len(rows))))}
 
 
-def test_a_target_is_reached_at_the_first_test_that_is_as_high(make):
-    run = make([0.3, 0.2])
-    assert [runs.steps_to(run, target) for target in (0.1, 0.3, 0.31)] == [500, 500, np.inf]
-    assert runs.best(run) == 0.3
+def test_a_target_is_first_reached_on_the_line_between_two_tests(make):
+    assert [runs.steps_to(make([0.2, 0.3]), target) for target in (0.1, 0.2, 0.25, 0.3, 0.31)] == pytest.approx(
+        [500, 500, 750, 1000, np.inf])
+    assert runs.steps_to(make([0.3, 0.2]), 0.3) == 500
+
+
+def test_the_best_value_need_not_be_the_last(make):
+    assert (runs.best(make([0.3, 0.2])), runs.last(make([0.3, 0.2]))) == (0.3, 0.2)
 
 
 def test_another_column_is_read_where_it_is_named(make):

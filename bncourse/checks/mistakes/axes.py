@@ -22,13 +22,20 @@ def on_rows(dense: Callable) -> Callable:
 
 
 def by_axes(axes: tuple[int, ...]) -> Callable:
-    """Normalization over these axes of x `(N, C, H, W)`, with one gamma and one beta for each channel."""
+    """Normalization over these axes of x `(N, C, *spatial)`, with one gamma and one beta for each channel."""
 
     def forward(x, gamma, beta, eps):
         x_hat = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + eps)
-        return gamma[:, None, None] * x_hat + beta[:, None, None]
+        return from_rows(gamma * to_rows(x_hat) + beta, x.shape)
 
     return forward
+
+
+def four_axes(x, gamma, beta, eps):
+    """The transform of feature maps, with the number of axes written into it."""
+    mean = x.mean((0, 2, 3), keepdims=True)
+    var = ((x - mean) ** 2).mean((0, 2, 3), keepdims=True)
+    return gamma[:, None, None] * (x - mean) / np.sqrt(var + eps) + beta[:, None, None]
 
 
 def batch_size_for_m(x, gamma, beta, eps):
@@ -44,6 +51,11 @@ def axis_not_moved(x, gamma, beta, eps):
     rows = x.reshape(-1, x.shape[1])
     x_hat = (rows - rows.mean(0)) / np.sqrt(rows.var(0) + eps)
     return (gamma * x_hat + beta).reshape(x.shape)
+
+
+def channels_first_by_reshape(x, gamma, beta, eps):
+    rows = x.reshape(x.shape[1], -1).T
+    return (gamma * (rows - rows.mean(0)) / np.sqrt(rows.var(0) + eps) + beta).T.reshape(x.shape)
 
 
 def axis_not_moved_back(x, gamma, beta, eps):
@@ -76,6 +88,9 @@ AXES = (
     Mistake("reshaped without moving the channels to the end", "reshape keeps the order of the numbers in memory: "
             "move axis 1 to the end first, or the rows mix channels and locations.",
             "the paper's section 3.2, one pair of gamma and beta for each feature map", axis_not_moved),
+    Mistake("reshaped to (C, m') without moving the channels to the front", "reshape keeps the order of the numbers in "
+            "memory: move axis 1 first, or each row mixes the channels.",
+            "the paper's section 3.2, one pair of gamma and beta for each feature map", channels_first_by_reshape),
     Mistake("reshaped back without moving the channels", "The rows are ordered (N, H, W): reshape to (N, H, W, C), "
             "then move the last axis to place 1.",
             "the paper's section 3.2, one pair of gamma and beta for each feature map",

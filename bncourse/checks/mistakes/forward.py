@@ -1,5 +1,7 @@
 """Algorithm 1 with one thing wrong: dense training-mode forward passes `(x, gamma, beta, eps) -> y`."""
 
+from functools import partial
+
 import numpy as np
 
 from bncourse.checks.frame import Mistake
@@ -67,6 +69,31 @@ def whole_batch_at_once(x, gamma, beta, eps):
     return gamma * (x - x.mean()) / np.sqrt(x.var() + eps) + beta
 
 
+def gamma_and_beta_exchanged(x, gamma, beta, eps):
+    return beta * (x - x.mean(0)) / np.sqrt(x.var(0) + eps) + gamma
+
+
+def mean_square(x, gamma, beta, eps):
+    return gamma * (x - x.mean(0)) / np.sqrt((x * x).mean(0) + eps) + beta
+
+
+def mean_absolute_deviation(x, gamma, beta, eps):
+    centred = x - x.mean(0)
+    return gamma * centred / (np.abs(centred).mean(0) + eps) + beta
+
+
+def median_for_mean(x, gamma, beta, eps):
+    return gamma * (x - np.median(x, axis=0)) / np.sqrt(x.var(0) + eps) + beta
+
+
+def not_divided(x, gamma, beta, eps):
+    return gamma * (x - x.mean(0)) + beta
+
+
+def clipped(x, gamma, beta, eps, limit=3):
+    return gamma * np.clip((x - x.mean(0)) / np.sqrt(x.var(0) + eps), -limit, limit) + beta
+
+
 def min_max(x, gamma, beta, eps):
     low, high = x.min(0), x.max(0)
     return gamma * (x - low) / (high - low + eps) + beta
@@ -123,4 +150,28 @@ FORWARD = (
     Mistake("min-max scaling",
             "The spread is the standard deviation, not the range; one outlier sets the range.",
             "Algorithm 1, lines 1 to 3", min_max),
+    Mistake("gamma and beta exchanged",
+            "gamma multiplies, beta is added.",
+            "Algorithm 1, line 4", gamma_and_beta_exchanged),
+    Mistake("mean square instead of variance",
+            "The variance is the mean square of x minus its mean, not of x.",
+            "Algorithm 1, line 2", mean_square),
+    Mistake("mean absolute deviation",
+            "The spread is the root of the mean square, not the mean of the absolute values.",
+            "Algorithm 1, lines 2 and 3", mean_absolute_deviation),
+    Mistake("the median for the mean",
+            "The median is not the sum divided by m.",
+            "Algorithm 1, line 1", median_for_mean),
+    Mistake("centred, not divided",
+            "After the subtraction x is divided by its standard deviation.",
+            "Algorithm 1, line 3", not_divided),
 )
+
+OUTLIERS = (
+    Mistake("x_hat cut off at 3",
+            "Nothing in Algorithm 1 limits x_hat: a lonely value reaches almost sqrt(m - 1).",
+            "Algorithm 1, line 3", clipped),
+    Mistake("x_hat cut off at 5",
+            "Nothing in Algorithm 1 limits x_hat: a lonely value reaches almost sqrt(m - 1).",
+            "Algorithm 1, line 3", partial(clipped, limit=5)),
+)  # seen only in a mini-batch with more than ten examples

@@ -161,6 +161,42 @@ def _batch_statistics_at_inference(self, x):
     return Layer.transformed(self, x, self.gamma, self.beta, self.eps)
 
 
+def _cumulative(self, mean, var, momentum):
+    self.batches = getattr(self, "batches", 0) + 1
+    Layer.move(self, mean, var, 1 / self.batches)
+
+
+def _factor_on_everything(self, x):
+    rows = to_rows(x)
+    m, p = len(rows), self.momentum
+    self.move(rows.mean(0), rows.var(0), p)
+    self.running_var = m / (m - 1) * self.running_var
+
+
+def _around_old_mean(self, x):
+    rows = to_rows(x)
+    self.move(rows.mean(0), ((rows - self.running_mean) ** 2).sum(0) / (len(rows) - 1), self.momentum)
+
+
+def _around_new_mean(self, x):
+    rows, p = to_rows(x), self.momentum
+    new = (1 - p) * self.running_mean + p * rows.mean(0)
+    self.move(rows.mean(0), ((rows - new) ** 2).sum(0) / (len(rows) - 1), p)
+
+
+def _running_statistics_in_training(self, x, gamma, beta, eps):
+    return Layer.inferred(self, x)
+
+
+def _x_hat_alone(self, x):
+    x_hat = (to_rows(x) - self.running_mean) / np.sqrt(self.running_var + self.eps)
+    return from_rows(x_hat, x.shape)
+
+
+def _fixed_eps(self, x):
+    return Layer.inferred(self, x, lambda var, eps: np.sqrt(var + 1e-5))
+
+
 def _variance_from_zero(self, channels, eps=1e-5, momentum=0.1):
     Layer.__init__(self, channels, eps, momentum)
     self.running_var = np.zeros(channels)
@@ -209,6 +245,23 @@ MEMORY = (
             "inference.", "Algorithm 2, line 10", _remembering(_mean, lambda x, rows: rows.std(0, ddof=1))),
     Mistake("momentum taken for its complement", "PyTorch's momentum weighs the new value.", "the paper's section 3.1",
             _remembering(_mean, _var, momentum=lambda p: 1 - p)),
+    Mistake("cumulative average", "All mini-batches count alike; here each new one weighs momentum. (PyTorch does this "
+            "for momentum = None.)", "the paper's section 3.1", variant(move=_cumulative)),
+    Mistake("momentum fixed inside", "The layer moves by 0.1 whatever momentum it was made with.",
+            "the stub's __init__", _remembering(_mean, _var, momentum=lambda p: 0.1)),
+    Mistake("the factor on the whole running variance", "m' / (m' - 1) belongs to the new variance alone; on the sum "
+            "it multiplies the old value too, again at each step.", "Algorithm 2, line 10",
+            variant(remember=_factor_on_everything)),
+    Mistake("variance around the old running mean", "Each mini-batch is measured around its own mean.",
+            "Algorithm 2, line 10", variant(remember=_around_old_mean)),
+    Mistake("variance around the new running mean", "Each mini-batch is measured around its own mean.",
+            "Algorithm 2, line 10", variant(remember=_around_new_mean)),
+    Mistake("running statistics in training", "In training the mini-batch's own mean and variance normalize it; the "
+            "running ones only remember.", "Algorithm 1", variant(transformed=_running_statistics_in_training)),
+    Mistake("gamma and beta forgotten at inference", "Inference ends with the same scale and shift as training.",
+            "Algorithm 2, line 11", variant(inferred=_x_hat_alone)),
+    Mistake("eps fixed at inference", "The layer uses 1e-5 whatever eps it was made with.", "Algorithm 2, line 11",
+            variant(inferred=_fixed_eps)),
     Mistake("running variance never updated", "Both statistics move with every mini-batch.", "the paper's section 3.1",
             variant(move=lambda self, mean, var, p: Layer.move(self, mean, self.running_var, p))),
     Mistake("running statistics never updated", "They move with every mini-batch in training.",
@@ -237,5 +290,3 @@ MEMORY = (
             "comes back.", "the paper's section 3.1, and PyTorch's error", variant(refuse_single=lambda self, x: None)),
 )
 
-LAYERS = (*(m for m in (*FORWARD, *AXES, *BACKWARD, *MEMORY) if not m.rounding),
-          *(m for m in FORWARD if m.rounding))
