@@ -84,8 +84,6 @@ PLAN = {
     "scales": tuple(Config(dataset="mnist", norm=norm, trained=trained, records=1, seeds=SEEDS, rates=rates)
                     for norm, trained, rates in (("batch", "scales", (0.3, 1.0, 3.0, 10.0)),
                                                  ("none", "last", (0.03, 0.1, 0.3, 1.0)))),
-    "edge": tuple(Config(dataset="mnist", activation="sigmoid", norm=norm, records=1, rates=(30.0,), seeds=SEEDS)
-                  for norm in ("batch", "noisy")),
 }
 
 

@@ -12,7 +12,7 @@ from bncourse.figures.what_batchnorm_does import loss_along_step, step_axes
 
 
 def step_explorer(sizes: np.ndarray, losses: Mapping[int, Mapping[str, np.ndarray]], caption: str = "",
-                  top: float = 4) -> Explorer:
+                  top: float | int = 4) -> Explorer:
     """Choose how far to go along the gradient, and how long the networks have trained; see the loss there.
 
     sizes `(S,)` are lengths of the step in learning rates, in growing order. losses maps a number of training steps to
@@ -23,9 +23,9 @@ def step_explorer(sizes: np.ndarray, losses: Mapping[int, Mapping[str, np.ndarra
         ax = step_axes(sizes, top, fig)
         write_under(fig, caption)
 
-        def update(step: float, trained: int) -> None:
+        def update(step: float | int, trained: int) -> None:
             loss_along_step(ax, sizes, losses[trained], int(np.abs(sizes - step).argmin()))
-            ax.set_title(f"a step of {step:.3g} learning rates, after {trained:,} steps of training", fontsize=12,
+            ax.set_title(f"a step of {step:.3g} times the rate, after {trained:,} steps of training", fontsize=12,
                          loc="left")
 
         return update

@@ -15,7 +15,7 @@ MARKS = {"sigmoid": "o", "relu": "s"}
 ACTIVATIONS = {"sigmoid": "sigmoid", "relu": "ReLU"}
 
 
-def panels(titles: Sequence[str], title: str, height: float = 3.6, **shared: bool) -> list[Axes]:
+def panels(titles: Sequence[str], title: str, height: float | int = 3.6, **shared: bool) -> list[Axes]:
     """Panels side by side in one figure, each with its title, under a title for all."""
     fig = new_figure(height, margin=0.06)
     fig.suptitle(title, fontsize=12, x=0.01, ha="left", wrap=True)
@@ -142,9 +142,9 @@ def after_one_step(sizes: Mapping[str, np.ndarray], title: str, ylabel: str, ax:
     return ax
 
 
-def step_axes(sizes: np.ndarray, top: float, fig: Figure) -> Axes:
-    """Empty axes for losses against the length of a step along the gradient, in multiples of the learning rate."""
-    ax = blank(fig.add_subplot(), xlabel="length of the step, in learning rates (log)", ylabel="loss (nats)")
+def step_axes(sizes: np.ndarray, top: float | int, fig: Figure) -> Axes:
+    """Empty axes for losses against the length of a step along the gradient, in multiples of the training's step."""
+    ax = blank(fig.add_subplot(), xlabel="length of the step, in steps of training (log)", ylabel="loss (nats)")
     ax.set_xscale("log")
     ax.set_xlim(sizes[0], sizes[-1])
     ax.set_ylim(0, top)

@@ -1,10 +1,9 @@
 """Landscape: what is measured along a step and of a shift is what its name says."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
+from bncourse import runs
 from bncourse.experiments import landscape
 from bncourse.experiments.digits import binary_images
 from bncourse.experiments.landscape import MULTIPLES, Config
@@ -37,7 +36,9 @@ def test_all_norms_start_from_the_same_weights_and_train(norm, activation):
 def test_rows_come_by_rate_with_the_seeds_in_order_and_the_best_rate_is_that_of_the_median():
     lr = [0.1, 0.1, 0.5, 0.5] * 3
     chosen = [0, 0.5, 0, 0.6, 0, 0.7, 0, 0.6, 0, 0.9, 0, 0.8]
-    recorded = SimpleNamespace(config={"rates": [0.1, 0.5], "seeds": [0, 1, 2]}, columns={"lr": lr, "chosen": chosen})
+    told = runs.provenance(command="python -m x", seed=0, data="glyphs", sha256="0" * 64, seconds=1)
+    config = {"rates": [0.1, 0.5], "seeds": [0, 1, 2]}
+    recorded = runs.Run("landscape", "x", config, told, {"lr": lr, "chosen": chosen})
     assert landscape.at_rate(recorded, 0.1)["chosen"].tolist() == [[0, 0.5], [0, 0.7], [0, 0.9]]
     assert landscape.best_rate(recorded) == 0.1
     rows = {f"loss at {a}": np.array([[a], [-a]]) for a in MULTIPLES}
