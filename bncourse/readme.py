@@ -1,6 +1,7 @@
-"""The parts of README.md that are made and not written: two tables from the ledgers, the picture from a lesson.
+"""The parts of README.md that are made and not written: two tables from the ledgers, the pictures from lessons.
 
-A lesson's code cell tagged `readme` is where the picture comes from; `refresh` writes all, `stale` says which differ.
+A lesson's code cell tagged `readme` gives a picture, which is named as the lesson is; `refresh` writes the tables and
+the pictures, `stale` says which differ.
 """
 
 import base64
@@ -12,13 +13,13 @@ from bncourse import explanations, paper
 from bncourse.paths import ROOT
 
 README = ROOT / "README.md"
-PICTURE = ROOT / "pictures" / "same_numbers.png"
+PICTURES = ROOT / "pictures"
 MAP = re.compile(r"(?<=<!-- map -->\n).*?(?=<!-- /map -->)", re.S)
 EXPLANATIONS = re.compile(r"(?<=<!-- explanations -->\n).*?(?=<!-- /explanations -->)", re.S)
 
 
 def with_map(text: str) -> str:
-    """The README with its map made anew from the ledger of claims."""
+    """The README with its map made anew from the ledger."""
     return MAP.sub(lambda _: paper.section_map() + "\n", text)
 
 
@@ -27,31 +28,44 @@ def with_explanations(text: str) -> str:
     return EXPLANATIONS.sub(lambda _: explanations.table() + "\n", text)
 
 
-def picture(notebooks: Path = ROOT / "notebooks") -> bytes:
-    """The PNG stored in the cell tagged `readme`. Raises ValueError unless exactly one cell has it."""
-    cells = [cell for path in sorted(notebooks.glob("*.ipynb"))
-             for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
-             if "readme" in cell["metadata"].get("tags", [])]
-    pictures = [output["data"]["image/png"] for cell in cells for output in cell["outputs"] if "data" in output]
-    if len(pictures) != 1:
-        raise ValueError(f"{len(pictures)} pictures stand in cells tagged readme; expected one")
-    return base64.b64decode(pictures[0])
+def pictures(notebooks: Path = ROOT / "notebooks") -> dict[str, bytes]:
+    """The PNG of each cell tagged `readme`, by its file name, "rate_and_scale.png" for 07_rate_and_scale.ipynb.
 
-
-def stale() -> list[str]:
-    """What `refresh` would change."""
-    text = README.read_text(encoding="utf-8")
-    found = [] if with_map(text) == text else ["README.md: the map differs from data/paper/claims.toml"]
-    if with_explanations(text) != text:
-        found.append("README.md: the explanations differ from data/paper/explanations.toml")
-    if not PICTURE.exists() or PICTURE.read_bytes() != picture():
-        found.append(f"pictures/{PICTURE.name} differs from the lesson's")
+    Raises ValueError where a lesson has several such cells, or such a cell has no picture.
+    """
+    found = {}
+    for path in sorted(notebooks.glob("*.ipynb")):
+        cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+                 if "readme" in cell["metadata"].get("tags", [])]
+        stored = [png for cell in cells for output in cell["outputs"]
+                  if (png := output.get("data", {}).get("image/png"))]
+        if len(stored) != len(cells) or len(cells) > 1:
+            raise ValueError(f"{path.name} has {len(cells)} cells tagged readme, with {len(stored)} pictures; "
+                             "expected one of each, or none")
+        found |= {f"{path.stem[3:]}.png": base64.b64decode(png) for png in stored}
     return found
 
 
+def stale() -> list[str]:
+    """What `refresh` would change, and the pictures that README.md does not show."""
+    text, wanted = README.read_text(encoding="utf-8"), pictures()
+    kept = {path.name: path.read_bytes() for path in PICTURES.glob("*.png")}
+    found = [] if with_map(text) == text else ["README.md: the map differs from data/paper/claims.toml"]
+    if with_explanations(text) != text:
+        found.append("README.md: the explanations differ from data/paper/explanations.toml")
+    found += [f"pictures/{name} differs from the lesson's" for name in sorted(wanted.keys() | kept.keys())
+              if wanted.get(name) != kept.get(name)]
+    return found + [f"README.md does not show pictures/{name}" for name in wanted if f"(pictures/{name})" not in text]
+
+
 def refresh() -> None:
-    """Make the two tables and the picture anew."""
+    """Make the tables and the pictures anew."""
     text = with_explanations(with_map(README.read_text(encoding="utf-8")))
     README.write_text(text, encoding="utf-8", newline="\n")
-    PICTURE.parent.mkdir(exist_ok=True)
-    PICTURE.write_bytes(picture())
+    PICTURES.mkdir(exist_ok=True)
+    wanted = pictures()
+    for path in PICTURES.glob("*.png"):
+        if path.name not in wanted:
+            path.unlink()
+    for name, png in wanted.items():
+        (PICTURES / name).write_bytes(png)

@@ -16,14 +16,24 @@ TREE = re.search(r"## The tree\n\n```\n(.*?)```", TEXT, re.S).group(1)
 COMMANDS = sorted(set(re.findall(r"python3? -m bncourse (\w+)", TEXT)))
 
 
-def test_the_map_and_the_picture_are_fresh():
+def test_the_map_and_the_pictures_are_fresh():
     assert readme.stale() == []
 
 
-def test_a_changed_ledger_or_picture_is_stale(monkeypatch, tmp_path):
+def test_a_changed_ledger_and_a_picture_that_is_missing_changed_or_left_over_are_stale(monkeypatch, tmp_path):
     monkeypatch.setattr(readme.paper, "section_map", lambda: "another map")
-    monkeypatch.setattr(readme, "PICTURE", tmp_path / "same_numbers.png")
-    assert len(readme.stale()) == 2
+    monkeypatch.setattr(readme, "PICTURES", tmp_path)
+    first, *others = readme.pictures()
+    (tmp_path / first).write_bytes(b"changed")
+    (tmp_path / "nobody.png").write_bytes(b"left over")
+    assert len(readme.stale()) == 1 + 1 + len(others) + 1
+
+
+def test_a_picture_that_no_line_shows_is_said(monkeypatch, tmp_path):
+    text = TEXT.replace("(pictures/", "(elsewhere/")
+    (tmp_path / "README.md").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(readme, "README", tmp_path / "README.md")
+    assert readme.stale() == [f"README.md does not show pictures/{name}" for name in readme.pictures()]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -21,7 +21,7 @@ import numpy as np
 
 from bncourse import datasets, runs
 from bncourse.experiments.digits import Examples, binary_images, check_size, evenly_spaced, minibatches
-from bncourse.experiments.protocol import Progress, from_record, recorded_run, tell
+from bncourse.experiments.protocol import Progress, from_record, recorded_run, room_for_rounding, tell
 from bncourse.kernels import mlp
 from bncourse.paper import PERCENTILES
 
@@ -134,9 +134,17 @@ def run(config: Config, progress: Progress | None = None) -> runs.Run:
 
 
 def replay(recorded: runs.Run, steps: int = 300, progress: Progress | None = None) -> runs.Run:
-    """A recorded run's training again, from its start to the last row within so many steps: the same rows."""
+    """A recorded run's training again, from its start to the last row within so many steps: the same rows.
+
+    It is trained twice, the second time from weights that are moved by a rounding error: for each column, `room of X`
+    says how far rounding may have taken X in each row on another processor. At a high learning rate that is far.
+    """
     rows = [step for step in recorded.columns["step"] if step <= steps]
-    return measure(configuration(recorded), rows, recorded.columns["unit"][0], progress)
+    again, moved = (measure(configuration(recorded), rows, recorded.columns["unit"][0], progress, moved=moved)
+                    for moved in (False, True))
+    room = {f"room of {name}": room_for_rounding(again.columns[name], moved.columns[name], least)
+            for name, least in TOLERANCE.items()}
+    return replace(again, columns=again.columns | room)
 
 
 def configuration(recorded: runs.Run) -> Config:
@@ -144,32 +152,38 @@ def configuration(recorded: runs.Run) -> Config:
     return from_record(Config, recorded.config)
 
 
-def measure(config: Config, rows: list[int], unit: int | None = None, progress: Progress | None = None) -> runs.Run:
+def measure(config: Config, rows: list[int], unit: int | None = None, progress: Progress | None = None,
+            moved: bool = False) -> runs.Run:
     """Train one network, and return the run with a row for each of these steps.
 
     rows   the steps after which to observe the network, in ascending order; the training ends with the last
     unit   whose input to record, by its index in the last hidden layer; the typical one unless given
+    moved  whether each initial weight is one unit in its last place larger
     """
     start = time.perf_counter()
     train, test, sha256 = binary_images(config.dataset, config.threshold)
     check_size("batch", config.batch, len(train[0]), "training")
     check_size("test_images", config.test_images or 0, len(test[0]), "test")
-    history = list(train_and_observe(config, train, evenly_spaced(test, config.test_images), rows, progress))
+    test = evenly_spaced(test, config.test_images)
+    history = list(train_and_observe(config, train, test, rows, progress, moved))
     return recorded_run(config, {"step": rows, **columns(history, unit)}, data=config.dataset, sha256=sha256,
                         seconds=time.perf_counter() - start)
 
 
 def train_and_observe(config: Config, train: Examples, test: Examples, rows: list[int],
-                      progress: Progress | None = None) -> Iterator[Observation]:
+                      progress: Progress | None = None, moved: bool = False) -> Iterator[Observation]:
     """Train a network to the last of the steps `rows`, and yield what is observed after each of them.
 
     The first of the rows must be 0, the network before any step. The weights, the mini-batches of the training and
-    those of Algorithm 2 come from three generators: observing the network does not change its training.
+    those of Algorithm 2 come from three generators: observing the network does not change its training. With `moved`
+    each initial weight is one unit in its last place larger.
     """
     x, t = train
     for_weights, for_batches, for_population = np.random.default_rng(config.seed).spawn(3)
     dtype, last = np.dtype(config.dtype).type, rows[-1]
     network = mlp.init(config.sizes, config.batchnorm, config.std, rng=for_weights, dtype=dtype)
+    for layer in network if moved else []:
+        layer.w = np.nextafter(layer.w, np.inf, dtype=dtype)
     some_batches = islice(minibatches(len(x), config.batch, for_population), config.population_batches)
     population, test, rows = [x[i].astype(dtype) for i in some_batches], (test[0].astype(dtype), test[1]), set(rows)
     yield observe(network, test, population)
@@ -228,13 +242,21 @@ def columns(history: list[Observation], unit: int | None = None) -> dict[str, li
 FIGURE_1 = Config(
     dataset="mnist", steps=50_000, dtype="float32", records=50, spacing="early", test_images=None, population_batches=50
 )
-RATES, STDS, DEPTHS = (0.02, 0.1, 0.5, 2.0), (0.01, 0.03, 0.1), range(1, 13)
-NETWORKS = (True, False)  # with batch norm and without
+NETWORKS, SEEDS = (True, False), range(3)  # with batch norm and without
+RATES, STDS, DEPTHS = (0.02, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.01, 0.03, 0.1, 0.2, 0.4, 0.8), range(1, 13)
+GRID = (*product((0,), RATES, STDS), *product((1, 2), (0.5, 1.0, 2.0, 4.0, 8.0), (0.1, 0.2, 0.4)))  # seed, rate, std
+LONG = (*product(SEEDS, NETWORKS, (0.02, 0.1, 0.5, 2.0), (0.01, 0.03, 0.1)),
+        *((seed, False, 2.0, 0.2) for seed in SEEDS), (0, False, 4.0, 0.2), (0, True, 2.0, 0.2), (0, True, 4.0, 0.2))
+TURNS = ((False, 6, 0.2), (False, 8, 0.2), (False, 8, 0.3), (False, 12, 0.3), (False, 12, 0.4))
+# By seed: with batch norm or not, depth, initial standard deviation.
+STAIRS = {0: (*product((False,), (4, 6, 8, 12), (0.2, 0.3, 0.4, 0.6)), (True, 12, 0.01), (True, 12, 0.4)),
+          1: (*TURNS, (True, 12, 0.01), (True, 12, 0.4)), 2: TURNS}
 
 
-def deeper(depth: int) -> Config:
-    """Figure 1's network with this many hidden layers of 100, trained for 8,000 steps."""
-    return replace(FIGURE_1, sizes=(784, *[100] * depth, 10), steps=8000, records=16)
+def deeper(depth: int, std: float = FIGURE_1.std) -> Config:
+    """Figure 1's network with this many hidden layers of 100, trained for 8,000 steps; 16 records where std is 0.1."""
+    records = 16 if std == FIGURE_1.std else 4
+    return replace(FIGURE_1, sizes=(784, *[100] * depth, 10), std=std, steps=8000, records=records)
 
 
 def tuned(lr: float, std: float) -> Config:
@@ -246,13 +268,24 @@ def tuned(lr: float, std: float) -> Config:
     return config if config == FIGURE_1 else replace(config, records=10)
 
 
+def begun(lr: float = FIGURE_1.lr, std: float = FIGURE_1.std) -> Config:
+    """Figure 1's network with this learning rate and initial standard deviation, its first 2,000 steps alone."""
+    return replace(FIGURE_1, lr=lr, std=std, steps=2000, records=2)
+
+
 PLAN = {
     "figure 1": tuple(replace(FIGURE_1, batchnorm=bn, seed=seed) for seed, bn in product(range(5), NETWORKS)),
-    "staircase": tuple(
-        replace(deeper(depth), batchnorm=bn, seed=seed) for seed, depth, bn in product(range(3), DEPTHS, NETWORKS)
-    ),
     "grid": tuple(
-        replace(tuned(lr, std), batchnorm=bn, seed=seed)
-        for seed, lr, std, bn in product(range(3), RATES, STDS, NETWORKS)
+        replace(begun(lr, std), batchnorm=bn, seed=seed)
+        for (seed, lr, std), bn in product(GRID, NETWORKS)
     ),
+    "more seeds": tuple(replace(begun(), batchnorm=bn, seed=seed) for seed, bn in product(range(10), NETWORKS)),
+    "staircase": tuple(
+        replace(deeper(depth), batchnorm=bn, seed=seed) for seed, depth, bn in product(SEEDS, DEPTHS, NETWORKS)
+    ),
+    "staircase by std": tuple(
+        replace(deeper(depth, std), batchnorm=bn, seed=seed)
+        for seed in SEEDS for bn, depth, std in STAIRS[seed]
+    ),
+    "long grid": tuple(replace(tuned(lr, std), batchnorm=bn, seed=seed) for seed, bn, lr, std in LONG),
 }

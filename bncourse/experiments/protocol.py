@@ -93,16 +93,16 @@ def tell(progress: Progress | None, done: int, total: int) -> None:
         progress(done, total)
 
 
-def room_for_rounding(values: list[float], moved: list[float]) -> list[float]:
+def room_for_rounding(values: list[float], moved: list[float], least: float = LEAST_ROOM) -> list[float]:
     """How far each value of a replay may be from the recorded one, if the two differ by their rounding alone.
 
     `moved` are the values of the same training from weights that were moved by one unit in the last place. Another
     processor rounds in every step, and not once. So a value may be off by ten times what was seen up to the row after
-    it, and by `LEAST_ROOM` in any case.
+    it, and by `least` in any case.
     """
     apart = [distance(value, other) for value, other in zip(values, moved, strict=False)]
     apart += [math.inf] * (len(values) - len(apart))
-    return [max(LEAST_ROOM, 10 * max(apart[: row + 2])) for row in range(len(values))]
+    return [max(least, 10 * max(apart[: row + 2])) for row in range(len(values))]
 
 
 def distance(value: int | float, other: int | float) -> float:

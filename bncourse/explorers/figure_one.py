@@ -35,25 +35,27 @@ def grid_explorer(steps: list[int], accuracies: dict[str, np.ndarray], rates: li
                   scales: list[float | int], caption: str = "") -> Explorer:
     """Choose a step; see the accuracy of every learning rate and initial scale, without batch norm and with it.
 
-    steps are those of the records. accuracies maps the name of a panel to accuracies `(records, scales, rates)`. The
-    explorer starts at the first step that is 1,000 or more.
+    steps are those of the records. accuracies maps the name of a panel to accuracies `(records, scales, rates)`, NaN
+    where a setting was not trained. Settings within the chosen number of points of the panel's best have a frame. The
+    explorer starts at the first step that is 1,000 or more, and at one point.
     """
-    def draw(fig, step):
+    def draw(fig, step, points):
         axes = figure_one.grid(tuple(accuracies), rates, scales, fig)
         title = fig.suptitle("", fontsize=12, x=0.01, ha="left")
         write_under(fig, caption)
         moving(title)
 
-        def update(step):
-            for ax, values in zip(axes, accuracies.values(), strict=True):
-                figure_one.heat(values[steps.index(step)], ax)
+        def update(step, points):
+            for ax, (name, values) in zip(axes, accuracies.items(), strict=True):
+                ax.set_title(f"{name}: {figure_one.heat(values[steps.index(step)], ax, points)}", loc="left")
             title.set_text(f"after {step:,} steps: test accuracy, %")
 
         return update
 
     return Explorer(
-        draw, figsize=(6.4, 3.3),
+        draw, figsize=(6.4, 5.0),
         alt="Two heat maps of test accuracy over learning rate and initial standard deviation at the chosen step, "
-            "without batch norm and with it.",
+            "without batch norm and with it. A frame marks each setting that is close to the best of its map.",
         step=widgets.SelectionSlider(options=[(f"{step:,}", step) for step in steps],
-                                     value=next(step for step in steps if step >= 1_000), description="step"))
+                                     value=next(step for step in steps if step >= 1_000), description="step"),
+        points=widgets.SelectionSlider(options=[0.5, 1, 2, 5, 10], value=1, description="within"))

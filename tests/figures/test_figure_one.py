@@ -54,6 +54,12 @@ def test_three_percentiles_for_each_run_on_one_scale(trained):
                                                                  "85 %": (100, 0.5)}
 
 
+def test_the_percentiles_stand_on_an_even_scale_where_that_is_asked_for(trained):
+    scales = [figure_one.ribbons([trained(0, [0.1] * 4)], [trained(1, [0.1] * 4)], even=even).get_xscale()
+              for even in (True, False)]
+    assert scales == ["linear", "symlog"]
+
+
 def test_a_moment_is_marked_and_the_limits_do_not_move(rng):
     steps = np.array([0, 10, 100])
     accuracy = {"plain": np.array([0.1, 0.2, 0.9]), "normalized": np.array([0.1, 0.8, 0.9])}
@@ -72,19 +78,45 @@ def test_a_moment_is_marked_and_the_limits_do_not_move(rng):
     assert limits[0] == limits[1]
 
 
-def test_the_grid_writes_each_accuracy_in_its_cell(rng):
+def test_the_grid_writes_each_accuracy_in_its_cell_and_leaves_a_setting_that_was_not_trained_empty(rng):
     tables = {name: rng.uniform(size=(2, 3)) for name in ("without", "with batch norm")}
+    tables["without"][1, 2] = np.nan
     axes = figure_one.grid(tuple(tables), [0.1, 0.5, 2], [0.01, 0.1])
     for ax, values in zip(axes, tables.values(), strict=True):
         limits = ax.get_xlim(), ax.get_ylim()
         figure_one.heat(values, ax)
         assert (ax.get_xlim(), ax.get_ylim()) == limits
         assert {text.get_position(): text.get_text() for text in ax.texts} == {
-            (column, row): f"{100 * value:.1f}" for (row, column), value in np.ndenumerate(values)}
+            (column, row): f"{100 * value:.1f}" for (row, column), value in np.ndenumerate(values)
+            if not np.isnan(value)}
+
+
+@pytest.mark.parametrize("within, framed, told", [(1, {(0, 0), (1, 0)}, "2 of 3 settings within 1 point of its best"),
+                                                  (0.5, {(1, 0)}, "1 of 3 settings within 0.5 points of its best")])
+def test_a_frame_is_around_each_setting_that_comes_close_to_the_best(within, framed, told):
+    ax, _ = figure_one.grid(("a", "b"), [0.1, 0.5], [0.01, 0.1])
+    assert figure_one.heat(np.array([[0.94, 0.95], [np.nan, 0.2]]), ax, within) == told
+    frames = {(round(patch.get_x() + 0.46), round(patch.get_y() + 0.44)) for patch in ax.patches}
+    assert frames == framed
+
+
+def test_the_height_of_a_bar_is_the_part_of_the_settings_within_a_point_of_the_best():
+    plain, normalized = np.array([0.1, 0.5, 0.94, 0.95]), np.array([0.955, 0.95, 0.96, 0.9499])
+    ax = figure_one.flatness({"after 5 steps": (plain, normalized)})
+    assert [bar.get_height() for bar in ax.patches] == [0.5, 0.75]
+    assert [text.get_text() for text in ax.texts[:2]] == ["2 of 4", "3 of 4"]
 
 
 def test_the_staircase_has_a_point_for_each_seed_and_a_line_through_the_medians():
-    plain, normalized = np.array([[0.9, 0.1], [0.8, 0.3], [0.7, 0.1]]), np.full((3, 2), 0.95)
-    ax = figure_one.staircase([1, 2], plain, normalized)
-    line, *seeds = in_colour(ax, WITHOUT)
-    assert list(line.get_ydata()) == [0.8, 0.1] and [list(seed.get_ydata()) for seed in seeds] == plain.tolist()
+    plain = {0.1: {1: [0.9, 0.8, 0.7], 3: [0.1, 0.3, 0.1]}, 0.4: {1: [0.9], 3: [0.8, 0.7]}}
+    ax = figure_one.staircase(plain, {depth: [0.95] for depth in (1, 2, 3)})
+    line, first, second = in_colour(ax, WITHOUT)[:3]
+    assert line.get_xydata().tolist() == [[1, 0.8], [3, 0.1]]
+    assert [list(points.get_ydata()) for points in (first, second)] == list(plain[0.1].values())
+
+
+def test_a_line_is_named_where_it_falls_or_where_it_ends():
+    plain = {0.1: {1: [0.9], 2: [0.9], 4: [0.1]}, 0.4: {1: [0.9], 2: [0.9], 4: [0.8]}}
+    ax = figure_one.staircase(plain, {depth: [0.95] for depth in (1, 2, 3, 4)})
+    places = {text.get_text(): tuple(text.xy) for text in ax.texts}
+    assert places["std 0.1"] == (3, 0.5) and places["std 0.4"] == (4, 0.8) and places["with batch norm"] == (4, 0.95)
