@@ -220,6 +220,12 @@ def test_a_caption_of_several_runs_tells_what_they_share():
                                         "1 thread of one and 2 threads of another, 2026-01-31 to 2026-02-01")
 
 
+def test_a_caption_counts_the_seeds_that_one_run_holds():
+    one = make_run(config={"steps": 5, "seeds": [0, 1, 2]})
+    assert one.caption().startswith("glyphs (synthetic), 3 seeds, 5 steps, ")
+    assert runs.caption(one, make_run(config={"steps": 5, "seeds": [2, 3]})).startswith("glyphs (synthetic), 4 seeds, ")
+
+
 # The facts of the machine.
 
 @pytest.fixture

@@ -50,7 +50,7 @@ class Config:
     place: str = "after"
     images: int | None = None
     steps: int = 1000
-    rates: tuple[float, ...] = (0.1,)
+    rates: tuple[float | int, ...] = (0.1,)
     seeds: tuple[int, ...] = (0,)
     sizes: tuple[int, ...] = (784, 100, 100, 10)
     groups: int = 10
@@ -79,16 +79,19 @@ class Config:
         return "-".join([self.dataset, self.norm, f"batch{self.batch}", *unusual(self, *named)])
 
 
-SEEDS = (0, 1, 2, 3, 4)
+SEEDS, RATES = (0, 1, 2, 3, 4), (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 FEW = dict(dataset="mnist", images=1000, seeds=SEEDS)
+NOISES = (("none", 16), ("batch", 16), *((norm, part) for part in (4, 16, 64) for norm in ("ghost", "noisy")))
 PLAN = {
-    "dropout": tuple(Config(norm=norm, dropout=p, steps=1500, rates=(0.01, 0.03, 0.1, 0.3, 1.0), **FEW)
+    "dropout": tuple(Config(norm=norm, dropout=p, rates=(0.03, 0.1, 0.3, 1.0, 3.0, 10.0), **FEW)
                      for norm in ("none", "batch") for p in (0.0, 0.2, 0.5)),
-    "noise": tuple(Config(norm=norm, part=part, batch=500, steps=500, rates=(0.03, 0.1, 0.3, 1.0, 3.0), **FEW)
-                   for norm, part in (("none", 16), ("batch", 16), *((norm, part) for norm in ("ghost", "noisy")
-                                                                     for part in (4, 16, 64)))),
-    "small": tuple(Config(dataset="mnist", norm=norm, batch=batch, rates=(0.003, 0.01, 0.03, 0.1, 0.3), seeds=SEEDS)
+    "small": tuple(Config(dataset="mnist", norm=norm, batch=batch, rates=RATES if batch > 2 else (0.003, *RATES),
+                          seeds=SEEDS)
                    for batch in (2, 4, 8, 16, 64) for norm in ("none", "batch", "renorm", "layer", "group")),
+    "orders": tuple(Config(norm=norm, order=order, batch=20, steps=500, rates=(0.1, 0.3), **FEW)
+                    for norm in ("batch", "none") for order in ORDERS),
+    "noise": tuple(Config(norm=norm, part=part, batch=500, steps=400, rates=(0.1, 0.3, 1.0, 3.0, 10.0), **FEW)
+                   for norm, part in NOISES),
 }
 
 
@@ -190,8 +193,8 @@ def measure(config: Config, network: mlp.Network) -> dict[str, float]:
 
     `train` is on at most 6000 training images, `chosen` and `test` on 2000 test images each, the one to choose a
     learning rate by and the other to report: all three by `population`. `in order` is on the latter images by
-    `population_in_order`, and `own` in mini-batches of the training's size, each normalized by itself. `loss` and
-    `test loss` are the mean cross-entropies, in nats, of the images of `train` and `test`.
+    `population_in_order`, and `own` in mini-batches of the training's size, each normalized by itself and with Dropout
+    as in training. `loss` and `test loss` are the mean cross-entropies, in nats, of the images of `train` and `test`.
     """
     x, t = evenly_spaced(binary_images(config.dataset, threshold=127).test, 4000)
     chosen, test = (x[::2], t[::2]), (x[1::2], t[1::2])
@@ -224,3 +227,18 @@ def cross_entropy(network: mlp.Network, data: Examples, statistics: list[mlp.Sta
     logits = logits - logits.max(1, keepdims=True)
     loss = np.mean(np.log(np.exp(logits).sum(1)) - logits[np.arange(len(t)), t])
     return float(loss) if np.isfinite(loss) else float("inf")
+
+
+def at_rate(run: runs.Run, column: str, rate: float) -> np.ndarray:
+    """A column of a run at one of its learning rates, a value for each seed."""
+    return np.array(run.columns[column])[np.array(run.columns["lr"]) == rate]
+
+
+def chosen_rate(run: runs.Run) -> float:
+    """The learning rate at which the median seed has most of the images `chosen` right."""
+    return max(run.config["rates"], key=lambda rate: np.median(at_rate(run, "chosen", rate)))
+
+
+def at_best(run: runs.Run, column: str) -> np.ndarray:
+    """A column of a run at its `chosen_rate`, a value for each seed."""
+    return at_rate(run, column, chosen_rate(run))

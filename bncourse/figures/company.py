@@ -7,6 +7,8 @@ from matplotlib.axes import Axes
 
 from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, spread_labels
 
+NAMES = {"none": "no norm", "batch": "batch norm", "renorm": "batch renorm", "layer": "layer norm",
+         "group": "group norm"}
 COLORS = {"batch norm": WITH["color"], "no norm": WITHOUT["color"], "batch renorm": "#009E73", "layer norm": "#CC79A7",
           "group norm": "#56B4E9", "ghost": "#009E73", "noisy": "#CC79A7"}
 MARKS = {"batch norm": "o", "no norm": "s", "batch renorm": "^", "layer norm": "D", "group norm": "v", "ghost": "^",
@@ -18,7 +20,7 @@ def noise_law(measured: Mapping[int, Sequence[float]], levels: Sequence[float], 
 
     The lines are the law (1 + x_hat^2 / 2) / m.
     """
-    ax = blank(ax, title="The noise of company falls as 1 / m, and grows with the example's distance from the mean",
+    ax = blank(ax, title="The noise of company falls as 1 / m",
                xlabel="values that share a mean, m", ylabel="variance of x_hat, given x")
     sizes = np.array(list(measured))
     for level, color in zip(levels, (QUIET, WITH["color"], WITHOUT["color"]), strict=True):
@@ -54,60 +56,59 @@ def orders(right: Mapping[str, Mapping[str, np.ndarray]], title: str, ax: Axes |
     return ax
 
 
-def by_dropout(rows: Mapping[str, Mapping[float, np.ndarray]], title: str, ylabel: str, ax: Axes | None = None) -> Axes:
-    """A measure of trained networks by the share that Dropout drops; rows maps a norm to shares, and each to seeds."""
-    ax = blank(ax, title=title, xlabel="share dropped", ylabel=ylabel)
-    ends = {}
-    for norm, values in rows.items():
-        shares, seeds = list(values), np.array(list(values.values()))
-        ax.fill_between(shares, seeds.min(1), seeds.max(1), color=COLORS[norm], alpha=0.2, linewidth=0)
-        ax.plot(shares, np.median(seeds, axis=1), MARKS[norm] + "-", color=COLORS[norm], linewidth=2)
-        ends[norm] = np.median(seeds[-1])
-    _names(ax, shares[-1], ends)
-    ax.set_xticks(shares)
-    return ax
+def by_setting(rows: Mapping[str, Mapping[float, np.ndarray]], title: str, xlabel: str, ylabel: str, low: float = 0,
+               dashed: Mapping[str, Mapping[float, float]] | None = None, lines: Mapping[str, float] | None = None,
+               ax: Axes | None = None) -> Axes:
+    """A measure of trained networks by a setting; rows maps a norm to settings, and each of them to the seeds' values.
 
-
-def by_size(rows: Mapping[str, Mapping[int, np.ndarray]], title: str, ylabel: str, xlabel: str,
-            lines: Mapping[str, float] | None = None, dashed: Mapping[int, float] | None = None,
-            ax: Axes | None = None) -> Axes:
-    """A measure of trained networks by a number of examples; rows maps a norm to sizes, and each to its seeds' values.
-
-    Drawn are the medians, with the range of the seeds. `lines` are values that do not depend on the size, by name.
-    `dashed` are values of batch norm measured in another way, by size.
+    Drawn are the medians, with the range of the seeds, on an axis that begins at `low`. `dashed` has, by the norm, what
+    another way of measuring gives at some settings, and `lines` what does not depend on the setting.
     """
     ax = blank(ax, title=title, xlabel=xlabel, ylabel=ylabel)
     ends = {}
     for norm, values in rows.items():
-        sizes, seeds = list(values), np.array(list(values.values()))
-        ax.fill_between(sizes, seeds.min(1), seeds.max(1), color=COLORS[norm], alpha=0.15, linewidth=0)
-        ax.plot(sizes, np.median(seeds, axis=1), MARKS[norm] + "-", color=COLORS[norm], linewidth=2)
-        ends[norm] = np.median(seeds[-1])
-    if dashed:
-        ax.plot(list(dashed), list(dashed.values()), "o:", color=COLORS["batch norm"], markerfacecolor="white")
-    for name, value in (lines or {}).items():
-        ax.axhline(value, color=COLORS[name], linewidth=1.5, linestyle="--")
-        ends[name] = value
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(sizes, [str(size) for size in sizes])
+        settings, seeds = list(values), np.array(list(values.values()))
+        ax.fill_between(settings, seeds.min(1), seeds.max(1), color=COLORS[norm], alpha=0.15, linewidth=0)
+        ax.plot(settings, np.median(seeds, axis=1), MARKS[norm] + "-", color=COLORS[norm], linewidth=2)
+        above = np.median(seeds, axis=1) > low
+        ends[norm] = settings[np.flatnonzero(above)[-1]], np.median(seeds, axis=1)[above][-1]
+    for norm, values in (dashed or {}).items():
+        ax.plot(list(values), list(values.values()), MARKS[norm] + ":", color=COLORS[norm], markerfacecolor="white")
+    for norm, value in (lines or {}).items():
+        ax.plot(settings, [value] * len(settings), color=COLORS[norm], linewidth=1.5, linestyle="--")
+        ends[norm] = settings[-1], value
+    ax.set_xscale("log")
+    ax.set_xticks(settings, [f"{setting:g}" for setting in settings])
     ax.minorticks_off()
-    _names(ax, sizes[-1], ends)
+    highest = max(np.max(list(values.values())) for values in rows.values())
+    ax.set_ylim(low, highest + 0.08 * (highest - low))
+    _names(ax, ends)
     return ax
 
 
-def _names(ax: Axes, x: float, ends: Mapping[str, float]) -> None:
+def _names(ax: Axes, ends: Mapping[str, tuple[float, float]]) -> None:
     """The names of the lines at their ends, none over another."""
     low, high = ax.get_ylim()
-    for name, height in spread_labels(ends, gap=(high - low) / 14).items():
-        label_end(ax, x, height, name, COLORS[name])
+    heights = spread_labels({name: y for name, (_, y) in ends.items()}, gap=(high - low) / 14)
+    for name, height in heights.items():
+        label_end(ax, ends[name][0], height, name, COLORS[name])
+
+
+def bars_axes(ax: Axes | None = None) -> Axes:
+    """Axes with a place for each normalizer, for `bars`."""
+    ax = blank(ax, ylabel="right on test digits (%)")
+    ax.set_xticks(range(len(NAMES)), list(NAMES.values()))
+    ax.set_xlim(-0.5, len(NAMES) - 0.5)
+    ax.set_ylim(0, 105)
+    return ax
 
 
 def bars(shares: Mapping[str, np.ndarray], ax: Axes) -> Axes:
-    """Accuracies of several norms side by side, in percent: a bar at the median and a dot for each seed."""
+    """Accuracies of normalizers side by side, in percent: a bar at the median and a dot for each seed."""
     for place, (name, values) in enumerate(shares.items()):
         percent = 100 * np.asarray(values)
         ax.bar(place, np.median(percent), width=0.6, color=COLORS[name], alpha=0.35)
-        ax.plot([place] * len(percent), percent, MARKS[name], color=COLORS[name], markersize=5)
-        ax.annotate(f"{np.median(percent):.0f}", (place, min(percent.max(), 97)), (0, 6), textcoords="offset points",
+        ax.plot([place] * len(percent), percent, MARKS[name], color=COLORS[name], markersize=5, linestyle="none")
+        ax.annotate(f"{np.median(percent):.0f}", (place, percent.max()), (0, 6), textcoords="offset points",
                     ha="center", fontsize=11)
     return ax

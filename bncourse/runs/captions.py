@@ -15,7 +15,7 @@ def setting(*runs: Run) -> str:
 
     For example "glyphs (synthetic), 5 seeds, 600 steps of 60 examples, learning rate 0.1".
     """
-    seeds = {run.provenance["seed"] for run in runs}
+    seeds = {seed for run in runs for seed in run.config.get("seeds", [run.provenance["seed"]])}
     shared = {key: value for key, value in runs[0].config.items()
               if all(run.config.get(key) == value for run in runs)}
     parts = [" and ".join(dict.fromkeys(data_title(run) for run in runs)),

@@ -80,3 +80,13 @@ def test_statistics_in_order_are_those_that_each_layer_is_given_at_inference():
 def test_a_field_out_of_range_is_named(field, value, words):
     with pytest.raises(ValueError, match=words):
         Config(**{field: value})
+
+
+def test_the_rate_is_chosen_on_other_images_than_those_reported():
+    config = Config(**SMALL, rates=(0.1, 0.5), seeds=(0, 1, 2))
+    run = company.run(config)
+    run.columns["chosen"] = [0.3, 0.9, 0.3, 0.1, 0.3, 0.2]  # medians 0.3 and 0.2
+    run.columns["test"] = [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+    assert company.chosen_rate(run) == 0.1
+    assert list(company.at_rate(run, "test", 0.5)) == [0.6, 0.8, 1.0]
+    assert list(company.at_best(run, "test")) == [0.5, 0.7, 0.9]
