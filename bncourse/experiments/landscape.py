@@ -79,9 +79,8 @@ SEEDS = (0, 1, 2, 3, 4)
 RATES = {"sigmoid": (0.3, 1.0, 3.0, 10.0), "relu": (0.03, 0.1, 0.3, 1.0)}
 PLAN = {
     "tests": tuple(Config(dataset="mnist", activation=activation, rates=RATES[activation], seeds=SEEDS, **kind)
-                   for activation, kind in (
-                       *((activation, dict(norm=norm)) for activation in ACTIVATIONS for norm in NORMS),
-                       ("sigmoid", dict(norm="noisy", amount=2.0)))),
+                   for activation in ACTIVATIONS for kind in (
+                       *(dict(norm=norm) for norm in NORMS), dict(norm="noisy", amount=2.0))),
     "scales": tuple(Config(dataset="mnist", norm=norm, trained=trained, records=1, seeds=SEEDS,
                            rates=(0.3, 1.0, 3.0, 10.0))
                     for norm, trained in (("batch", "scales"), ("none", "last"))),

@@ -43,10 +43,12 @@ def right_with_noise(shares: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]
                             textcoords="offset points", ha="center", fontsize=10, color=color)
         ax.set_xticks(range(len(kinds)), list(kinds), fontsize=10)
         ax.set_xlim(-0.5, len(kinds) - 0.5)
-        ax.set_ylim(0, 108)
+    lowest = min(100 * np.min(seeds) for kinds in shares.values() for values in kinds.values()
+                 for seeds in values.values())
+    axes[0].set_ylim(10 * np.floor((lowest - 5) / 10), 102)
     axes[0].set_ylabel("right answers (%)", fontsize=11)
-    axes[0].annotate("training digits, hollow", (0.03, 0.14), xycoords="axes fraction", color=QUIET, fontsize=10)
-    axes[0].annotate("test digits, filled", (0.03, 0.05), xycoords="axes fraction", color=WITH["color"], fontsize=10)
+    axes[-1].annotate("training digits, hollow", (0.03, 0.14), xycoords="axes fraction", color=QUIET, fontsize=10)
+    axes[-1].annotate("test digits, filled", (0.03, 0.05), xycoords="axes fraction", color=WITH["color"], fontsize=10)
     return axes[0]
 
 
@@ -55,23 +57,23 @@ def two_shifts(points: Mapping[tuple[str, str], tuple[np.ndarray, np.ndarray]], 
     """Two measures of internal covariate shift against each other.
 
     points maps an activation and a norm to drifts and angles in degrees, each a value for every look at the training.
-    The last point of each is named.
+    Sigmoids are filled, ReLUs hollow; the first look at sigmoids without batch norm is named.
     """
     ax = blank(ax or new_figure(4.2).add_subplot(), title=title,
-               xlabel="shift of the distribution: mean of an activation's input, in its spreads, a step (log)",
+               xlabel="shift of the distribution: mean of an activation's input, in spreads (log)",
                ylabel="shift of the gradient: angle (degrees)")
     for (activation, norm), (drifts, angles) in points.items():
         color = STYLES[norm]["color"]
-        ax.plot(drifts, angles, MARKS[activation] + "-", color=color, linewidth=1, markersize=6, alpha=0.85,
+        ax.plot(drifts, angles, MARKS[activation], color=color, markersize=7, alpha=0.85,
                 markerfacecolor="white" if activation == "relu" else color)
+    first = tuple(values[0] for values in points["sigmoid", "none"])
+    ax.annotate("not yet learning", first, (-9, 0), textcoords="offset points", ha="right", va="center", fontsize=10,
+                color=WITHOUT["color"])
     ax.set_xscale("log")
-    ax.set_ylim(0, 92)
-    ax.axhline(90, color=QUIET, linewidth=0.8)
-    names = {(activation, norm): f"{ACTIVATIONS[activation]}, {NAMES[norm]}" for activation, norm in points}
-    for (activation, norm), name in names.items():
-        drifts, angles = points[activation, norm]
-        ax.annotate(name, (drifts[-1], angles[-1]), (0, 9), textcoords="offset points", ha="center", fontsize=10,
-                    color=STYLES[norm]["color"])
+    ax.set_ylim(0, 95)
+    for norm, place in (("batch", (0.2, 0.62)), ("none", (0.68, 0.93)), ("noisy", (0.9, 0.62))):
+        ax.annotate(NAMES[norm], place, xycoords="axes fraction", ha="center", color=STYLES[norm]["color"], fontsize=11)
+    ax.annotate("filled: sigmoid, hollow: ReLU", (0.02, 0.05), xycoords="axes fraction", color=QUIET, fontsize=10)
     return ax
 
 
@@ -126,7 +128,7 @@ def two_bands(between: Mapping[str, np.ndarray], steps: Sequence[int],
         ax.set_xlabel("step of training", fontsize=11)
         ax.set_ylim(0, 3.2)
     left.set_ylabel("loss (nats)", fontsize=11)
-    write_names(right, 0.9)
+    write_names(left, 0.91)
     return left
 
 

@@ -20,11 +20,13 @@ def test_every_seed_is_a_point_and_the_median_is_written(rng):
         assert [text.get_text() for text in ax.texts][:2] == [f"{np.median(v):.0f}" for v in (train, test)]
 
 
-def test_each_network_is_named_at_its_last_point(rng):
+def test_each_look_is_a_point_and_the_network_that_does_not_learn_is_named(rng):
     points = {(a, n): (rng.uniform(0.01, 1, 4), rng.uniform(0, 80, 4)) for a in draw.MARKS for n in draw.STYLES}
     ax = draw.two_shifts(points, "title")
-    assert {text.get_text(): tuple(text.xy) for text in ax.texts} == {
-        f"{draw.ACTIVATIONS[a]}, {draw.NAMES[n]}": (x[-1], y[-1]) for (a, n), (x, y) in points.items()}
+    drawn = [(list(line.get_xdata()), list(line.get_ydata())) for line in ax.lines]
+    assert drawn == [(list(x), list(y)) for x, y in points.values()]
+    place, = [text.xy for text in ax.texts if text.get_text() == "not yet learning"]
+    assert place == tuple(values[0] for values in points["sigmoid", "none"])
 
 
 def test_a_band_lies_between_the_medians_of_the_least_and_the_most():
