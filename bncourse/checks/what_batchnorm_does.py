@@ -58,6 +58,10 @@ noise = Check(
                 "learned can scale it.", "the exercise", _noise_before_gamma),
         Mistake("the noise before the statistics", "Batch norm would take most of it out again.", "the exercise",
                 _noise_before_the_statistics),
+        Mistake("the noise only added", "That is section 2. Here the factor scale is part of y, and of every gradient.",
+                "the exercise", lambda x, g, b, scale, shift, dy, eps: _noisy(x, g, b, 1, shift, dy, eps)),
+        Mistake("eps ignored", "eps is an argument, and not always small.", "the stub",
+                lambda x, g, b, scale, shift, dy, eps: _noisy(x, g, b, scale, shift, dy, 1e-5)),
         Mistake("the shift left out", "y is scale BN(x) + shift.", "the exercise",
                 _changed(0, lambda x, g, b, scale, shift, dy, eps: scale * batchnorm_forward(x, g, b, eps)[0])),
         Mistake("the shift scaled", "The shift is added after the factor.", "the exercise",
@@ -141,6 +145,11 @@ along = Check(
     mistakes=(
         Mistake("a new gradient at every point", "That is a training. The question is what lies along the one gradient "
                 "that training follows from here.", "section 5 of the lesson", _walk),
+        Mistake("the steps added up", "Every point is a lr |g| away from w, and not from the point before it.",
+                "the exercise", lambda u, t, w, lr, m: _look(u, t, w, lr, np.cumsum(m))),
+        Mistake("the first and the last loss", "The loss may fall and rise again on the way.", "the exercise",
+                lambda u, t, w, lr, m: (*_look(u, t, w, lr, m[:1])[:1], *_look(u, t, w, lr, m[-1:])[:1],
+                                        _look(u, t, w, lr, m)[2])),
         Mistake("steps up the gradient", "Training steps against the gradient.", "section 5 of the lesson",
                 lambda u, t, w, lr, m: _look(u, t, w, lr, m, sign=1.0)),
         Mistake("the gradient made to length 1", "A step of SGD is the rate times the gradient, as long as it is.",
