@@ -164,7 +164,7 @@ def loss_along_step(ax: Axes, sizes: np.ndarray, losses: Mapping[str, np.ndarray
         ax.plot(sizes, values, linewidth=2, **STYLES[norm])
         if values[place] <= top:
             ax.plot(sizes[place], values[place], "o", color=STYLES[norm]["color"])
-    for height, (norm, values) in zip((0.6, 0.51), losses.items(), strict=False):
+    for height, (norm, values) in zip((0.92, 0.83), losses.items(), strict=False):
         loss = f"{values[place]:.2f}" if values[place] < 1000 else "above 1000"
         ax.annotate(f"{NAMES[norm]}: {loss}", (0.03, height), xycoords="axes fraction", color=STYLES[norm]["color"],
                     fontsize=11)
