@@ -13,6 +13,7 @@ from bncourse.paths import ROOT
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 TREE = re.search(r"## The tree\n\n```\n(.*?)```", TEXT, re.S).group(1)
+LESSON_FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))
 COMMANDS = sorted(set(re.findall(r"python3? -m bncourse (\w+)", TEXT)))
 
 
@@ -80,6 +81,39 @@ def test_every_picture_has_alternative_text():
     assert all(len(text) > 20 for text in re.findall(r"!\[(.*?)\]", TEXT))
 
 
+# what TEACHING promises
+
+TEACHING = (ROOT / "TEACHING.md").read_text(encoding="utf-8")
+
+
+def minutes_of_notes(path):
+    """The minutes that the speaker's notes ask for, by section of a lesson; 0 is what stands before the first."""
+    section, minutes = 0, {}
+    for cell in notebooks.read(path).cells:
+        heading = re.match(r"## (\d+) ", cell.source) if cell.cell_type == "markdown" else None
+        section = int(heading[1]) if heading else section
+        if asked := re.match(r"(\d+) minutes?", cell.metadata.get("slideshow", {}).get("notes", "")):
+            minutes[section] = minutes.get(section, 0) + int(asked[1])
+    return minutes
+
+
+def test_the_notes_of_the_ninety_minutes_take_as_long_as_is_said():
+    rows = re.findall(r"^\| \d+–\d+ \| (\d\d) \| sections? ([^:']*)", TEACHING, re.MULTILINE)
+    asked = 0
+    for number, sections in rows:
+        first_and_last = re.fullmatch(r"(\d+) to (\d+)", sections)
+        named = range(int(first_and_last[1]), int(first_and_last[2]) + 1) if first_and_last else map(
+            int, re.findall(r"\d+", sections))
+        minutes = minutes_of_notes(next((ROOT / "notebooks").glob(f"{number}_*.ipynb")))
+        asked += sum(minutes.get(section, 0) for section in named)
+    assert len(rows) == 7 and f"spoken whole, take {asked} minutes" in TEACHING
+
+
+def test_the_notes_of_a_lesson_take_as_long_as_is_said():
+    whole = [sum(minutes_of_notes(path).values()) for path in LESSON_FILES]
+    assert f"add up to {min(whole)} to {max(whole)} minutes" in TEACHING
+
+
 # names: a lesson has one stem, and what is not a lesson's is known by name
 
 LESSONS = {path.stem[3:] for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")}
@@ -100,7 +134,6 @@ def test_a_file_of_a_lesson_is_named_as_the_lesson_is(folder):
 RULES = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 QUESTIONS = [tuple(cell.strip() for cell in row.split("|")[1:-1])
              for row in re.search(r"\| question \|.*\n\|.*\n((?:\|.*\n)+)", RULES).group(1).splitlines()]
-LESSON_FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def docstrings(path):

@@ -274,6 +274,7 @@ diagnosis = Check(
                 lambda b: tuple(not path for path in _missing(b))),
         Mistake("nothing found missing", "Two of the four leave out one path and one leaves out both. All four have "
                 "the right dgamma and dbeta: only dx shows it. Try a dy that is neither constant nor symmetric, and an "
-                "x that is not symmetric.", SECTION, lambda b: (False, False)),
+                "x that is not symmetric. What should be zero may be negative too: take abs.", SECTION,
+                lambda b: (False, False)),
     ),
 )

@@ -139,6 +139,14 @@ flops = Check(
         Mistake("the two exchanged", "The stub asks for ZCA first.", "the stub", lambda m, d: _flops(m, d)[::-1]),
         Mistake("m and d exchanged", "The covariance is (d, d); m is the number of examples.", "the stub",
                 lambda m, d: _flops(d, m)),
+        Mistake("mean and subtraction counted in ZCA too", "Of ZCA only the eigenvectors and three products are "
+                "counted.", "the exercise, the last line of the list",
+                lambda m, d: (_flops(m, d)[0] + 2 * m * d, 5 * m * d)),
+        Mistake("gamma and beta counted too", "The list ends with the multiplication that makes x_hat.",
+                "the exercise, the third line of the list", lambda m, d: (_flops(m, d)[0], 7 * m * d)),
+        Mistake("one of the five operations forgotten", "Each number is in the mean, in the subtraction, in the "
+                "square, in the mean of the squares and in the multiplication.",
+                "the exercise, the third line of the list", lambda m, d: (_flops(m, d)[0], 4 * m * d)),
         Mistake("batch norm counted once for each feature", "Its five operations are made for each of the m d numbers.",
                 "Algorithm 1", lambda m, d: (_flops(m, d)[0], 5 * d)),
     ),
@@ -158,8 +166,9 @@ GRADIENTS = (
 def _gradients(rng):
     """Mini-batches with a gradient dx each, right or wrong, for eps = 0.
 
-    One wrong gradient is small. In the last three something cancels: the sums of two columns, their spreads, and the
-    two parts of the sum of x dx.
+    One wrong gradient is small. Two wrong columns and their negatives follow, so that what should be zero has either
+    sign. In three cases something cancels: the sums of two columns, their spreads, and the two parts of the sum of
+    x dx.
     """
     cases = []
     for (gradient, _), (m, c) in zip(GRADIENTS, [(5, 3), (7, 2), (4, 3), (9, 4), (6, 2), (8, 3)], strict=True):
@@ -170,7 +179,7 @@ def _gradients(rng):
     for gradient in (backward.mean_path_missing, backward.variance_path_missing):
         x, dx_hat = rng.normal(2, 3, (6, 1)), rng.normal(1, 1, (6, 1))
         dx = gradient(dx_hat, x, np.ones(1), np.zeros(1), 0.0)[0]
-        cases.append((np.hstack([x, x]), np.hstack([dx, -dx])))
+        cases += [(x, dx), (x, -dx), (np.hstack([x, x]), np.hstack([dx, -dx]))]
     x, dx = rng.normal(2, 3, (6, 2)), rng.normal(size=(6, 2))
     return [*cases, (x, dx - x * (x * dx).sum(0) / (x * x).sum(0))]
 
@@ -211,12 +220,18 @@ gradient_test = Check(
                 lambda x, dx: _no_shift(x, dx) and _near_zero(((x - x.mean(0)) * dx).sum())),
         Mistake("the sum of all numbers alone", "Each column is to be tested, and a second direction too.",
                 "section 9 of the notebook", lambda x, dx: _near_zero(dx.sum())),
+        Mistake("both sums over all columns", "What two columns give may cancel; each must be zero by itself.",
+                "the paper's section 3, each feature by itself",
+                lambda x, dx: _near_zero(dx.sum()) and _near_zero(((x - x.mean(0)) * dx).sum())),
         Mistake("x in place of x minus its mean", "The sum of x dx holds both directions at once, and the two may "
                 "cancel: test each.", "section 9 of the notebook", lambda x, dx: _near_zero((x * dx).sum(0))),
         Mistake("a tolerance as large as a gradient", "Gradients of 0.001 are common; what is not zero because of "
                 "rounding is far smaller.", "the exercise",
                 lambda x, dx: bool(np.allclose(dx.sum(0), 0, atol=0.1) and
                                    np.allclose(((x - x.mean(0)) * dx).sum(0), 0, atol=0.1))),
+        Mistake("the sign forgotten", "A sum far below zero is not zero either: compare its absolute value.",
+                "the exercise", lambda x, dx: bool((dx.sum(0) < 1e-9).all() and
+                                                   (((x - x.mean(0)) * dx).sum(0) < 1e-9).all())),
         Mistake("sums over the features", "The mean runs over the examples, so each column is summed, not each row.",
                 "Algorithm 1, line 1", lambda x, dx: _near_zero(dx.sum(1)) and _no_spread(x, dx)),
         Mistake("every gradient passes", "The test must be able to fail.", "the exercise", lambda x, dx: True),
@@ -260,6 +275,8 @@ terms = Check(
                 lambda x, eps: (_terms(x, eps)[0], -_terms(x, eps)[1])),
         Mistake("1/m forgotten", "One example of m moves the mean by 1/m only.", "Algorithm 1, lines 1 and 2",
                 lambda x, eps: _terms(x, eps, m=1)),
+        Mistake("1/s forgotten in the first term", "x_hat_i is (x_i - mean) / s, so its derivative by its own "
+                "x_i is 1 / s.", "Algorithm 1, line 3", lambda x, eps: (np.eye(len(x)), _terms(x, eps)[1])),
         Mistake("twice the variance's part", "The factor 2 of the square meets the 1/2 of the root.",
                 "Algorithm 1, lines 2 and 3", lambda x, eps: _terms(x, eps, along=2.0)),
         Mistake("the whole Jacobian for the second term", "The two matrices are to be told apart: leave out I / s.",
@@ -272,6 +289,8 @@ terms = Check(
                 "Algorithm 1, line 3", lambda x, eps: _terms(x, eps, std=x.std() + eps)),
         Mistake("eps ignored", "eps is added to the variance under the root.", "Algorithm 1, line 3",
                 lambda x, eps: _terms(x, 0.0)),
+        Mistake("eps ignored in x_hat", "x_hat is divided by sqrt(var + eps) as well.", "Algorithm 1, line 3",
+                lambda x, eps: _terms(x, eps, along=1 + eps / x.var())),
         Mistake("unbiased variance", "Algorithm 1 divides the sum of squares by m.", "Algorithm 1, line 2",
                 lambda x, eps: _terms(x, eps, ddof=1)),
     ),

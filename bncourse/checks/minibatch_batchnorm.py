@@ -23,6 +23,17 @@ def _batches(rng):
             (lonely, rng.normal(size=2), rng.normal(size=2), 1e-5)]
 
 
+def _with_x_hat(x_hat):
+    """Algorithm 1 with `x_hat(x, eps)` in place of its third line."""
+    return lambda x, gamma, beta, eps: gamma * x_hat(x, eps) + beta
+
+
+def _four_numbers(x, eps):
+    """The third line as section 3 has it for four numbers of one feature."""
+    mean = x.sum() / 4
+    return (x - mean) / np.sqrt(((x - mean) ** 2).sum() / 4 + eps)
+
+
 algorithm1 = Check(
     exercise="03.1",
     law="y = gamma (x - mean) / sqrt(var + eps) + beta, with the mean and the variance of each feature over "
@@ -30,7 +41,19 @@ algorithm1 = Check(
     solution=lambda x, gamma, beta, eps: batchnorm_forward(x, gamma, beta, eps)[0],
     cases=_batches,
     outputs=("y",),
-    mistakes=(*forward.FORWARD, *forward.OUTLIERS),
+    mistakes=(
+        *forward.FORWARD,
+        *forward.OUTLIERS,
+        Mistake("the mean alone divided", "Python divides before it subtracts: write (x - mu) in brackets.",
+                "Algorithm 1, line 3", _with_x_hat(lambda x, eps: x - x.mean(0) / np.sqrt(x.var(0) + eps))),
+        Mistake("gamma on x alone, the mean alone divided", "Python multiplies and divides before it subtracts: write "
+                "(x - mu) in brackets.", "Algorithm 1, lines 3 and 4", lambda x, gamma, beta, eps:
+                gamma * x - x.mean(0) / np.sqrt(x.var(0) + eps) + beta),
+        Mistake("eps as the smallest standard deviation", "eps is added to every variance, large or small.",
+                "Algorithm 1, line 3", _with_x_hat(lambda x, eps: (x - x.mean(0)) / np.maximum(x.std(0), eps))),
+        Mistake("the four of section 3 kept", "There m was 4, and there was one feature; x.mean(axis=0) divides by the "
+                "number of rows.", "Algorithm 1, lines 1 and 2", _with_x_hat(_four_numbers)),
+    ),
 )
 
 
@@ -87,6 +110,11 @@ units = Check(
                 _with_gamma(lambda x, eps: FACTOR * x.var(0))),
         Mistake("root forgotten in gamma", "The division was by sqrt(var + eps): a standard deviation, not a variance.",
                 "Algorithm 1, line 3", _with_gamma(lambda x, eps: FACTOR * (x.var(0) + eps))),
+        Mistake("the shift forgotten", "At x = 0 degrees Celsius y must be 32.", "the exercise: 1.8 x + 32",
+                _with_beta(lambda x, eps: FACTOR * x.mean(0))),
+        Mistake("from Fahrenheit to Celsius", "x is in degrees Celsius, and y is to be in degrees Fahrenheit.",
+                "the exercise: 1.8 x + 32",
+                lambda x, eps: (np.sqrt(x.var(0) + eps) / FACTOR, (x.mean(0) - SHIFT) / FACTOR)),
         Mistake("the sign of the mean", "beta puts back the mean that was subtracted.", "Algorithm 1, line 4",
                 _with_beta(lambda x, eps: SHIFT - FACTOR * x.mean(0))),
         Mistake("gamma and beta exchanged", "The stub asks for gamma first.", "the stub",
@@ -132,6 +160,12 @@ pair = Check(
                 lambda a, b, eps: np.sign(a - b)),
         Mistake("eps ignored, and 0/0 where a = b", "Only for eps = 0 is x_hat exactly +1 or -1; with eps two equal "
                 "examples give 0.", "Algorithm 1, line 3", lambda a, b, eps: (a - b) / np.abs(a - b)),
+        Mistake("eps ignored, and -1 where a = b", "Only for eps = 0 is x_hat exactly +1 or -1; with eps two equal "
+                "examples give 0.", "Algorithm 1, line 3", lambda a, b, eps: np.where(a > b, 1.0, -1.0)),
+        Mistake("the sign forgotten", "Where a is smaller than b, x_hat of a is negative.", "Algorithm 1, line 3",
+                lambda a, b, eps: np.abs(_pair(a, b, eps))),
+        Mistake("statistics over the features of a", "The mean runs over the two examples, for each feature by itself.",
+                "Algorithm 1, line 1", lambda a, b, eps: (a - a.mean()) / np.sqrt(a.var() + eps)),
         Mistake("half of the difference under the root alone", "The mean lies half-way: the numerator is (a - b) / 2 "
                 "too.", "Algorithm 1, lines 1 and 3", lambda a, b, eps: 2 * _pair(a, b, eps)),
         Mistake("half of the difference in the numerator alone", "The variance is ((a - b) / 2)^2: both examples are "
@@ -184,6 +218,9 @@ parameters = Check(
                 "section 4 of the notebook", _counting(_hidden, learned=2)),
         Mistake("the bias subtracted twice", "gamma comes, beta comes, b goes: 2 - 1.", "section 4 of the notebook",
                 _counting(_hidden, learned=0)),
+        Mistake("the output layer's biases subtracted too", "No batch norm follows the output layer, so its biases "
+                "stay.", "the paper's section 4.1",
+                lambda sizes: (2 * _hidden(sizes) - sum(sizes[1:]), 2 * _hidden(sizes))),
         Mistake("the biases added", "The mean cancels a bias in front of batch norm: it goes, it does not come.",
                 "section 4 of the notebook", _counting(_hidden, learned=3)),
         Mistake("mean and variance counted as learned", "They are computed from the mini-batch; gradient descent does "

@@ -200,7 +200,7 @@ def beside_pytorch(losses: Mapping[str, np.ndarray], reference: np.ndarray, titl
     figure = new_figure(3.8)
     figure.suptitle(title, fontsize=12, x=0.01, ha="left")
     curves, gaps = figure.subplots(1, 2)
-    blank(curves, xlabel="step", ylabel="loss, nats")
+    blank(curves, xlabel="step", ylabel="loss")
     blank(gaps, xlabel="step", ylabel="distance from PyTorch's loss")
     steps = np.arange(1, len(reference) + 1)
     curves.plot(steps, reference, color=GREY, linewidth=6)

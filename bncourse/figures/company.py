@@ -1,11 +1,12 @@
 """The pictures of lesson 09: the noise law, orders of mini-batches, noise in place of company, small mini-batches."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, spread_labels
+from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, new_figure, spread_labels
 
 NAMES = {"none": "no norm", "batch": "batch norm", "renorm": "batch renorm", "layer": "layer norm",
          "group": "group norm"}
@@ -15,7 +16,7 @@ MARKS = {"batch norm": "o", "no norm": "s", "batch renorm": "^", "layer norm": "
          "noisy": "D"}
 
 
-def noise_law(measured: Mapping[int, Sequence[float]], levels: Sequence[float], ax: Axes | None = None) -> Axes:
+def noise_law(measured: Mapping[int, Sequence[Real]], levels: Sequence[Real], ax: Axes | None = None) -> Axes:
     """The variance of x_hat of one example over random company; measured maps m to it, for each value x_hat of levels.
 
     The lines are the law (1 + x_hat^2 / 2) / m.
@@ -56,13 +57,12 @@ def orders(right: Mapping[str, Mapping[str, np.ndarray]], title: str, ax: Axes |
     return ax
 
 
-def by_setting(rows: Mapping[str, Mapping[float, np.ndarray]], title: str, xlabel: str, ylabel: str, low: float = 0,
-               dashed: Mapping[str, Mapping[float, float]] | None = None, lines: Mapping[str, float] | None = None,
-               ax: Axes | None = None) -> Axes:
+def by_setting(rows: Mapping[str, Mapping[Real, np.ndarray]], title: str, xlabel: str, ylabel: str, low: Real = 0,
+               lines: Mapping[str, Real] | None = None, ax: Axes | None = None) -> Axes:
     """A measure of trained networks by a setting; rows maps a norm to settings, and each of them to the seeds' values.
 
-    Drawn are the medians, with the range of the seeds, on an axis that begins at `low`. `dashed` has, by the norm, what
-    another way of measuring gives at some settings, and `lines` what does not depend on the setting.
+    Drawn are the medians, with the range of the seeds, on an axis that begins at `low`. `lines` has, by the norm, what
+    does not depend on the setting.
     """
     ax = blank(ax, title=title, xlabel=xlabel, ylabel=ylabel)
     ends = {}
@@ -72,8 +72,6 @@ def by_setting(rows: Mapping[str, Mapping[float, np.ndarray]], title: str, xlabe
         ax.plot(settings, np.median(seeds, axis=1), MARKS[norm] + "-", color=COLORS[norm], linewidth=2)
         above = np.median(seeds, axis=1) > low
         ends[norm] = settings[np.flatnonzero(above)[-1]], np.median(seeds, axis=1)[above][-1]
-    for norm, values in (dashed or {}).items():
-        ax.plot(list(values), list(values.values()), MARKS[norm] + ":", color=COLORS[norm], markerfacecolor="white")
     for norm, value in (lines or {}).items():
         ax.plot(settings, [value] * len(settings), color=COLORS[norm], linewidth=1.5, linestyle="--")
         ends[norm] = settings[-1], value
@@ -86,12 +84,37 @@ def by_setting(rows: Mapping[str, Mapping[float, np.ndarray]], title: str, xlabe
     return ax
 
 
-def _names(ax: Axes, ends: Mapping[str, tuple[float, float]]) -> None:
+def _names(ax: Axes, ends: Mapping[str, tuple[Real, Real]]) -> None:
     """The names of the lines at their ends, none over another."""
     low, high = ax.get_ylim()
     heights = spread_labels({name: y for name, (_, y) in ends.items()}, gap=(high - low) / 14)
     for name, height in heights.items():
         label_end(ax, ends[name][0], height, name, COLORS[name])
+
+
+def by_size(rows: Mapping[str, Mapping[int, np.ndarray]], repaired: Mapping[int, Real]) -> Axes:
+    """Accuracies in percent by the size of the mini-batch, whole and enlarged; rows maps a norm to sizes, and to seeds.
+
+    repaired are batch norm's medians by size, with other statistics at the test.
+    """
+    whole, large = new_figure(3.8).subplots(1, 2)
+    for ax, low, high in ((whole, 45, 100), (large, 86, 98)):
+        blank(ax, xlabel="examples in a mini-batch, m")
+        for norm, values in rows.items():
+            medians = [np.median(seeds) for seeds in values.values()]
+            ax.plot(list(values), medians, MARKS[norm] + "-", color=COLORS[norm], linewidth=2, markersize=5)
+        ax.plot(list(repaired), list(repaired.values()), "o:", color=COLORS["batch norm"], markerfacecolor="white")
+        ax.set_xscale("log")
+        ax.set_xticks(list(repaired), [str(m) for m in repaired])
+        ax.minorticks_off()
+        ax.set_ylim(low, high)
+    whole.set_ylabel("right on test digits (%)", fontsize=11)
+    whole.set_title("With m = 2 batch norm is last,", fontsize=12, loc="left")
+    large.set_title("from m = 16 on it is first", fontsize=12, loc="left")
+    large.set_xlim(left=3.4)
+    for place, norm in enumerate(rows):
+        whole.annotate(norm, (0.42, 0.44 - 0.1 * place), xycoords="axes fraction", color=COLORS[norm], fontsize=11)
+    return whole
 
 
 def bars_axes(ax: Axes | None = None) -> Axes:

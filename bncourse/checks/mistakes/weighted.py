@@ -109,6 +109,13 @@ WEIGHTED = (
             backward(lambda p: _scaled(p, p.dy - p.dy.mean(0) - p.w * p.x_hat * _along(p)))),
     Mistake("no weight at the path through the variance", "x_i moves the variance by 2 w_i (x_i - mu).", BOX,
             backward(lambda p: _scaled(p, p.dy - p.w * p.dy.sum(0) - p.x_hat * (p.dy * p.x_hat).mean(0)))),
+    Mistake("a sum without a weight at the path through the mean", "x_i moves the mean by w_i.", BOX,
+            backward(lambda p: _scaled(p, p.dy - p.dy.sum(0) - p.w * p.x_hat * _along(p)))),
+    Mistake("a sum without a weight at the path through the variance", "x_i moves the variance by 2 w_i "
+            "(x_i - mu).", BOX, backward(lambda p: _scaled(p, p.dy - p.w * p.dy.sum(0) - p.x_hat * _along(p)))),
+    Mistake("the variance without weights", "Examples of weight 0 do not count in the variance either.",
+            "the exercise, its second formula",
+            backward(variance=lambda w, x, centred: x.var(0))),
     Mistake("mean and variance held constant", "They are functions of x, so the gradient goes through them too.",
             FOURTH, backward(lambda p: _scaled(p, p.dy))),
     Mistake("the path through the variance is missing", "x moves the variance, and the variance moves every x_hat. "
