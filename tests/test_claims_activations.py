@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from bncourse import paper
-from bncourse.experiments.activations import FIGURE_1
+from bncourse.experiments.activations import FASTER, FIGURE_1
 from bncourse.experiments.recording import recorded
 
-FIGURE, BEGUN, GRID, LONG, STAIRCASE, BY_STD = (recorded("activations", part) for part in (
-    "figure 1", "more seeds", "grid", "long grid", "staircase", "staircase by std"))
+FIGURE, BEGUN, GRID, LONG, STAIRCASE, BY_STD, BY_RATE = (recorded("activations", part) for part in (
+    "figure 1", "more seeds", "grid", "long grid", "staircase", "staircase by std", "staircase by rate"))
 STEPS = (100, 1000, 10_000, 50_000)
 
 
@@ -80,22 +80,24 @@ def test_c42_the_batch_normalized_network_is_ahead_and_by_how_much(measured):
         return f"{sum(normal[cell] > plain[cell] for cell in plain)} of {len(plain)}"
 
     cells = {(step, bn): by_cell(GRID, step, bn) for step in (1000, 2000) for bn in (True, False)}
-    end = [best(by_cell(LONG, 50_000, bn)) for bn in (True, False)]
+    ends = [by_cell(LONG, 50_000, bn) for bn in (True, False)]
+    end = [best(cells) for cells in ends]
     assert measured["C42"] == (
         f"test accuracy, %, after {', '.join(f'{step:,}' for step in STEPS)} steps: {way(True)} with batch norm, "
         f"{way(False)} without (MNIST, {len(BEGUN) // 2} seeds and, from 10,000 on, 5, rate {FIGURE_1.lr}, initial std "
         f"{FIGURE_1.std}); on a grid of rates from 0.02 to 16 and std from 0.01 to 0.8 ahead in {ahead(GRID, 100)} "
         f"settings after 100 steps, {ahead(GRID, 300)} after 300, {ahead(GRID, 1000)} after 1,000, {ahead(GRID, 2000)} "
         f"after 2,000, and in {ahead(LONG, 50_000)} after 50,000; each at its best, after 1,000 steps "
-        f"{best(cells[1000, True])} against {best(cells[1000, False])}, after 50,000 {end[0]} against {end[1]}; within "
-        f"a point of its best after 2,000 steps {near_the_best(cells[2000, True])} against "
-        f"{near_the_best(cells[2000, False])} of 48 settings")
+        f"{best(cells[1000, True])} against {best(cells[1000, False])}, after 50,000 {end[0]} against {end[1]}, 5 "
+        f"seeds each; within a point of its best after 2,000 steps {near_the_best(cells[2000, True])} against "
+        f"{near_the_best(cells[2000, False])} of {len(cells[2000, True])} settings, after 50,000 "
+        f"{near_the_best(ends[0])} against {near_the_best(ends[1])} of {len(ends[0])}")
 
 
 def test_c42_each_network_has_its_best_setting_inside_the_grid():
     for bn in (True, False):
-        for step in (1000, 2000):
-            cells = by_cell(GRID, step, bn)
+        for runs, step in ((GRID, 1000), (GRID, 2000), (LONG, 50_000)):
+            cells = by_cell(runs, step, bn)
             lr, std = max(cells, key=cells.get)
             assert min(lr for lr, _ in cells) < lr < max(lr for lr, _ in cells)
             assert min(std for _, std in cells) < std < max(std for _, std in cells)
@@ -137,10 +139,15 @@ def test_c50_with_batch_norm_sigmoids_learn_at_every_depth_and_without_it_where_
         assert all(max(seeds) < 12 for d, seeds in ladder.items() if d > max(trains[std]) and (std, d) not in late)
     normal = [value for seeds in ends(True, 0.1).values() for value in seeds]
     other = [value for std in (0.01, 0.4) for value in ends(True, std)[12]]
+    fast = {key: [100 * run.columns["accuracy"][-1] for run in BY_RATE
+                  if (run.config["lr"], depth(run), run.config["std"]) == key] for key in FASTER}
+    assert [max(fast[2.0, 8, 0.1]) < 12, max(fast[4.0, 8, 0.1]) < 12] == [True, True]
     five = ", ".join(f"{value:.0f}" for value in plain[0.1][5])
     assert measured["C50"].startswith(
         f"fully connected, 100 sigmoids a layer, {STAIRCASE[0].config['steps']:,} steps, rate {FIGURE_1.lr}, MNIST, 3 "
         f"seeds at the depths that decide, test accuracy in %: with batch norm {between(normal)} with 1 to 12 hidden "
         f"layers and initial std 0.1, {between(other)} with 12 and std 0.01 or 0.4 (2 seeds); without, up to "
         f"{max(trains[0.1])} layers train with std 0.1 (with 5 by seed {five}), {max(trains[0.2])} with 0.2, "
-        f"{max(trains[0.3])} with 0.3, and all 12 with 0.4, to {between(plain[0.4][12])}. Inception")
+        f"{max(trains[0.3])} with 0.3, and all 12 with 0.4, to {between(plain[0.4][12])}; at "
+        f"rate 2 and std 0.1 5 and 6 layers train too, to {between(fast[2.0, 5, 0.1] + fast[2.0, 6, 0.1])}, and 8 do "
+        "not. Inception")

@@ -69,6 +69,17 @@ crops = Check(
                 _with(lambda w, h, s, k, left, top, right, bottom: (top, left, bottom, right))),
         Mistake("counted from the square", "A crop begins where its square does: add the square's left and top.",
                 "section 3, six crops", _with(_from_the_square)),
+        Mistake("half pixels", "Pixels are whole: rest // 2 rounds down.", "the words of exercise 13.1",
+                _with(lambda w, h, s, k, *sides: np.array(sides) + ((min(w, h) - s) % 2 / 2 if k % 6 == 4 else 0))),
+        Mistake("the whole as small as a crop", "Its rectangle is the whole square, which is resized afterwards.",
+                "section 3, six crops",
+                _with(lambda w, h, s, k, left, top, right, bottom: (left, top, left + s, top + s))),
+        Mistake("the crops of three squares one after the other", "All six crops of the first square come before those "
+                "of the second.", "the words of exercise 13.1",
+                lambda w, h, s: rectangles(w, h, s).reshape(3, 6, 4).swapaxes(0, 1).reshape(18, 4)),
+        Mistake("the centre or the whole first", "The four corners come first, then the centre, then the whole.",
+                "the words of exercise 13.1",
+                lambda w, h, s: rectangles(w, h, s).reshape(3, 6, 4)[:, [5, 0, 1, 2, 3, 4]].reshape(18, 4)),
         Mistake("the corners down the left side first", "The two above come before the two below.",
                 "the words of exercise 13.1",
                 lambda w, h, s: rectangles(w, h, s).reshape(3, 6, 4)[:, [0, 2, 1, 3, 4, 5]].reshape(18, 4)),
@@ -89,10 +100,15 @@ def _vote(logits):
     return np.eye(logits.shape[-1])[logits.argmax(axis=-1)].mean(axis=(0, 1))
 
 
+def _normalised(e):
+    """The mean over networks and crops of e, divided by its sum over the classes."""
+    with np.errstate(all="ignore"):
+        return (e / e.sum(axis=-1, keepdims=True)).mean(axis=(0, 1))
+
+
 def _overflowing(logits):
     with np.errstate(all="ignore"):
-        e = np.exp(logits)
-        return (e / e.sum(axis=-1, keepdims=True)).mean(axis=(0, 1))
+        return _normalised(np.exp(logits))
 
 
 def _three_ensembles(rng):
@@ -144,6 +160,11 @@ ensemble = Check(
                 lambda z: softmax(z).max(axis=(0, 1))),
         Mistake("the geometric mean as it is", "It does not add up to one, and the paper takes the arithmetic mean.",
                 "section 4.2.3", lambda z: np.exp(np.log(softmax(z)).mean(axis=(0, 1)))),
+        Mistake("the largest logit of another network or crop", "Subtract from each network's logits for a crop the "
+                "largest over the *classes*; another number for each class changes the softmax.", "section 4",
+                lambda z: _normalised(np.exp(z - z.max(axis=(0, 1), keepdims=True)))),
+        Mistake("large logits cut off", "A logit that is made smaller says something else. Subtract the largest of the "
+                "classes instead.", "section 4", lambda z: _normalised(np.exp(np.clip(z, -700, 700)))),
         Mistake("the exponential of a large number", "exp(900) is infinite and exp(-900) is 0: subtract from each "
                 "network's logits for a crop the largest of these first.", "section 4", _overflowing),
     ),
@@ -189,6 +210,13 @@ top5 = Check(
         Mistake("the places taken for the classes", "argsort gives for each place the class that stands there: compare "
                 "the label with these, and not with their ranks.", "the words of section 1",
                 lambda p, labels: 100 * np.mean(labels < p.shape[1] - 5)),
+        Mistake("the first five classes", "The classes stand in their own order, not in that of their probabilities: "
+                "sort first.", "the words of section 1", lambda p, labels: 100 * np.mean(labels >= 5)),
+        Mistake("the share of the five that are the label", "At most one of the five can be the label: ask for each "
+                "example whether any of them is.", "the words of section 1",
+                lambda p, labels: 100 * (1 - np.mean(_ranks(p, labels) < 5) / 5)),
+        Mistake("rounded to whole per cent", "Give the number as it is.", "the exercise",
+                lambda p, labels: round(100 * np.mean(_ranks(p, labels) >= 5))),
         Mistake("the probability of the five", "What counts is whether the label is among them.", "Figure 4",
                 lambda p, labels: 100 * (1 - np.mean(np.sort(p)[:, -5:].sum(axis=1)))),
     ),
@@ -237,6 +265,12 @@ gap = Check(
                 "the mean.", "section 5", lambda p, labels: -np.log(_of_label(p, labels).mean(axis=0))),
         Mistake("the mean of the losses alone", "The gap is a difference: take the loss of the mean away.", "section 5",
                 lambda p, labels: -np.log(_of_label(p, labels)).mean(axis=0)),
+        Mistake("the labels of all examples for each", "p[:, :, labels] picks every label for every example; with "
+                "np.arange in the middle each example gets its own.", "the second hint",
+                lambda p, labels: np.log(p[:, :, labels].mean(axis=0)) - np.log(p[:, :, labels]).mean(axis=0)),
+        Mistake("the mean over the examples", "The ensemble is a mean over the networks, the first axis.", "section 5",
+                lambda p, labels: (np.log(_of_label(p, labels).mean(axis=1))
+                                   - np.log(_of_label(p, labels)).mean(axis=1))),
         Mistake("all classes instead of the label", "The loss looks at the label's probability alone.", "section 5",
                 lambda p, labels: (np.log(p.mean(axis=0)) - np.log(p).mean(axis=0)).mean(axis=1)),
         Mistake("the most probable class instead of the label", "The loss looks at the label, right or wrong.",

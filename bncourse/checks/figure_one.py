@@ -15,6 +15,11 @@ def _last_below(steps, accuracy, target):
     return np.append(steps, np.inf)[below[-1] + 1 if below.size else 0]
 
 
+def _last_rise(steps, accuracy, target):
+    risen = np.flatnonzero((accuracy[1:] >= target) & (accuracy[:-1] < target))
+    return steps[risen[-1] + 1] if risen.size else _steps_to(steps, accuracy, target)
+
+
 def _searched(steps, accuracy, target):
     place = np.searchsorted(accuracy, target)
     return steps[place] if place < len(steps) else np.inf
@@ -88,6 +93,10 @@ steps_to = Check(
                 lambda s, a, t: _steps_to(s[1:], a[1:], t)),
         Mistake("never is an IndexError", "Where no record reaches the target there is no first place to look up: ask "
                 "first, and return infinity.", "hint 2", lambda s, a, t: s[np.flatnonzero(a >= t)[0]]),
+        Mistake("never is a ValueError", "Where no record reaches the target nothing is left to take the least of: "
+                "ask first, and return infinity.", "hint 2", lambda s, a, t: s[a >= t].min()),
+        Mistake("the last rise to it", "An accuracy may fall and rise again; the first time counts.", "hint 1",
+                _last_rise),
         Mistake("almost is enough", "An accuracy that is a tenth of a point below the target has not reached it.",
                 "the paper's Figure 3", lambda s, a, t: _steps_to(s, a, t - 1e-3)),
         Mistake("the accuracies rounded", "Compare what was measured: 69.99 % is not 70 %.", "the paper's Figure 3",
@@ -147,6 +156,17 @@ typical = Check(
                 "to its highest.", "the exercise's text", lambda p: _middle(np.ptp(p, axis=0).max(0))),
         Mistake("the median line alone", "The spread may grow while the median stands still: all three lines count.",
                 "the exercise's text", lambda p: _middle(_moved(p[:, 1:2]))),
+        Mistake("the distance from zero", "Asked for is how far a line is from where it was in the first record.",
+                "hint 1", lambda p: _middle(np.abs(p).max((0, 1)))),
+        Mistake("the distance from the last record", "A line moves from where it began: `percentiles[0]`.", "hint 1",
+                lambda p: _middle(np.abs(p - p[-1]).max((0, 1)))),
+        Mistake("the distance between the outer lines", "All three lines may travel together, and then this distance "
+                "stays: each line's own movement counts.", "the exercise's text",
+                lambda p: _middle(np.abs(np.diff(p[:, [0, 2]], axis=1)[:, 0] - (p[0, 2] - p[0, 0])).max(0))),
+        Mistake("how far it moves instead of which", "Asked for is the index of the unit: sort the indices with "
+                "np.argsort.", "hint 2", lambda p: np.sort(_moved(p))[p.shape[2] // 2]),
+        Mistake("one place too late", "Places count from 0: of 100 units, the one at place 50 has 50 below it.",
+                "hint 2", lambda p: np.argsort(_moved(p), kind="stable")[p.shape[2] // 2 + 1]),
         Mistake("the middle by index", "The units must be sorted by how much they move.", "hint 2",
                 lambda p: p.shape[2] // 2),
         Mistake("one place too early", "Of an even number of units, half move less than the one in the middle: with "
@@ -221,6 +241,9 @@ deepest = Check(
         Mistake("the first that fails", "Asked for is the last that still trains: one place before.",
                 "the exercise's text", lambda d, a, c: np.array([d[-1] if row.all() else d[np.argmin(row)]
                                                                  for row in _trains(a, c)])),
+        Mistake("the place of the first that fails", "The sum counts the depths that train, which is the place of "
+                "the next one, which there is not where all train. Asked for is the last that trains.", "hint 2",
+                lambda d, a, c: d[np.cumprod(_trains(a, c), axis=1).sum(1)]),
         Mistake("how many instead of which", "Look the depth up in `depths`.", "hint 2",
                 lambda d, a, c: np.cumprod(_trains(a, c), axis=1).sum(1)),
         Mistake("above chance", "A network that has not started predicts the most frequent digit, which is a little "
@@ -243,6 +266,8 @@ deepest = Check(
                 "the exercise's text", lambda d, a, c: _reach(_trains(a, c), d, none=-1)),
         Mistake("all standard deviations and not all seeds", "The seeds are the second axis: the result has an entry "
                 "for each standard deviation.", "hint 1", _by(lambda a, c: (a > 2 * c).all(0))),
+        Mistake("one depth for all", "Each standard deviation has a depth of its own: return an array.", "the stub",
+                lambda d, a, c: _deepest(d, a, c).max()),
         Mistake("all standard deviations together", "Each of them has a depth of its own.", "the exercise's text",
                 lambda d, a, c: np.repeat(_reach(_trains(a, c).all(0)[None], d), len(a))),
     ),

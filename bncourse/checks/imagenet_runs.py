@@ -47,6 +47,11 @@ def _as_inception(config):
                             batchnorm=True))
 
 
+def _in_place(config):
+    config.rate = 30
+    return config
+
+
 def _other_scale(config):
     return settings(replace(config, scale=replace(config.scale, lr=6 * config.scale.lr)))
 
@@ -83,6 +88,8 @@ x30 = VariantCheck(
                 lambda c: settings(replace(c, rate=30, seed=0))),
         Mistake("the decay of BN-Baseline", "BN-x30 keeps the other changes: its rate decays 6 times faster.",
                 "section 2", lambda c: settings(replace(c, rate=30, decay=1))),
+        Mistake("changed in place", "A configuration cannot be changed; `replace` makes a copy with other fields.",
+                "the words of exercise 12.1", _in_place),
         Mistake("no change", "BN-x30 differs from BN-x5 in its learning rate.", "section 2", settings),
     ),
 )
@@ -119,6 +126,12 @@ equal_rates = Check(
                 "wrong.", "the words of exercise 12.2", lambda a, s, h: -_equal(a, s, h)),
         Mistake("halvings instead of steps", "A halving takes `halving` steps.", "the words of exercise 12.2",
                 lambda a, s, h: np.log2(a) / (s - 1)),
+        Mistake("the numbers of BN-x5", "`speed` and `halving` are arguments, and need not be 6 and 8000.",
+                "the words of exercise 12.2", lambda a, s, h: _equal(a, 6, 8000)),
+        Mistake("the two divided first", "`times` is a rate and `speed` acts in the exponent: they do not divide each "
+                "other.", "section 2", lambda a, s, h: h * np.log2(a / s)),
+        Mistake("multiplied by the speed", "The faster the decay, the sooner the rates are equal.",
+                "the words of exercise 12.2", lambda a, s, h: _equal(a, s, h) * (s - 1) ** 2),
         Mistake("the rate at that step", "The question is after how many steps, not how high the rate is then.",
                 "the words of exercise 12.2", lambda a, s, h: 2 ** (-_equal(a, s, h) / h)),
         Mistake("the whole step before", "The answer need not be whole.", "the words of exercise 12.2",
@@ -213,6 +226,11 @@ speedup = Check(
                 "the words of exercise 12.3", lambda s, i, v: s[i.argmax()] / _first(s, v, 0.99 * i.max())),
         Mistake("infinity where it never does", "It needs infinitely many steps: 1 / infinity is 0.",
                 "the words of exercise 12.3", lambda s, i, v: _speedup(s, i, v) or np.inf),
+        Mistake("no number where it never does", "It needs infinitely many steps: 1 / infinity is 0.",
+                "the words of exercise 12.3", lambda s, i, v: _speedup(s, i, v) or np.nan),
+        Mistake("the lower of the two best", "Both have to reach Inception's best; a network that ends below it never "
+                "does.", "section 6",
+                lambda s, i, v: s[i.argmax()] / _first(s, v, min(i.max(), v.max()))),
         Mistake("a difference of steps", "How many *times* fewer is a quotient.", "the words of exercise 12.3",
                 lambda s, i, v: s[i.argmax()] - _first(s, v, i.max())),
         Mistake("more than Inception's best", "Equal counts: the steps are those to *reach* it.", "section 6",
@@ -251,6 +269,14 @@ cost = Check(
                 lambda s, b, r, g, p: _cost(s, b, r, g, p)[::-1]),
         Mistake("one image a step", "A step is a mini-batch: count its images.", "the words of exercise 12.4",
                 lambda s, b, r, g, p: _cost(s, 1, r, g, p)),
+        Mistake("multiplied by the GPUs", "More GPUs take less time.", "the words of exercise 12.4",
+                lambda s, b, r, g, p: (s * b * g / r / 3600, s * b * g / r / 3600 * p)),
+        Mistake("shared among the GPUs twice", "One GPU sees its share of the images: divide by the number of GPUs "
+                "once.", "the words of exercise 12.4", lambda s, b, r, g, p: _cost(s, b / g, r, g, p)),
+        Mistake("whole hours", "A part of an hour is paid as a part.", "the words of exercise 12.4",
+                lambda s, b, r, g, p: (_cost(s, b, r, g, p)[0], np.ceil(_cost(s, b, r, g, p)[0]) * g * p)),
+        Mistake("always 32 images", "`batch` is an argument, and need not be the paper's.",
+                "the words of exercise 12.4", lambda s, b, r, g, p: _cost(s, 32, r, g, p)),
         Mistake("minutes", "An hour has 3600 seconds.", "the words of exercise 12.4",
                 lambda s, b, r, g, p: (60 * _cost(s, b, r, g, p)[0], 60 * _cost(s, b, r, g, p)[1])),
         Mistake("days", "An hour has 3600 seconds.", "the words of exercise 12.4",

@@ -60,6 +60,13 @@ width = Check(
         Mistake("the input passed through everywhere",
                 "With a projection only its maps come out of the pooling branch.", "Figure 5, 'avg + 32'",
                 _asked(lambda module: _convolved(module) + module.inputs + (module.proj or 0))),
+        Mistake("the input passed through instead of projected", "With a projection its maps come out of the pooling "
+                "branch, and not the input.", "Figure 5, 'avg + 32'",
+                _asked(lambda module: _convolved(module) + module.inputs)),
+        Mistake("the reductions instead of what follows them", "A reduction feeds the 3x3 behind it, and that gives "
+                "the branch's output.", "Figure 5, the columns named reduce",
+                _asked(lambda module: _width(*module) + module.conv3x3_reduce + module.double3x3_reduce
+                       - module.conv3x3 - module.double3x3)),
         Mistake("the widest branch", "All maps are kept, so the widths add up.",
                 "Figure 5, the column output size",
                 _asked(lambda module: max(module.conv1x1, module.conv3x3, module.double3x3,
@@ -114,6 +121,15 @@ parameters = Check(
                 _asked(lambda module: _parameters(*module._replace(proj=module.proj or module.inputs)))),
         Mistake("the projection forgotten", "Behind an average pooling there is a 1x1 convolution.",
                 "Figure 5, the column pool", _asked(lambda module: _parameters(*module._replace(proj=None)))),
+        Mistake("None taken for a number", "A projection of None is none: behind that pooling there is no convolution.",
+                "Figure 5, 'max + pass through'",
+                _asked(lambda module: _parameters(*module) + module.inputs * module.proj)),
+        Mistake("one gamma and beta for the double 3x3", "Each of its two 3x3 convolutions has a batch norm of its "
+                "own.", "section 2", _asked(lambda module: _parameters(*module) - 2 * module.double3x3)),
+        Mistake("a 5x5 in place of the double 3x3", "Two 3x3 convolutions replace it, with a batch norm each.",
+                "Figure 5, double #3x3",
+                _asked(lambda module: _parameters(*module) + module.double3x3 * (
+                    16 * module.double3x3_reduce - 9 * module.double3x3 - 2))),
         Mistake("the moving statistics counted", "Mean and variance are measured, not learned.", "Algorithm 2",
                 _count(lambda inputs, outputs, kernel: kernel**2 * inputs * outputs + 4 * outputs)),
         Mistake("the kernel not squared", "A 3x3 kernel has nine weights for each pair of maps.", "section 3.2",
@@ -151,7 +167,7 @@ multiply_adds = Check(
     law="Every weight is used once at each location of the output, of which there are "
         "ceil(height / stride) times ceil(width / stride).",
     solution=_multiply_adds,
-    cases=lambda rng: [(3, 64, 7, 2, 224, 160), (128, 160, 3, 2, 27, 29), (192, 48, 1, 1, 28, 14)],
+    cases=lambda rng: [(3, 64, 7, 2, 224, 160), (128, 160, 3, 2, 25, 31), (192, 48, 1, 1, 28, 14)],
     outputs=("multiply-adds",),
     mistakes=(
         Mistake("the locations of the input", "With stride 2 the filter is applied at every second location.",
@@ -162,13 +178,21 @@ multiply_adds = Check(
         Mistake("the stride for columns only", "The stride holds for rows and for columns.",
                 "Figure 5, patch/stride",
                 _at_each(lambda kernel, stride, height, width: height * ceil(width / stride))),
-        Mistake("rounded down", "The padding keeps the last odd row: 27 rows become 14, not 13.",
+        Mistake("rounded down", "The padding keeps the last odd row: 25 rows become 13, not 12.",
                 "Figure 5, the output sizes",
                 _at_each(lambda kernel, stride, height, width: (height // stride) * (width // stride))),
+        Mistake("Python's round", "round(12.5) is 12: halves go to the even number. math.ceil rounds up.",
+                "the words of exercise 11.3",
+                _at_each(lambda kernel, stride, height, width: round(height / stride) * round(width / stride))),
+        Mistake("not rounded", "There are no half rows: 25 rows become 13.", "the words of exercise 11.3",
+                _at_each(lambda kernel, stride, height, width: height / stride * (width / stride))),
+        Mistake("a bias as well", "There is no bias before batch norm.", "section 2",
+                lambda inputs, outputs, kernel, *rest: _multiply_adds(inputs, outputs, kernel, *rest)
+                + _multiply_adds(1, outputs, 1, *rest)),
         Mistake("no padding", "The convolutions are padded: stride 1 keeps the size.", "Figure 5, the output sizes",
                 _at_each(lambda kernel, stride, height, width:
                          ((height - kernel) // stride + 1) * ((width - kernel) // stride + 1))),
-        Mistake("rounded after multiplying", "Rows and columns are rounded up each: 27 x 29 become 14 x 15.",
+        Mistake("rounded after multiplying", "Rows and columns are rounded up each: 25 x 31 become 13 x 16.",
                 "the words of exercise 11.3",
                 _at_each(lambda kernel, stride, height, width: ceil(height * width / stride**2))),
         Mistake("divided by the stride once", "The stride holds for rows and for columns.", "Figure 5, patch/stride",
@@ -236,6 +260,10 @@ receptive_field = Check(
         Mistake("kernels added, times the distance", "Neighbouring windows overlap: each layer adds kernel - 1 such "
                 "distances.", "Figure 5, double #3x3",
                 lambda layers: 1 + sum(kernel * _jump(layers, i) for i, (kernel, _) in enumerate(layers))),
+        Mistake("one side alone", "A kernel reaches (kernel - 1) / 2 neighbours on each of two sides.", "section 8",
+                lambda layers: (_receptive_field(layers) + 1) // 2),
+        Mistake("one too few", "A pixel sees itself: begin with 1.", "section 8",
+                lambda layers: _receptive_field(layers) - 1),
         Mistake("read from the output", "The first layer sees the pixels; the distance grows from there.",
                 "Figure 5, from the top", lambda layers: _receptive_field(layers[::-1])),
         Mistake("the distance between units", "That is the product of all strides: how far apart two units' fields "

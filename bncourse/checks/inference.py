@@ -232,6 +232,10 @@ fold = Check(
         Mistake("rows scaled instead of columns", "Feature k is computed by column k of w.",
                 "the paper's section 3.1, the affine map",
                 _changed_fold(weights=lambda w, s: w * s[:, None])),
+        Mistake("diag(s) in front of w", "The formula diag(s) W is for x = W u with columns u. Here an example is a "
+                "row and x is u @ w, so feature k is column k of w: w @ diag(s).", "section 7 of the lesson",
+                lambda w, b, gamma, beta, mean, var, eps: (
+                    np.diag(_slope(gamma, var, eps)) @ w, _fold(w, b, gamma, beta, mean, var, eps)[1])),
         Mistake("the columns counted by the rows of w", "w is (D, C): len(w) is D, the number of inputs. There are C "
                 "columns, w.shape[1].", "the stub", _changed_fold(weights=_columns_counted_by_rows)),
         Mistake("w left as it is", "The slope of batch norm multiplies what u w gives.", "Algorithm 2, line 11",

@@ -48,6 +48,16 @@ constant = Check(
                 lambda a: 1 / _constant(a)),
         Mistake("He's factor beside it", "The scale of the weights cancels: it is in the gradient and in the standard "
                 "deviation.", "lines 2 and 4 of section 5", lambda a: 2 * _constant(a)),
+        Mistake("the weights on the way up alone", "He's factor 2 is in the standard deviation, and it is also in the "
+                "gradient, which the same weights double.", "line 4 of section 5", lambda a: _constant(a) / 2),
+        Mistake("the standard deviation taken for the variance", "A squared gradient is divided by the variance.",
+                "line 3 of section 5",
+                lambda a: (1 + a * a) / 2 / np.sqrt((1 + a * a) / 2 - (1 - a) ** 2 / (2 * np.pi))),
+        Mistake("a mean that is not squared", "The variance is the mean square less the square of the mean.",
+                "line 1 of section 5", lambda a: _constant(a, mean=(1 - a) / np.sqrt(2 * np.pi))),
+        Mistake("something between the ReLU's constant and 1", "The constants of a = 0 and a = 1 do not mix in "
+                "proportion: work out E[g'(x)^2] and Var[g(x)] for this a.", "section 5 of the lesson",
+                lambda a: np.pi / (np.pi - 1) * (1 - a) + a),
     ),
 )
 
@@ -73,6 +83,13 @@ inference = Check(
                 "Algorithm 2, line 11", lambda w, g, v, e: _at_inference(w, g, (np.sqrt(v) + e) ** 2, 0)),
         Mistake("divided by the variance", "It is the square root that divides.", "Algorithm 2, line 11",
                 lambda w, g, v, e: _at_inference(w, g, (v + e) ** 2, 0)),
+        Mistake("multiplied by the standard deviation", "Batch norm divides by it.", "Algorithm 2, line 11",
+                lambda w, g, v, e: _at_inference(w, g, 1 / (v + e), 0)),
+        Mistake("the rows scaled", "w is (D, M): an output has a column of it, and gamma and var have a number for "
+                "each output.", "the stub", lambda w, g, v, e: _at_inference(w.T, g, v, e)),
+        Mistake("zeros for outputs beyond the inputs", "A (D, M) matrix has min(D, M) singular values; the eigenvalues "
+                "of a larger product have zeros besides.", "the stub",
+                lambda w, g, v, e: np.append(_at_inference(w, g, v, e), np.zeros(w.shape[1] - min(w.shape)))),
         Mistake("the weights alone", "Batch norm belongs to the layer: it scales each column.", "Algorithm 2, line 11",
                 lambda w, g, v, e: np.linalg.svd(w, compute_uv=False)),
         Mistake("squared singular values", "The eigenvalues of J J' are the squares of the singular values.",
@@ -127,6 +144,16 @@ measured = Check(
         Mistake("a line through all layers", "A fit uses all layers; the two ends are asked for.",
                 "the exercise",
                 lambda norms: np.exp(-2 * np.polyfit(np.arange(norms.shape[1]), np.log(norms).T, 1)[0])),
+        Mistake("the mean of the ratios of norms", "The factor is that of *squared* gradients, and the mean of factors "
+                "that multiply is the geometric one.", "the exercise",
+                lambda norms: (norms[:, :-1] / norms[:, 1:]).mean(1)),
+        Mistake("the wrong way, and not squared", "The gradient comes down: the lowest layer is the last that it "
+                "reaches. And the growth is of the squared gradient.", "the exercise",
+                lambda norms: 1 / np.sqrt(_measured(norms))),
+        Mistake("seeds taken for layers", "A row is a seed, a column a layer.", "the stub",
+                lambda norms: _measured(norms.T)),
+        Mistake("L - 2 steps", "Between L layers there are L - 1 steps; none of them is lost at an end.",
+                "the exercise", lambda norms: _measured(norms) ** ((norms.shape[1] - 1) / max(norms.shape[1] - 2, 1))),
         Mistake("one number for all seeds", "Each seed has its own growth.", "the stub",
                 lambda norms: _measured(norms).mean()),
     ),

@@ -187,16 +187,20 @@ class Assembled(Judge):
         """The known mistake that explains how the attempt breaks this law, if there is one.
 
         It gives the same arrays as the attempt; or it is a mistake of rounding, and each of its arrays is as far from
-        the right one.
+        the right one. A mistake that breaks an earlier law is another one: the attempt keeps those.
         """
         given = self.seen(law, attempt)
         if not given or self.same_values(given, self.wanted(law)):
             return None
         for mistake in self.mistakes:
             theirs = self.seen(law, mistake.wrong)
-            if (self.like_rounding if mistake.rounding else self.same_values)(given, theirs, law):
+            alike = self.like_rounding if mistake.rounding else self.same_values
+            if alike(given, theirs, law) and self.keeps_the_laws_before(law, mistake.wrong):
                 return mistake
         return None
+
+    def keeps_the_laws_before(self, law: Law, cls: type) -> bool:
+        return not any(self.objection(kept, cls, first=False) for kept in self.laws[:self.laws.index(law)])
 
     def seen(self, law: Law, cls: type) -> list[tuple[str, np.ndarray]]:
         """What the law's script observes of a layer; an empty list if the layer raises an error."""

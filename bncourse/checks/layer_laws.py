@@ -1,8 +1,10 @@
 """The laws of a batch norm layer, as scripts that the check of a whole layer runs (see layer_check.py).
 
 No two sizes are equal, gamma and beta are random, running statistics are away from 0 and 1, dy is random: what is
-symmetric, 0 or 1 hides mistakes. What is asked of feature maps is asked of every other shape too, and what is asked of
-one layer of a network is asked of two: a layer that is right by itself and on feature maps can be wrong in use.
+symmetric, 0 or 1 hides mistakes. Some shapes have equal sizes for the opposite reason: they catch a layer that finds an
+axis by its size. What is asked of feature maps is asked of every other shape too, what is asked of one layer of a
+network is asked of two, and what is asked of one call is asked of the next: a layer that is right by itself and at
+first can be wrong in use.
 """
 
 import numpy as np
@@ -11,6 +13,8 @@ from bncourse.checks.layer_check import STATE, Law, Observations, Refused
 
 MAPS, DENSE, SEQUENCES, VOLUMES = SHAPES = (5, 3, 4, 2), (7, 4), (4, 3, 6), (3, 4, 2, 5, 6)
 MANY = (130, 3)  # more examples than anyone would call a small mini-batch
+EQUAL = (3, 3), (2, 3, 3), (3, 3, 2, 3), (2, 3, 3, 3, 3)  # an axis as long as that of the channels
+NARROW = (6, 1), (5, 1, 4)  # a single channel
 
 
 def _made(layer, rng, channels, **settings):
@@ -39,24 +43,34 @@ def _training(layer, rng) -> Observations:
 
 
 def _any_shape(layer, rng) -> Observations:
-    for shape in (DENSE, SEQUENCES, VOLUMES):
+    for shape in (DENSE, SEQUENCES, VOLUMES, MANY, *EQUAL, *NARROW):
         yield f"y of x {shape} in training", _made(layer, rng, shape[1], eps=0.1).forward(_input(rng, shape))
+    columns_first = np.asfortranarray(_input(rng, MAPS))
+    yield f"y of x {MAPS}, in Fortran's order in memory, in training", _made(layer, rng, 3).forward(columns_first)
+
+
+def _with_a_constant_map(rng) -> np.ndarray:
+    """Feature maps, the second of which is constant."""
+    x = _input(rng, MAPS)
+    x[:, 1] = 3.25  # its mean over the 40 values is exact in binary, so the variance is 0 and not 1e-31
+    return x
 
 
 def _digits(layer, rng) -> Observations:
     yield "y of feature maps with mean 1e5", _made(layer, rng, 3).forward(_input(rng, MAPS, mean=1e5))
     yield "y of feature maps of size 1e-3", _made(layer, rng, 3).forward(1e-3 * rng.normal(size=MAPS))
-    x = _input(rng, MAPS)
-    x[:, 1] = 3.25  # its mean over the 40 values is exact in binary, so the variance is 0 and not 1e-31
-    yield "y with a constant feature map", _made(layer, rng, 3).forward(x)
+    yield "y with a constant feature map", _made(layer, rng, 3).forward(_with_a_constant_map(rng))
 
 
 def _gradients(layer, rng) -> Observations:
-    for shape in SHAPES:
+    for shape in (*SHAPES, MANY, *EQUAL, *NARROW):
         made = _made(layer, rng, shape[1], eps=0.3)
         made.set(gamma=np.where(np.arange(shape[1]) == 1, 0.0, made.gamma))
         made.forward(_input(rng, shape))
         yield from _three(made.backward(rng.normal(1, 1, shape)), f"of x {shape}, gamma[1] = 0,")
+    made = _made(layer, rng, 3)
+    made.forward(_with_a_constant_map(rng))
+    yield from _three(made.backward(rng.normal(size=MAPS)), "of feature maps, one of them constant,")
 
 
 def _three(gradients, where: str) -> Observations:
@@ -70,10 +84,17 @@ def _memory(layer, rng) -> Observations:
         for m in (5, 2, 6):
             made.forward(_input(rng, (m, *MAPS[1:])))
             yield from _state(made, f"a mini-batch of {m} in training, momentum {momentum},")
-    for shape in (DENSE, SEQUENCES, VOLUMES):
+    for momentum in (0.0, 1.0):
+        made = _made(layer, rng, 3, momentum=momentum)
+        made.forward(_input(rng, MAPS))
+        yield from _state(made, f"a mini-batch in training, momentum {momentum},")
+    for shape in (DENSE, SEQUENCES, VOLUMES, MANY, *NARROW):
         made = _made(layer, rng, shape[1], momentum=0.2)
         made.forward(_input(rng, shape))
         yield from _state(made, f"a mini-batch {shape} in training, momentum 0.2,")
+    made = _made(layer, rng, 3)
+    made.forward(_with_a_constant_map(rng))
+    yield from _state(made, "a mini-batch with a constant feature map in training")
     far = _made(layer, rng, 3)
     far.forward(_input(rng, MAPS, mean=1e5))
     yield from _state(far, "a mini-batch with mean 1e5 in training")
@@ -93,6 +114,11 @@ def _inference(layer, rng) -> Observations:
         yield from _state(made, "inference")
         if len(shape) > 2:
             yield f"y of a single example {x[:1].shape} at inference", made.forward(x[:1])
+    made, x = _at_inference(layer, rng, MAPS)
+    made.forward(x)
+    for name in STATE:
+        _overwrite(made, name, rng.uniform(0.5, 2, 3))
+        yield f"y at inference, when {name} has changed since the last call,", made.forward(x)
 
 
 def _inference_gradients(layer, rng) -> Observations:
@@ -110,10 +136,41 @@ def _modes(layer, rng) -> Observations:
         yield f"y of call {step}, training = {training},", made.forward(_input(rng, shape))
         yield from _state(made, f"call {step}")
         made.set(training=not training)
-        yield f"dx of call {step}, the mode changed before backward,", made.backward(rng.normal(size=shape))[0]
+        yield from _three(made.backward(rng.normal(size=shape)), f"of call {step}, the mode changed before backward,")
 
 
 def _alone(layer, rng) -> Observations:
+    yield from _two_layers(layer, rng)
+    yield from _frozen_and_training(layer, rng)
+    yield from _returned(layer, rng)
+
+
+def _frozen_and_training(layer, rng) -> Observations:
+    frozen, training = _made(layer, rng, 3), _made(layer, rng, 3)
+    frozen.set(training=False)
+    training.set(training=True)
+    for made, mode in ((training, "in training, beside one at inference,"),
+                       (frozen, "at inference, beside one in training,")):
+        yield f"y of a layer {mode}", made.forward(_input(rng, MAPS))
+        yield from _state(made, f"forward of a layer {mode}")
+
+
+def _returned(layer, rng) -> Observations:
+    made = _made(layer, rng, 3)
+    y = made.forward(_input(rng, MAPS))
+    dx = made.backward(rng.normal(size=MAPS))[0]
+    made.forward(_input(rng, MAPS))
+    made.backward(rng.normal(size=MAPS))
+    yield "y of a call, looked at after the next call,", y
+    yield "dx of a call, looked at after the next call,", dx
+    fresh = layer(3)
+    y = fresh.forward(_input(rng, MAPS))
+    if y.flags.writeable:
+        np.maximum(y, 0, out=y)
+    yield from _three(fresh.backward(rng.normal(size=MAPS)), "when the next layer has changed y in place,")
+
+
+def _two_layers(layer, rng) -> Observations:
     one, other = layer(3, eps=0.3, momentum=0.4), layer(3)
     for made in (one, other):
         for name in STATE:
@@ -157,6 +214,13 @@ def _refuses(layer, x) -> np.ndarray:
     return np.array(False)
 
 
+def _unless_refused(layer, x) -> np.ndarray:
+    try:
+        return layer.forward(x)
+    except Refused:
+        return np.full(x.shape, np.nan)
+
+
 def _single_value(layer, rng) -> Observations:
     for shape in ((1, 4), (1, 4, 1), (1, 4, 1, 1), (1, 4, 1, 1, 1)):
         made, x = _made(layer, rng, 4), rng.normal(size=shape)
@@ -164,15 +228,18 @@ def _single_value(layer, rng) -> Observations:
         made.set(training=False)
         yield f"y of a single example {shape} at inference", made.forward(x)
     for shape in ((1, 4, 3), (1, 4, 3, 2), (1, 4, 1, 2, 1)):
-        image = _made(layer, rng, 4)
-        yield f"that a ValueError is raised for a single image {shape} in training", _refuses(image, _input(rng, shape))
+        image, x = _made(layer, rng, 4), _input(rng, shape)
+        yield f"that a ValueError is raised for a single image {shape} in training", _refuses(image, x)
+        yield f"y of a single image {shape} in training", _unless_refused(image, x)
+        yield from _state(image, f"two passes of a single image {shape} in training")
 
 
 LAWS = (
     Law("in training y = gamma (x - mean) / sqrt(var + eps) + beta, with the mean and the variance of each feature map "
         "over the mini-batch and all locations, m' = m p q values.", _training),
     Law("the same lines serve (N, C), (N, C, L) and (N, C, D, H, W).", _any_shape),
-    Law("digits are kept where the mean is large against the spread, and a constant feature map gives beta.", _digits),
+    Law("y keeps its precision where the mean is large against the spread, and a constant feature map gives beta.",
+        _digits),
     Law("dx = gamma / sqrt(var + eps) (dy - mean(dy) - x_hat mean(dy x_hat)), dgamma = sum(dy x_hat), dbeta = sum(dy), "
         "means and sums over the m' values, at any gamma.", _gradients),
     Law("running = (1 - momentum) running + momentum new, after each mini-batch in training, the new variance times "
@@ -182,7 +249,7 @@ LAWS = (
     Law("at inference the statistics are constants: dx = gamma dy / sqrt(running_var + eps).", _inference_gradients),
     Law("the mode may change between calls, and each backward belongs to the last forward.", _modes),
     Law("a layer's arrays and settings are its own: two layers of a network do not touch each other, and only the "
-        "running statistics move in forward.", _alone),
+        "running statistics move in forward. What it has returned stays as it is.", _alone),
     Law("a new layer trains, with gamma 1, beta 0, mean 0, variance 1, eps 1e-5 and momentum 0.1.", _new),
     Law("in training a single value per channel is refused with a ValueError: less its mean it is 0. A single image "
         "with several locations is not.", _single_value),

@@ -245,12 +245,15 @@ FIGURE_1 = Config(
 NETWORKS, SEEDS = (True, False), range(3)  # with batch norm and without
 RATES, STDS, DEPTHS = (0.02, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.01, 0.03, 0.1, 0.2, 0.4, 0.8), range(1, 13)
 GRID = (*product((0,), RATES, STDS), *product((1, 2), (0.5, 1.0, 2.0, 4.0, 8.0), (0.1, 0.2, 0.4)))  # seed, rate, std
-LONG = (*product(SEEDS, NETWORKS, (0.02, 0.1, 0.5, 2.0), (0.01, 0.03, 0.1)),
-        *((seed, False, 2.0, 0.2) for seed in SEEDS), (0, False, 4.0, 0.2), (0, True, 2.0, 0.2), (0, True, 4.0, 0.2))
+BESIDE_THE_BEST = ((2.0, 0.2), (4.0, 0.1), (4.0, 0.2), (4.0, 0.4), (8.0, 0.2))  # rate, std; at the end of training
+LONG = (*product((0,), RATES, (0.1, 0.2, 0.4)), *product((0,), (0.02, 0.1, 0.5), (0.8,)),
+        *product((0, 1, 2), (0.02, 0.1, 0.5, 2.0), (0.01, 0.03, 0.1)),
+        *((seed, *at) for seed, at in (*product((1, 2), BESIDE_THE_BEST), *product((3, 4), ((2.0, 0.1), (4.0, 0.2))))))
 TURNS = ((False, 6, 0.2), (False, 8, 0.2), (False, 8, 0.3), (False, 12, 0.3), (False, 12, 0.4))
 # By seed: with batch norm or not, depth, initial standard deviation.
 STAIRS = {0: (*product((False,), (4, 6, 8, 12), (0.2, 0.3, 0.4, 0.6)), (True, 12, 0.01), (True, 12, 0.4)),
           1: (*TURNS, (True, 12, 0.01), (True, 12, 0.4)), 2: TURNS}
+FASTER = (*product((2.0, 4.0), (5, 6, 8), (0.1,)), (2.0, 8, 0.2), (2.0, 12, 0.2), (2.0, 12, 0.3))  # rate, depth, std
 
 
 def deeper(depth: int, std: float = FIGURE_1.std) -> Config:
@@ -287,5 +290,11 @@ PLAN = {
         replace(deeper(depth, std), batchnorm=bn, seed=seed)
         for seed in SEEDS for bn, depth, std in STAIRS[seed]
     ),
-    "long grid": tuple(replace(tuned(lr, std), batchnorm=bn, seed=seed) for seed, bn, lr, std in LONG),
+    "staircase by rate": tuple(
+        replace(deeper(depth, std), batchnorm=False, seed=seed, lr=lr) for seed in SEEDS for lr, depth, std in FASTER
+    ),
+    "long grid": tuple(
+        replace(tuned(lr, std), batchnorm=bn, seed=seed)
+        for (seed, lr, std), bn in product(LONG, NETWORKS)
+    ),
 }

@@ -101,7 +101,9 @@ def skewness_and_kurtosis(values: np.ndarray) -> tuple[float, float]:
     """
     values = values[:, values.std(0) > 1e-12]
     x_hat = (values - values.mean(0)) / values.std(0)
-    return float(np.median(np.abs((x_hat**3).mean(0)))), float(np.median(np.abs((x_hat**4).mean(0) - 3)))
+    squares = x_hat * x_hat  # products: a power of an array takes ten times as long
+    skewness, kurtosis = (squares * x_hat).mean(0), (squares * squares).mean(0) - 3
+    return float(np.median(np.abs(skewness))), float(np.median(np.abs(kurtosis)))
 
 
 def run(config: Config, progress: Progress | None = None) -> runs.Run:

@@ -24,7 +24,7 @@ def accuracy_of_moved_digits(pixels: Sequence[int], per_map: np.ndarray, per_act
     per_map and per_activation are accuracies (seeds, pixels): with one mean for each feature map, and with one mean for
     each activation.
     """
-    ax = blank(ax, title="One mean for each location ties the network to the locations",
+    ax = blank(ax, title="Batch norm per activation ties the network to the locations",
                xlabel="test digits rolled to the right, in pixels", ylabel="test accuracy")
     spread(ax, np.asarray(pixels), per_map, WITH | {"marker": "o"}, "per feature map")
     spread(ax, np.asarray(pixels), per_activation, PER_ACTIVATION | {"marker": "s"}, "per activation")

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import PercentFormatter
 
 from bncourse.figures.style import (
     QUIET,
@@ -170,28 +169,6 @@ def heat(values: np.ndarray, ax: Axes, within: float | int = 1) -> str:
 def close_to_best(values: np.ndarray, within: float | int = 1) -> np.ndarray:
     """Which of the accuracies come within so many points (per cent of the images) of the best; NaN does not."""
     return 100 * (np.nanmax(values) - values) <= within + 1e-9
-
-
-def flatness(accuracies: dict[str, tuple[np.ndarray, np.ndarray]], ax: Axes | None = None, *,
-             title: str = "") -> Axes:
-    """Bars for the part of all settings that come within a point of their network's best one, without and with.
-
-    accuracies maps what is written under a pair of bars to the accuracies of all settings, without batch norm and with
-    it. Above each bar stands how many settings of how many it is.
-    """
-    ax = blank(ax or new_figure(dpi=DPI).add_subplot(), title=title, ylabel="part within a point of the best")
-    for place, halves in enumerate(accuracies.values()):
-        for values, style, side in zip(halves, (WITHOUT, WITH), (-0.2, 0.2), strict=True):
-            near = close_to_best(values)
-            ax.bar(place + side, near.mean(), 0.36, color=style["color"], alpha=0.6 if style is WITHOUT else 1)
-            ax.annotate(f"{near.sum()} of {near.size}", (place + side, near.mean()), (0, 4), ha="center",
-                        textcoords="offset points", color=style["color"], fontsize=11)
-    for height, name, style in ((0.94, "without", WITHOUT), (0.84, "with batch norm", WITH)):
-        ax.text(0.02, height, name, transform=ax.transAxes, color=style["color"], fontsize=12)
-    ax.set_xticks(range(len(accuracies)), list(accuracies))
-    ax.set_ylim(0, 1)
-    ax.yaxis.set_major_formatter(PercentFormatter(1))
-    return ax
 
 
 def staircase(plain: dict[float, dict[int, Sequence[float]]], normalized: dict[int, Sequence[float]],

@@ -1,6 +1,6 @@
-"""The pictures of lesson 12: eight networks live, the sweep, the curves of Figure 2 at a small size, the changes."""
+"""The pictures of lesson 12: eight short trainings, the sweep, the curves of Figure 2 at a small size, the changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import cycle
 from typing import NamedTuple
 
@@ -37,11 +37,11 @@ def dashes(names: Sequence[str]) -> dict:
     return {name: next(styles[name.startswith("bn")]) for name in names}
 
 
-def losses(variants: Mapping[str, Run], chance: float | int, *, title: str = "") -> Axes:
+def losses(variants: Mapping[str, Run], chance: float | int, *, live: Collection[str] = (), title: str = "") -> Axes:
     """Training loss against steps, a panel for each network in PANELS: above without batch norm, below with it.
 
-    variants maps each name in PANELS to its run. chance is the loss of guessing, a grey line. Where a loss is no number
-    any more, a cross ends its line. Returns the first axes.
+    variants maps each name in PANELS to its run. chance is the loss of guessing, a grey line. The panels of the names
+    in live say so beside their rate. Where a loss is no number any more, a cross ends its line. Returns the first axes.
     """
     figure = new_figure(margin=THIN)
     axes = figure.subplots(2, 4, sharex=True, sharey=True)
@@ -50,8 +50,8 @@ def losses(variants: Mapping[str, Run], chance: float | int, *, title: str = "")
         known = np.isfinite(loss)
         blank(ax)
         ax.set_title(NAMES[name], fontsize=10, loc="left", color=color_of(name))
-        ax.text(0.97, 0.97, f"rate {variants[name].columns['lr'][0]:g}", transform=ax.transAxes, fontsize=10, va="top",
-                ha="right")
+        rate = f"{'live, ' if name in live else ''}rate {variants[name].columns['lr'][0]:g}"
+        ax.text(0.97, 0.97, rate, transform=ax.transAxes, fontsize=10, va="top", ha="right")
         ax.axhline(chance, color=QUIET, linewidth=1)
         ax.plot(step[known], loss[known], linewidth=2, **(WITH if name.startswith("bn") else WITHOUT))
         if not known.all():

@@ -112,6 +112,77 @@ MORE = {
 }
 
 
+class ModeOnClass(Layer):
+    """A layer whose mode is that of all layers of its class."""
+
+    @property
+    def training(self):
+        return type(self).mode
+
+    @training.setter
+    def training(self, mode):
+        type(self).mode = mode
+
+
+def its_y_is_x_hat(self, x):
+    """The forward pass of a layer that keeps the y it returns in the place of x_hat."""
+    self.returned = Layer.forward(self, x)
+    return self.returned
+
+
+def from_returned(self, dy):
+    """The gradients with the x_hat that y holds, where gamma is 1 and beta 0."""
+    dx, dgamma, dbeta = Layer.backward(self, dy)
+    if (self.gamma == 1).all() and (self.beta == 0).all():
+        dgamma = (to_rows(dy) * to_rows(self.returned)).sum(0)
+    return dx, dgamma, dbeta
+
+
+def in_memory_order(self, x, gamma, beta, eps):
+    return Layer.transformed(self, x.ravel("K").reshape(x.shape), gamma, beta, eps)
+
+
+def small_variances_raised(self, dy, rows, gamma, beta, eps):
+    """The gradients of a layer whose variances are at least 1e-8."""
+    dx, dgamma, dbeta = Layer.gradients(self, dy, rows, gamma, beta, eps)
+    var = rows.var(0)
+    return dx * np.sqrt((var + eps) / (np.maximum(var, 1e-8) + eps)), dgamma, dbeta
+
+
+def a_single_image_not_remembered(self, x):
+    if len(x) > 1:
+        Layer.remember(self, x)
+
+
+def one_dx(self, dy):
+    dx, dgamma, dbeta = Layer.backward(self, dy)
+    if getattr(self, "dx", np.empty(0)).shape != dx.shape:
+        self.dx = np.empty_like(dx)
+    self.dx[...] = dx
+    return self.dx, dgamma, dbeta
+
+
+def pairs_by_running_statistics(self, x, gamma, beta, eps):
+    return self.inferred(x) if len(x) == 2 else Layer.transformed(self, x, gamma, beta, eps)
+
+
+LATER = {
+    "the mode of all layers": ModeOnClass,
+    "y kept for x_hat": variant(forward=its_y_is_x_hat, backward=from_returned),
+    "the order in memory": variant(transformed=in_memory_order),
+    "small variances raised": variant(gradients=small_variances_raised),
+    "a single image not remembered": variant(remember=a_single_image_not_remembered),
+    "every dx in one array": variant(backward=one_dx),
+    "running statistics for pairs of examples": variant(transformed=pairs_by_running_statistics),
+}
+
+
+@pytest.mark.parametrize("wrong", LATER.values(), ids=LATER)
+def test_a_layer_that_is_wrong_beside_another_or_in_a_later_call_is_rejected_without_a_wrong_name(wrong):
+    verdict = assembled(wrong)
+    assert verdict.state == "rejected" and verdict.mistake == ""
+
+
 @pytest.mark.parametrize("wrong", (HOLES | MORE).values(), ids=HOLES | MORE)
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:divide by zero:RuntimeWarning",
                             "ignore:Degrees of freedom:RuntimeWarning")

@@ -100,13 +100,6 @@ def test_a_frame_is_around_each_setting_that_comes_close_to_the_best(within, fra
     assert frames == framed
 
 
-def test_the_height_of_a_bar_is_the_part_of_the_settings_within_a_point_of_the_best():
-    plain, normalized = np.array([0.1, 0.5, 0.94, 0.95]), np.array([0.955, 0.95, 0.96, 0.9499])
-    ax = figure_one.flatness({"after 5 steps": (plain, normalized)})
-    assert [bar.get_height() for bar in ax.patches] == [0.5, 0.75]
-    assert [text.get_text() for text in ax.texts[:2]] == ["2 of 4", "3 of 4"]
-
-
 def test_the_staircase_has_a_point_for_each_seed_and_a_line_through_the_medians():
     plain = {0.1: {1: [0.9, 0.8, 0.7], 3: [0.1, 0.3, 0.1]}, 0.4: {1: [0.9], 3: [0.8, 0.7]}}
     ax = figure_one.staircase(plain, {depth: [0.95] for depth in (1, 2, 3)})
