@@ -49,7 +49,7 @@ class Config:
     trained: str = "all"
     batch: int = 60
     steps: int = 600
-    rates: tuple[float, ...] = (0.1,)
+    rates: tuple[float | int, ...] = (0.1,)
     seeds: tuple[int, ...] = (0,)
     records: int = 6
     sizes: tuple[int, ...] = (784, 100, 100, 100, 10)
@@ -101,7 +101,7 @@ def init(config: Config, rng: np.random.Generator) -> mlp.Network:
     return network
 
 
-def train(config: Config, lr: float, seed: int) -> Iterator[tuple[int, mlp.Network, Examples]]:
+def train(config: Config, lr: float | int, seed: int) -> Iterator[tuple[int, mlp.Network, Examples]]:
     """Yields the step, the network and its next mini-batch whenever it is to be measured, last after the last step.
 
     The network is the same object each time, and goes on training.
@@ -128,7 +128,7 @@ def chosen(config: Config, gradients: list[mlp.Layer]) -> list[mlp.Layer]:
     return gradients
 
 
-def measure(config: Config, network: mlp.Network, batch: Examples, lr: float) -> dict[str, float]:
+def measure(config: Config, network: mlp.Network, batch: Examples, lr: float | int) -> dict[str, float]:
     """Every number that is recorded of a network, as `accuracies`, `along`, `shift` and `drift` name them.
 
     The noise of "noisy" is on for `drift` alone. Where not all parameters are trained, the accuracies alone.
@@ -166,7 +166,7 @@ def right(network: mlp.Network, data: Examples, statistics: list[mlp.Statistics]
     return float(np.mean(mlp.predict(network, data[0], statistics) == data[1]))
 
 
-def along(network: mlp.Network, x: np.ndarray, t: np.ndarray, lr: float) -> dict[str, float]:
+def along(network: mlp.Network, x: np.ndarray, t: np.ndarray, lr: float | int) -> dict[str, float]:
     """The loss of one mini-batch and its gradient after steps of several sizes along that gradient.
 
     `loss` is the loss where the network is, in nats, and `gradient` the length of its gradient. After a step of
@@ -182,7 +182,7 @@ def along(network: mlp.Network, x: np.ndarray, t: np.ndarray, lr: float) -> dict
     return row
 
 
-def shift(network: mlp.Network, x: np.ndarray, t: np.ndarray, lr: float) -> dict[str, float]:
+def shift(network: mlp.Network, x: np.ndarray, t: np.ndarray, lr: float | int) -> dict[str, float]:
     """How the gradient of a layer's w changes when the layers below take a step: Santurkar's measure of the shift.
 
     For each layer k from the second on, counted from 1: `gradient k` is the length of its gradient, `shift k` the
@@ -198,7 +198,7 @@ def shift(network: mlp.Network, x: np.ndarray, t: np.ndarray, lr: float) -> dict
     return row
 
 
-def drift(network: mlp.Network, x: np.ndarray, t: np.ndarray, lr: float) -> dict[str, float]:
+def drift(network: mlp.Network, x: np.ndarray, t: np.ndarray, lr: float | int) -> dict[str, float]:
     """How far one step moves the inputs of the last hidden layer's activations, in their standard deviations.
 
     `drift` is the change of a unit's mean over one mini-batch, divided by the standard deviation over it: the median
@@ -211,7 +211,7 @@ def drift(network: mlp.Network, x: np.ndarray, t: np.ndarray, lr: float) -> dict
     return {"drift": float(np.median(np.abs(after.mean(0) - before.mean(0)) / spread))}
 
 
-def moved(network: mlp.Network, gradients: list[mlp.Layer], lr: float) -> mlp.Network:
+def moved(network: mlp.Network, gradients: list[mlp.Layer], lr: float | int) -> mlp.Network:
     """A copy of these layers after one step of SGD."""
     layers = [copy.copy(layer) for layer in network]
     for layer in layers:
@@ -257,14 +257,14 @@ def run(config: Config, progress: Progress | None = None) -> runs.Run:
                         seconds=time.perf_counter() - start, seed=config.seeds[0])
 
 
-def at_rate(recorded: runs.Run, lr: float) -> dict[str, np.ndarray]:
+def at_rate(recorded: runs.Run, lr: float | int) -> dict[str, np.ndarray]:
     """The columns of a recorded run at one learning rate, each as an array `(seeds, looks)`."""
     here = np.array(recorded.columns["lr"]) == lr
     seeds = len(recorded.config["seeds"])
     return {name: np.array(values, dtype=float)[here].reshape(seeds, -1) for name, values in recorded.columns.items()}
 
 
-def best_rate(recorded: runs.Run) -> float:
+def best_rate(recorded: runs.Run) -> float | int:
     """The learning rate whose accuracy `chosen`, the median over the seeds after the last step, is the highest."""
     return max(recorded.config["rates"], key=lambda lr: np.median(at_rate(recorded, lr)["chosen"][:, -1]))
 
