@@ -59,9 +59,12 @@ def pictures(dataset: str, split: str, n: int) -> tuple[Float[np.ndarray, "n 28 
 
 
 def classifier(x: Pixels, t: Labels, seed: int, steps: int = 600, progress: Progress | None = None) -> mlp.Network:
-    """One hidden layer of 50 sigmoids, trained by steps of 60 examples at rate 0.5, without batch norm."""
+    """One hidden layer of 50 sigmoids, trained by steps of 60 examples at rate 0.5, without batch norm.
+
+    The dtype of x is that of all arithmetic.
+    """
     rng = np.random.default_rng(seed)
-    network = mlp.init((x.shape[1], 50, 10), batchnorm=False, std=0.05, rng=rng)
+    network = mlp.init((x.shape[1], 50, 10), batchnorm=False, std=0.05, rng=rng, dtype=x.dtype.type)
     for step in range(1, steps + 1):
         rows = rng.integers(len(x), size=60)
         _, gradients, _ = mlp.loss_and_gradients(network, x[rows], t[rows])

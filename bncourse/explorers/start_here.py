@@ -21,7 +21,8 @@ def draw_batch(fig, **_) -> Callable:
         estimates(EXAMPLES[picked].mean(axis=1), ax)
         steps = epochs * -(-examples // size)
         word = "epoch" if epochs == 1 else "epochs"
-        ax.set_title(f"m = {size}: {epochs} {word} of {examples:,} examples: {steps:,} steps", fontsize=12, loc="left")
+        title = f"m = {size}: {steps:,} steps make {epochs} {word} of {examples:,} examples"
+        ax.set_title(title, fontsize=12, loc="left")
 
     return update
 

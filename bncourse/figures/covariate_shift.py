@@ -25,7 +25,7 @@ def line_fitted_elsewhere(curve: tuple, line: tuple, here: tuple, there: tuple, 
     ax.plot(there[0], moved, ".", color=WITH["color"], markersize=5)
     label_end(ax, line[0][-1], line[1][-1], "as it is", WITHOUT["color"])
     label_end(ax, curve[0][-1], curve[1][-1], "truth", "black")
-    label_end(ax, there[0].max(), moved.max(), "standardized", WITH["color"])
+    label_end(ax, there[0].max(), moved.max(), "moved", WITH["color"])
     for (x, y), name, color in ((here, "training", QUIET), (there, "test", "black")):
         ax.annotate(name, (x.mean(), y.mean()), (18, -18), textcoords="offset points", color=color, fontsize=11)
     return ax

@@ -57,22 +57,24 @@ def settling(simulated: Mapping[str, np.ndarray], trained: Mapping[str, np.ndarr
     return left
 
 
-def least_squares(rates: np.ndarray, losses: Mapping[str, np.ndarray], limit: float, ax: Axes | None = None) -> Axes:
-    """Final loss against the rate of w for plain descent and for batch norm; a loss that is not finite is off the top.
+def least_squares(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], limit: float, ax: Axes | None = None) -> Axes:
+    """Final loss against the rate of w for plain descent and for batch norm; a loss that is not finite is left out.
 
-    losses has the keys "without" and "with batch norm". limit is the rate at which plain descent ends.
+    curves maps "without" and "with batch norm" to (rates, losses), both in the order of the rates. limit is the rate at
+    which plain descent ends.
     """
     ax = blank(ax, title="At no rate of w does batch norm diverge; nor is every rate fast",
                xlabel="rate of w (log scale)", ylabel="loss after the last step")
     for name, style, marker in (("without", WITHOUT, "s"), ("with batch norm", WITH, "o")):
-        finite = np.isfinite(losses[name])
-        ax.plot(rates[finite], losses[name][finite], marker=marker, markersize=6, linewidth=2, **style)
+        rates, losses = curves[name]
+        finite = np.isfinite(losses)
+        ax.plot(rates[finite], losses[finite], marker=marker, markersize=6, linewidth=2, **style)
     ax.set(xscale="log", yscale="log")
     ax.axvline(limit, color=QUIET, linewidth=1, linestyle=":")
-    top = np.max(losses["with batch norm"])
+    top = np.max(losses)
     ax.annotate(f"without:\ndiverges\nabove {limit:g}", (limit, top), (6, -30), textcoords="offset points",
                 color=WITHOUT["color"], fontsize=11, va="top")
-    ax.annotate("with batch norm", (rates[-1], losses["with batch norm"][-1]), (0, 8), textcoords="offset points",
+    ax.annotate("with batch norm", (rates[-1], losses[-1]), (0, 8), textcoords="offset points",
                 ha="right", color=WITH["color"], fontsize=11)
     ax.set_ylim(top=2 * top)
     return ax

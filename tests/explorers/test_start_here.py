@@ -26,6 +26,6 @@ def test_all_sixty_gradients_are_in_view_and_the_arrow_is_the_mean_of_all_exampl
 def test_the_steps_of_an_epoch_are_rounded_up(explorer):
     explorer.controls["m"].value, explorer.controls["examples"].value = 10, 2000
     explorer.controls["epochs"].value = 3
-    assert explorer.figure.axes[0].get_title(loc="left") == "m = 1024: 3 epochs of 2,000 examples: 6 steps"
+    assert explorer.figure.axes[0].get_title(loc="left") == "m = 1024: 6 steps make 3 epochs of 2,000 examples"
     explorer.controls["epochs"].value = 1
-    assert explorer.figure.axes[0].get_title(loc="left") == "m = 1024: 1 epoch of 2,000 examples: 2 steps"
+    assert explorer.figure.axes[0].get_title(loc="left") == "m = 1024: 2 steps make 1 epoch of 2,000 examples"

@@ -30,8 +30,9 @@ def test_angles_are_drawn_in_degrees_and_the_level_of_theory_in_both_panels():
 
 
 def test_a_loss_that_is_not_finite_has_no_point():
-    losses = {"without": np.array([0.1, np.nan, np.inf]), "with batch norm": np.array([0.3, 0.2, 0.4])}
-    ax = draw.least_squares(np.array([0.1, 1, 10]), losses, 0.5)
+    curves = {"without": (np.array([0.1, 1, 10]), np.array([0.1, np.nan, np.inf])),
+              "with batch norm": (np.array([0.2, 2, 20]), np.array([0.3, 0.2, 0.4]))}
+    ax = draw.least_squares(curves, 0.5)
     assert [len(line.get_xdata()) for line in (*in_colour(ax, WITHOUT)[:1], *in_colour(ax, WITH))] == [1, 3]
     assert any("0.5" in text.get_text() for text in ax.texts)
 
