@@ -4,6 +4,7 @@
     nn/             PyTorch: modules that keep state
     datasets/       digits and pictures, from a seed (glyphs, scenes) or from files (mnist, imagenet)
     paper.py        what the paper printed, and the ledger of its claims
+    explanations.py which of its explanations survived, and what we measured
     runs/           a measurement with its provenance, as small JSON, and how it is read
     machine.py      what a measurement ran on
     training/       a network, mini-batches and a recipe -> measured columns; checkpoints; many processes

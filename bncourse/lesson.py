@@ -9,7 +9,7 @@ import numpy as np
 from IPython.display import Markdown
 from threadpoolctl import threadpool_limits
 
-from bncourse import checks, datasets, paper, runs
+from bncourse import checks, datasets, explanations, paper, runs
 from bncourse.checks import progress
 from bncourse.paths import ROOT
 
@@ -53,6 +53,11 @@ def claims_table(notebook: str, measured: dict[str, str]) -> Markdown:
     lines = ["| claim | the paper | measured here | verdict |", "|---|---|---|---|"]
     lines += [f"| {c.id} | {c.says} | {measured.get(c.id, c.measured) or '–'} | **{c.verdict}** |" for c in claims]
     return Markdown("\n".join(lines))
+
+
+def explanations_table() -> Markdown:
+    """The table of data/paper/explanations.toml: the paper's explanations of batch norm, and which of them survived."""
+    return Markdown(explanations.table())
 
 
 def course_map() -> Markdown:

@@ -1,7 +1,7 @@
-"""The parts of README.md that are made and not written: the map from the ledger, the pictures from lessons.
+"""The parts of README.md that are made and not written: two tables from the ledgers, the pictures from lessons.
 
-A lesson's code cell tagged `readme` gives a picture, which is named as the lesson is; `refresh` writes the map and the
-pictures, `stale` says which differ.
+A lesson's code cell tagged `readme` gives a picture, which is named as the lesson is; `refresh` writes the tables and
+the pictures, `stale` says which differ.
 """
 
 import base64
@@ -9,17 +9,23 @@ import json
 import re
 from pathlib import Path
 
-from bncourse import paper
+from bncourse import explanations, paper
 from bncourse.paths import ROOT
 
 README = ROOT / "README.md"
 PICTURES = ROOT / "pictures"
 MAP = re.compile(r"(?<=<!-- map -->\n).*?(?=<!-- /map -->)", re.S)
+EXPLANATIONS = re.compile(r"(?<=<!-- explanations -->\n).*?(?=<!-- /explanations -->)", re.S)
 
 
 def with_map(text: str) -> str:
     """The README with its map made anew from the ledger."""
     return MAP.sub(lambda _: paper.section_map() + "\n", text)
+
+
+def with_explanations(text: str) -> str:
+    """The README with its table of explanations made anew."""
+    return EXPLANATIONS.sub(lambda _: explanations.table() + "\n", text)
 
 
 def pictures(notebooks: Path = ROOT / "notebooks") -> dict[str, bytes]:
@@ -45,14 +51,17 @@ def stale() -> list[str]:
     text, wanted = README.read_text(encoding="utf-8"), pictures()
     kept = {path.name: path.read_bytes() for path in PICTURES.glob("*.png")}
     found = [] if with_map(text) == text else ["README.md: the map differs from data/paper/claims.toml"]
+    if with_explanations(text) != text:
+        found.append("README.md: the explanations differ from data/paper/explanations.toml")
     found += [f"pictures/{name} differs from the lesson's" for name in sorted(wanted.keys() | kept.keys())
               if wanted.get(name) != kept.get(name)]
     return found + [f"README.md does not show pictures/{name}" for name in wanted if f"(pictures/{name})" not in text]
 
 
 def refresh() -> None:
-    """Make the map and the pictures anew."""
-    README.write_text(with_map(README.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+    """Make the tables and the pictures anew."""
+    text = with_explanations(with_map(README.read_text(encoding="utf-8")))
+    README.write_text(text, encoding="utf-8", newline="\n")
     PICTURES.mkdir(exist_ok=True)
     wanted = pictures()
     for path in PICTURES.glob("*.png"):

@@ -8,6 +8,7 @@ Experiments:
     ensembles        4.2.3          every set of six trained networks, from 1 to 48 crops (Figure 4)
     folding          3.1            the time that folding saves at inference
     inference        3.1            Algorithm 2 and moving averages, while a network trains
+    landscape        1, 3.3         loss and gradient along a step, noise after batch norm, gamma and beta alone
     placement        3.2            batch norm before the activation, or after it
     sensitivity      1, 3.3         training over a grid of learning rates and of initial scales
     shift            1              a classifier of digits under another condition

@@ -15,14 +15,15 @@
     inception.py             11      the widths of Figure 5, and what its network holds, computes and sees
     imagenet_runs.py         12      Figures 2 and 3 at a small size, learning rates, the seven changes
     ensembles.py             13      crops, the loss of a mean, error against networks and crops
+    what_batchnorm_does.py   14      two measures of the shift, noise, the loss along a step, one large step
 
 There are three kinds of function. A picture, `f(data, ax=None) -> ax`, draws on `ax`, or on new axes of the course's
 size, and returns the axes, which `picture` turns into what a notebook shows. A picture of several panels makes its own
 figure, and returns one of its axes, or all: `before_and_after`, `clouds`, `runaway`, `two_terms`, `streams`, `drifts`,
-`ribbons`, `settling`, `grids`, `losses`, `errors_beside_figure4`, `projection` and `beside_pytorch`. For explorers
-there are pairs: the first draws what stays and returns the axes (`..._axes`, `outline`, `grid`) or the artists that
-will move (`..._panels`, `target_marks`); the second draws what changes on them, and says on whose axes. `one_moment`
-and `one_cell` return their second function.
+`ribbons`, `settling`, `grids`, `losses`, `errors_beside_figure4`, `projection`, `beside_pytorch`, `right_with_noise`,
+`loss_along_steps` and `two_bands`. For explorers there are pairs: the first draws what stays and returns the axes
+(`..._axes`, `outline`, `grid`) or the artists that will move (`..._panels`, `target_marks`); the second draws what
+changes on them, and says on whose axes. `one_moment` and `one_cell` return their second function.
 """
 
 from bncourse.figures.style import PAPER, WITH, WITHOUT, Picture, picture

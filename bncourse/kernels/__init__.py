@@ -13,8 +13,8 @@
     layers.py          section 4.1      affine map, sigmoid, tanh, ReLU, softmax cross-entropy
     mlp.py             section 4.1      the network of Figure 1, its training and its inference
     steps.py           section 3.2      the steps that follow a layer's affine map: norms, activations, skips
-    noise.py           section 3.4      steps that depend on company or chance: ghost, renorm, noisy norm, Dropout
     jacobians.py       section 3.3      Jacobians of a normalized layer, and how much gradients grow in wide ones
+    noise.py           section 3.4      steps that depend on company or chance: ghost, renorm, noisy norm, Dropout
     gradcheck.py                        is this gradient the derivative?
     arguments.py                        what the functions expect, and what they say when they get something else
 """

@@ -56,6 +56,22 @@ def noisy_norm(size: int, rng: np.random.Generator) -> Norm:
     return Norm(forward, backward, normalize.batchnorm_inference)
 
 
+def unsteady_norm(amount: float | int, rng: np.random.Generator) -> Norm:
+    """Batch norm, and after gamma and beta noise whose distribution changes from step to step.
+
+    For each unit and step a mean from -amount to amount and a standard deviation from 0 to amount are drawn, both
+    uniformly; then each example's noise, from the Gaussian that has them (after Santurkar et al. 2018, section 2.1).
+    The gradient takes the noise for a constant. At inference it is batch norm.
+    """
+
+    def forward(x: Array, gamma: Array, beta: Array, eps: float | int) -> tuple[Array, tuple]:
+        y, cache = normalize.batchnorm_forward(x, gamma, beta, eps)
+        mean, std = rng.uniform(-amount, amount, x.shape[1]), rng.uniform(0, amount, x.shape[1])
+        return y + mean + std * rng.standard_normal(x.shape), cache
+
+    return Norm(forward, normalize.batchnorm_backward, normalize.batchnorm_inference)
+
+
 def renorm(r_max: float | int = 3, d_max: float | int = 5, momentum: float | int = 0.01) -> Norm:
     """Batch renormalization with moving statistics of its own, which start as those of the first mini-batch.
 

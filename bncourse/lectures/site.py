@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from string import Template
 
+from bncourse import explanations
 from bncourse.lectures import assets, deck, editions, markup
 from bncourse.lectures.lessons import Lesson
 from bncourse.lectures.questions import bank, markdown
@@ -47,7 +48,8 @@ def index(lessons: list[Lesson], edition: str) -> str:
         f"<p>{markup.markdown(x.question).strip().removeprefix('<p>').removesuffix('</p>')}</p>"
         f"<p class='ways'>{links_to(x, '')}</p></li>" for x in lessons)
     body = ((HERE / "index.html").read_text(encoding="utf-8")
-            .replace("$lessons", items).replace("$edition", edition))
+            .replace("$lessons", items).replace("$edition", edition)
+            .replace("$explanations", markup.markdown(explanations.table())))
     return page("Batch normalization: a course", body, "assets", "")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bncourse.kernels import mlp, normalize
-from bncourse.kernels.noise import Dropout, ghost_norm, group_norm, noisy_norm, renorm
+from bncourse.kernels.noise import Dropout, ghost_norm, group_norm, noisy_norm, renorm, unsteady_norm
 from bncourse.kernels.steps import BATCH_NORM, LAYER_NORM, RELU, TANH
 
 SIZES = (7, 6, 6, 4)
@@ -15,7 +15,7 @@ def steps_named(name, seed=0):
     """The steps of a layer, with the same random numbers each time that they are made."""
     rng = np.random.default_rng(seed)
     return {"ghost": (ghost_norm(3), TANH), "group": (group_norm(2), TANH), "noisy": (noisy_norm(3, rng), TANH),
-            "dropout after": (BATCH_NORM, TANH, Dropout(0.3, rng)),
+            "unsteady": (unsteady_norm(0.7, rng), TANH), "dropout after": (BATCH_NORM, TANH, Dropout(0.3, rng)),
             "dropout before": (Dropout(0.3, rng), BATCH_NORM, TANH), "renorm": (renorm(), RELU)}[name]
 
 
@@ -34,7 +34,7 @@ def afresh(network, name):
     return network
 
 
-@pytest.mark.parametrize("name", ["ghost", "group", "noisy", "dropout after", "dropout before"])
+@pytest.mark.parametrize("name", ["ghost", "group", "noisy", "unsteady", "dropout after", "dropout before"])
 def test_every_gradient_is_the_slope_of_the_loss(name, rng):
     x, t, network = rng.normal(size=(11, 7)), rng.integers(0, 4, 11), network_with(rng, name)
     _, gradients, _ = mlp.loss_and_gradients(network, x, t)
@@ -48,7 +48,7 @@ def test_every_gradient_is_the_slope_of_the_loss(name, rng):
             assert (losses[0] - losses[1]) / 2e-6 == pytest.approx(np.sum(dp * v), rel=1e-5, abs=1e-8)
 
 
-@pytest.mark.parametrize("name", ["ghost", "group", "noisy", "dropout after", "dropout before", "renorm"])
+@pytest.mark.parametrize("name", ["ghost", "group", "noisy", "unsteady", "dropout after", "dropout before", "renorm"])
 def test_inference_sees_one_example_at_a_time_and_draws_nothing(name, rng):
     x, network = rng.normal(size=(11, 7)), network_with(rng, name)
     statistics = mlp.population(network, [x])
@@ -86,6 +86,16 @@ def test_the_noise_of_a_part_is_common_to_its_examples(rng):
     y, _ = noisy_norm(3, rng).forward(x, np.ones(5), np.zeros(5), 1.0)
     assert np.ptp(y[:3], axis=0).max() < 1e-7 and np.ptp(y[3:], axis=0).max() < 1e-7
     assert abs(y[0] - y[3]).min() > 1e-6
+
+
+def test_unsteady_noise_has_another_mean_and_another_spread_in_each_unit_and_step(rng):
+    x, norm = rng.normal(size=(20_000, 6)), unsteady_norm(2.0, rng)
+    noise = [norm.forward(x, np.ones(6), np.ones(6), EPS)[0] - normalize.batchnorm_forward(x, np.ones(6), np.ones(6))[0]
+             for _ in range(50)]
+    means, spreads = (np.array([getattr(step, of)(0) for step in noise]) for of in ("mean", "std"))
+    assert np.abs(means).max() < 2.05 and means.std() == pytest.approx(2 / np.sqrt(3), rel=0.1)
+    assert 0 <= spreads.min() and spreads.max() < 2.05 and spreads.mean() == pytest.approx(1, rel=0.1)
+    assert np.abs(np.corrcoef(means.T)[np.triu_indices(6, 1)]).max() < 0.6
 
 
 def test_dropout_keeps_the_mean_and_drops_the_share(rng):
