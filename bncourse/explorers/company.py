@@ -5,7 +5,7 @@ from collections.abc import Callable
 import ipywidgets as widgets
 import numpy as np
 
-from bncourse.experiments.recording import recorded
+from bncourse import runs
 from bncourse.explorers.base import Explorer
 from bncourse.figures.company import NAMES, bars, bars_axes
 
@@ -16,7 +16,7 @@ GUESSING = 0.15  # a share of right answers which says that a network has not le
 def accuracies() -> dict[tuple, dict[str, np.ndarray]]:
     """The recorded accuracies of all seeds by norm, size and rate, and then by the column that names the statistics."""
     found = {}
-    for run in recorded("company", "small"):
+    for run in (run for run in runs.find("company") if run.config["images"] is None):
         rates = np.array(run.columns["lr"])
         for rate in run.config["rates"]:
             found[run.config["norm"], run.config["batch"], rate] = {
