@@ -12,6 +12,7 @@
     convolution.py           06      the axes over which is averaged, for the name of the normalization
     rate_and_scale.py        07      activation, learning rate and initial scale, for the loss with and without
     jacobians.py             08      layers, batch size and activation, for the gradient on its way down
+    company.py               09      size of the mini-batches, rate and statistics at the test, for five normalizers
     figure_one.py            10      the step of a training, and the step of a grid of trainings
     inception.py             11      the module of BN-Inception, and the reading of its printed widths
     imagenet_runs.py         12      the accuracy to reach, for the steps that each network takes
