@@ -170,10 +170,10 @@ def test_a_slide_that_overflows_would_be_seen(material, offline, tmp_path):
     assert max(slide["bottom"] for slide in page.evaluate(SLIDES)) > 720
 
 
-def test_the_students_slides_fit_too(material, offline):
+@pytest.mark.parametrize("name", LESSONS)
+def test_the_students_slides_fit_too(name, material, offline):
     page, wrong = offline
-    for name in LESSONS:
-        open_page(page, material / "site" / "slides" / f"{name}.html")
-        found = page.evaluate(SLIDES)
-        assert max(slide["bottom"] for slide in found) <= 720 >= max(slide["scroll"] for slide in found), name
+    open_page(page, material / "site" / "slides" / f"{name}.html")
+    found = page.evaluate(SLIDES)
+    assert max(slide["bottom"] for slide in found) <= 720 >= max(slide["scroll"] for slide in found)
     assert wrong == []

@@ -41,7 +41,7 @@ def test_each_known_mistake_is_rejected_and_named(check, mistake):
     verdict = check(mistake.wrong)
     assert verdict.state == "rejected"
     assert verdict.mistake == mistake.name
-    assert mistake.see in repr(verdict)
+    assert mistake.see in repr(verdict) and check.law not in verdict.text
 
 
 @pytest.mark.parametrize("check", FUNCTIONS, ids=ids)
@@ -121,8 +121,7 @@ def test_float32_where_its_digits_do_not_suffice_is_told_so():
 @pytest.mark.parametrize("check", FUNCTIONS, ids=ids)
 def test_the_law_is_for_those_who_found_it(check):
     assert check.law in check(check.solution).text
-    wrong = [check(mistake.wrong) for mistake in check.mistakes] + [check(changed(check, lambda y: y[None]))]
-    assert not any(check.law in verdict.text for verdict in wrong)
+    assert check.law not in check(changed(check, lambda y: y[None])).text
 
 
 @pytest.mark.parametrize("check", FUNCTIONS, ids=ids)

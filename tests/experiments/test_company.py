@@ -11,7 +11,7 @@ from bncourse.kernels import mlp
 from bncourse.kernels.noise import Dropout
 from bncourse.kernels.steps import BATCH_NORM, RELU, SIGMOID
 
-SMALL = dict(sizes=(784, 12, 10, 10), steps=3, batch=8, part=4, groups=2)
+SMALL = dict(sizes=(784, 12, 10, 10), steps=3, batch=100, part=50, groups=2, images=500)
 
 
 @pytest.mark.parametrize("norm", company.NORMS)
