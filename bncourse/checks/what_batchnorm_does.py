@@ -58,6 +58,17 @@ noise = Check(
                 "learned can scale it.", "the exercise", _noise_before_gamma),
         Mistake("the noise before the statistics", "Batch norm would take most of it out again.", "the exercise",
                 _noise_before_the_statistics),
+        Mistake("the scale given to batch norm as its gamma", "gamma is one number for each unit; scale differs from "
+                "example to example, and acts on what batch norm gives.", "hint 1",
+                lambda x, g, b, scale, shift, dy, eps: (batchnorm_forward(x, g * scale, b, eps),)),
+        Mistake("the scale twice in the gradient", "scale dy is handed to batchnorm_backward once, and nothing is "
+                "multiplied afterwards.", "hint 2", lambda x, g, b, scale, shift, dy, eps: (
+                    _noisy(x, g, b, scale, shift, dy, eps)[0], *_noisy(x, g, b, scale, shift, scale * dy, eps)[1:])),
+        Mistake("dgamma and dbeta exchanged", "dgamma comes before dbeta.", "the stub",
+                lambda *case: tuple(_noisy(*case)[k] for k in (0, 1, 3, 2))),
+        Mistake("dgamma from the output of batch norm", "gamma multiplies x_hat, the values before gamma and beta.",
+                "lesson 04, section 6", _changed(2, lambda x, g, b, scale, shift, dy, eps: (
+                    scale * dy * batchnorm_forward(x, g, b, eps)[0]).sum(0))),
         Mistake("the noise only added", "That is section 2. Here the factor scale is part of y, and of every gradient.",
                 "the exercise", lambda x, g, b, scale, shift, dy, eps: _noisy(x, g, b, 1, shift, dy, eps)),
         Mistake("eps ignored", "eps is an argument, and not always small.", "the stub",
@@ -128,10 +139,11 @@ def _from_point_to_point(u, t, w, lr, multiples):
 def _regressions(rng):
     """Two classes that overlap, weights away from the best ones; steps that overshoot, and short ones."""
     cases = []
-    for n, d, lr in [(9, 3, 2.0), (12, 4, 5.0), (8, 2, 0.1)]:
+    steps = [0.5, 1.0, 2.0, 4.0, 8.0]
+    for n, d, lr, multiples in [(9, 3, 2.0, steps), (12, 4, 5.0, steps), (8, 2, 0.1, [4.0, 0.5, 8.0, 1.0, 2.0])]:
         t = np.where(rng.uniform(size=n) < 0.5, -1.0, 1.0)
         cases.append((rng.normal(t[:, None] * 0.5, 1.5, (n, d)), t, rng.normal(size=d), lr,
-                      np.array([0.5, 1.0, 2.0, 4.0, 8.0])))
+                      np.array(multiples)))
     return cases
 
 
@@ -144,16 +156,16 @@ along = Check(
     outputs=("least", "most", "smoothness"),
     mistakes=(
         Mistake("a new gradient at every point", "That is a training. The question is what lies along the one gradient "
-                "that training follows from here.", "section 5 of the lesson", _walk),
+                "that training follows from here.", "section 4 of the lesson", _walk),
         Mistake("the steps added up", "Every point is a lr |g| away from w, and not from the point before it.",
                 "the exercise", lambda u, t, w, lr, m: _look(u, t, w, lr, np.cumsum(m))),
         Mistake("the first and the last loss", "The loss may fall and rise again on the way.", "the exercise",
                 lambda u, t, w, lr, m: (*_look(u, t, w, lr, m[:1])[:1], *_look(u, t, w, lr, m[-1:])[:1],
                                         _look(u, t, w, lr, m)[2])),
-        Mistake("steps up the gradient", "Training steps against the gradient.", "section 5 of the lesson",
+        Mistake("steps up the gradient", "Training steps against the gradient.", "section 4 of the lesson",
                 lambda u, t, w, lr, m: _look(u, t, w, lr, m, sign=1.0)),
         Mistake("the gradient made to length 1", "A step of SGD is the rate times the gradient, as long as it is.",
-                "section 5 of the lesson", lambda u, t, w, lr, m: _look(u, t, w, lr, m, unit=True)),
+                "section 4 of the lesson", lambda u, t, w, lr, m: _look(u, t, w, lr, m, unit=True)),
         Mistake("the loss before the step counted", "The range is over the points after a step; the start is not one.",
                 "the exercise", lambda u, t, w, lr, m: _look(u, t, w, lr, m, also=(0,))),
         Mistake("the mean of the ratios", "Smoothness is a worst case: the largest ratio.", "the exercise",
@@ -175,6 +187,12 @@ along = Check(
                 lambda u, t, w, lr, m: (*_look(u, t, w, lr, m)[:2], _look(u, t, w, lr, m)[2] ** 2)),
         Mistake("the change from each point to the next", "Every point is compared with w, where training stands.",
                 "the exercise", _from_point_to_point),
+        Mistake("most before least", "The least loss comes first.", "the stub",
+                lambda *case: tuple(_look(*case)[k] for k in (1, 0, 2))),
+        Mistake("the rate left out of the step", "The points are w - a lr g.", "the exercise",
+                lambda u, t, w, lr, m: _look(u, t, w, 1.0, m)),
+        Mistake("the ratio at the last point alone", "Smoothness is a worst case: the largest ratio.", "the exercise",
+                lambda u, t, w, lr, m: (*_look(u, t, w, lr, m)[:2], _look(u, t, w, lr, m[-1:])[2])),
     ),
 )
 
@@ -210,9 +228,9 @@ shift = Check(
     outputs=("shift", "angle"),
     mistakes=(
         Mistake("both layers moved", "The question is what the movement of the layer below does to this one.",
-                "section 4 of the lesson", lambda *case: _shift(*case, move2=1.0)),
+                "section 3 of the lesson", lambda *case: _shift(*case, move2=1.0)),
         Mistake("the upper layer moved", "Internal covariate shift comes from below: w1 moves.",
-                "section 4 of the lesson", lambda *case: _shift(*case, move1=0.0, move2=1.0)),
+                "section 3 of the lesson", lambda *case: _shift(*case, move1=0.0, move2=1.0)),
         Mistake("the gradient of w1", "The change of the upper layer's gradient was asked for.", "the exercise",
                 lambda *case: _shift(*case, of=0)),
         Mistake("a step up the gradient", "SGD subtracts the gradient.", "the exercise",
@@ -231,11 +249,30 @@ shift = Check(
                 lambda *case: _shift(*case, angle=np.asarray)),
         Mistake("the cosine for the angle", "arccos makes an angle of it.", "the exercise",
                 lambda *case: _shift(*case, angle=np.cos)),
+        Mistake("the length after over the length before", "Subtract the gradients first: the shift is |G' - G| / |G|.",
+                "hint 2", lambda u, t, w1, w2, lr: (_after(u, t, w1, w2, lr, np.linalg.norm), _shift(
+                    u, t, w1, w2, lr)[1])),
+        Mistake("the spectral norm", "np.linalg.norm with a second argument 2 is another norm of a matrix; the length "
+                "is the root of the sum of all squared entries.", "hint 2", lambda u, t, w1, w2, lr: (
+                    _after(u, t, w1, w2, lr, lambda g: np.linalg.norm(g, 2), difference=True),
+                    _shift(u, t, w1, w2, lr)[1])),
+        Mistake("the share in per cent", "A share of 1 is the whole length.", "the exercise",
+                lambda *case: (100 * _shift(*case)[0], _shift(*case)[1])),
+        Mistake("the matrices multiplied as they are", "G . G' is the sum of all products, entry by entry; @ is for "
+                "vectors, as after ravel.", "hint 2", lambda u, t, w1, w2, lr: (
+                    _gradients(u, t, w1, w2)[1] @ _gradients(u, t, w1, w2)[1], 0.0)),
         Mistake("a matrix product for the dot product", "G . G' is the sum of all products, entry by entry.", "hint 2",
                 lambda u, t, w1, w2, lr: (_shift(u, t, w1, w2, lr)[0], np.degrees(np.arccos(_matrix_cosine(
                     _gradients(u, t, w1, w2)[1], _gradients(u, t, w1 - lr * _gradients(u, t, w1, w2)[0], w2)[1]))))),
     ),
 )
+
+
+def _after(u, t, w1, w2, lr, norm, difference=False):
+    """A norm of the gradient of w2 after the step of w1, or of its change, over that before."""
+    d1, before = _gradients(u, t, w1, w2)
+    after = _gradients(u, t, w1 - lr * d1, w2)[1]
+    return norm(after - before * difference) / norm(before)
 
 
 def _matrix_cosine(one, other):
