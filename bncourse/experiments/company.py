@@ -15,14 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bncourse import datasets, runs
-from bncourse.experiments.digits import Examples, binary_images, evenly_spaced, minibatches
-from bncourse.experiments.protocol import Progress, recorded_run, tell, unusual
+from bncourse.experiments.digits import Examples, binary_images, evenly_spaced, minibatches, right, scale_by_inputs
+from bncourse.experiments.protocol import Progress, check_rates_and_seeds, recorded_run, tell, unusual
 from bncourse.kernels import mlp
 from bncourse.kernels.noise import Dropout, ghost_norm, group_norm, noisy_norm, renorm
-from bncourse.kernels.steps import BATCH_NORM, LAYER_NORM, RELU, SIGMOID
+from bncourse.kernels.steps import ACTIVATIONS, BATCH_NORM, LAYER_NORM
 
 NORMS = ("none", "batch", "ghost", "noisy", "renorm", "layer", "group")
-ACTIVATIONS = {"sigmoid": SIGMOID, "relu": RELU}
 ORDERS = ("shuffled", "fixed", "sorted")
 PLACES = ("before", "after")
 
@@ -66,10 +65,7 @@ class Config:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected {least} or more")
         if self.images is not None and self.images < self.batch:
             raise ValueError(f"images is {self.images}, but batch is {self.batch}; expected at least as many")
-        for name, least in {"rates": np.nextafter(0, 1), "seeds": 0}.items():
-            if not getattr(self, name) or not all(least <= value < np.inf for value in getattr(self, name)):
-                raise ValueError(f"{name} is {getattr(self, name)}; expected one or more "
-                                 f"{'positive numbers' if name == 'rates' else 'numbers from 0 on'}")
+        check_rates_and_seeds(self.rates, self.seeds)
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}; expected 0 or more and below 1")
 
@@ -98,9 +94,8 @@ PLAN = {
 def init(config: Config, rng: np.random.Generator) -> mlp.Network:
     """The network: weights of variance 2 / D for ReLU and 1 / D for a sigmoid, for D inputs of a layer; its steps."""
     network = mlp.init(config.sizes, config.norm != "none", std=1.0, rng=rng)
-    gain = 2 if config.activation == "relu" else 1
+    scale_by_inputs(network, config.activation)
     for layer, noise in zip(network, rng.spawn(len(network)), strict=True):
-        layer.w *= np.sqrt(gain / len(layer.w))
         layer.steps = steps(config, noise)
     return network
 
@@ -204,12 +199,6 @@ def measure(config: Config, network: mlp.Network) -> dict[str, float]:
             "in order": right(network, test, population_in_order(config, network)),
             "own": own(config, network, test),
             "loss": cross_entropy(network, some, statistics), "test loss": cross_entropy(network, test, statistics)}
-
-
-def right(network: mlp.Network, data: Examples, statistics: list[mlp.Statistics] | None) -> float:
-    """The share of examples that the network gets right."""
-    x, t = data
-    return float(np.mean(mlp.predict(network, x, statistics) == t))
 
 
 def own(config: Config, network: mlp.Network, data: Examples) -> float:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bncourse import datasets, runs
+from bncourse.kernels import mlp
 
 Examples = tuple[np.ndarray, np.ndarray]  # images (N, 784) and labels (N,)
 
@@ -61,3 +62,19 @@ def check_size(name: str, wanted: int, available: int, split: str) -> None:
     """Raises ValueError, naming the field, where more images are wanted than a split of the data has."""
     if wanted > available:
         raise ValueError(f"{name} is {wanted}, but there are {available} {split} images; expected at most as many")
+
+
+def scale_by_inputs(network: mlp.Network, activation: str) -> None:
+    """Multiplies weights of variance 1, in place, to variance 2 / D before a ReLU and 1 / D before a sigmoid.
+
+    D is the number of a layer's inputs, and activation a key of `kernels.steps.ACTIVATIONS`.
+    """
+    gain = 2 if activation == "relu" else 1
+    for layer in network:
+        layer.w *= np.sqrt(gain / len(layer.w))
+
+
+def right(network: mlp.Network, data: Examples, statistics: list[mlp.Statistics] | None) -> float:
+    """The share of examples that the network gets right, by these statistics or by those of the examples themselves."""
+    x, t = data
+    return float(np.mean(mlp.predict(network, x, statistics) == t))

@@ -19,14 +19,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bncourse import datasets, runs
-from bncourse.experiments.digits import Examples, binary_images, evenly_spaced, minibatches
-from bncourse.experiments.protocol import Progress, recorded_run, tell, unusual
+from bncourse.experiments.digits import Examples, binary_images, evenly_spaced, minibatches, right, scale_by_inputs
+from bncourse.experiments.protocol import Progress, check_rates_and_seeds, recorded_run, tell, unusual
 from bncourse.kernels import mlp
 from bncourse.kernels.noise import unsteady_norm
-from bncourse.kernels.steps import BATCH_NORM, RELU, SIGMOID
+from bncourse.kernels.steps import ACTIVATIONS, BATCH_NORM
 
 NORMS = ("none", "batch", "noisy")
-ACTIVATIONS = {"sigmoid": SIGMOID, "relu": RELU}
 TRAINED = ("all", "scales", "last")
 MULTIPLES = (0.5, 1, 2, 4)  # of the learning rate: the steps along which loss and gradient are looked at
 
@@ -62,10 +61,7 @@ class Config:
         for name, least in {"amount": 0, "batch": 2, "steps": 1, "records": 1}.items():
             if not least <= getattr(self, name) < np.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected {least} or more")
-        for name, least in {"rates": np.nextafter(0, 1), "seeds": 0}.items():
-            if not getattr(self, name) or not all(least <= value < np.inf for value in getattr(self, name)):
-                raise ValueError(f"{name} is {getattr(self, name)}; expected one or more "
-                                 f"{'positive numbers' if name == 'rates' else 'numbers from 0 on'}")
+        check_rates_and_seeds(self.rates, self.seeds)
         if self.trained == "scales" and self.norm == "none":
             raise ValueError("trained is 'scales', but norm is 'none'; expected a norm that has gamma and beta")
 
@@ -93,9 +89,8 @@ def init(config: Config, rng: np.random.Generator) -> mlp.Network:
     Every norm gets the same weights from the same rng.
     """
     network = mlp.init(config.sizes, config.norm != "none", std=1.0, rng=rng)
-    gain = 2 if config.activation == "relu" else 1
+    scale_by_inputs(network, config.activation)
     for layer, noise in zip(network, rng.spawn(len(network)), strict=True):
-        layer.w *= np.sqrt(gain / len(layer.w))
         norm = {"none": None, "batch": BATCH_NORM, "noisy": unsteady_norm(config.amount, noise)}[config.norm]
         layer.steps = (*((norm,) if norm else ()), ACTIVATIONS[config.activation])
     return network
@@ -159,11 +154,6 @@ def accuracies(config: Config, network: mlp.Network) -> dict[str, float]:
     statistics, calm = (mlp.population(each, batches) for each in (network, quiet(config, network)))
     return {"train": right(network, some, statistics), "chosen": right(network, (x[::2], t[::2]), statistics),
             "test": right(network, (x[1::2], t[1::2]), statistics), "calm": right(network, (x[1::2], t[1::2]), calm)}
-
-
-def right(network: mlp.Network, data: Examples, statistics: list[mlp.Statistics]) -> float:
-    """The share of examples that the network gets right."""
-    return float(np.mean(mlp.predict(network, data[0], statistics) == data[1]))
 
 
 def along(network: mlp.Network, x: np.ndarray, t: np.ndarray, lr: float | int) -> dict[str, float]:

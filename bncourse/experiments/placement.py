@@ -16,10 +16,9 @@ from bncourse import datasets, runs
 from bncourse.experiments.digits import binary_images, minibatches
 from bncourse.experiments.protocol import Progress, recorded_run, tell, unusual
 from bncourse.kernels import mlp
-from bncourse.kernels.steps import BATCH_NORM, RELU, SIGMOID
+from bncourse.kernels.steps import ACTIVATIONS, BATCH_NORM
 
 PLACES = ("before", "after")
-ACTIVATIONS = {"sigmoid": SIGMOID, "relu": RELU}
 
 
 @dataclass(frozen=True)

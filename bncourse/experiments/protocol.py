@@ -70,6 +70,13 @@ def from_record(kind: type, record: dict) -> object:
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in record.items()})
 
 
+def check_rates_and_seeds(rates: tuple, seeds: tuple) -> None:
+    """Raises ValueError unless there are positive, finite learning rates, and seeds from 0 on."""
+    for name, values, kind in (("rates", rates, "positive numbers"), ("seeds", seeds, "numbers from 0 on")):
+        if not values or not all(0 <= value < math.inf for value in values) or (name == "rates" and 0 in values):
+            raise ValueError(f"{name} is {values}; expected one or more {kind}")
+
+
 def unusual(config: object, *named: str) -> list[str]:
     """The parts of a run's name for the fields that differ from their defaults: "lr0.2", "widths4_5".
 

@@ -24,9 +24,8 @@ from bncourse import datasets, runs
 from bncourse.experiments.digits import Digits, binary_images, check_size, evenly_spaced, minibatches
 from bncourse.experiments.protocol import Progress, from_record, recorded_run, tell, unusual
 from bncourse.kernels import mlp
-from bncourse.kernels.steps import BATCH_NORM, RELU, SIGMOID
+from bncourse.kernels.steps import ACTIVATIONS, BATCH_NORM
 
-ACTIVATIONS = {"sigmoid": SIGMOID, "relu": RELU}
 MOVED = ("all", "hidden weights")
 REST = 0.1  # rate and initial standard deviation of what is not moved
 RATES = tuple(float(f"{10 ** (half / 2):.6g}") for half in range(-4, 5))  # half a decade apart: 0.01, 0.0316228, ...

@@ -101,3 +101,4 @@ RELU = Activation(layers.relu_forward, layers.relu_backward)
 BATCH_NORM = Norm(normalize.batchnorm_forward, normalize.batchnorm_backward, normalize.batchnorm_inference)
 LAYER_NORM = Norm(normalize.layernorm_forward, normalize.layernorm_backward)
 SKIP = Skip()
+ACTIVATIONS = {"sigmoid": SIGMOID, "relu": RELU}  # those of sections 4.1 and 3.2, by their names in configurations

@@ -11,16 +11,16 @@
 
 from bncourse.runs.captions import TITLES, caption, data_title, device_title, setting
 from bncourse.runs.reading import (
-           best,
-           by,
-           column,
-           curve,
-           ensemble_table,
-           last,
-           mean_and_spread,
-           select,
-           stack,
-           steps_to,
+    best,
+    by,
+    column,
+    curve,
+    ensemble_table,
+    last,
+    mean_and_spread,
+    select,
+    stack,
+    steps_to,
 )
 from bncourse.runs.record import PROVENANCE, RunError, from_json
 from bncourse.runs.run import RUNS, Run, RunExists, find, fingerprint, provenance, to_json

@@ -10,14 +10,6 @@ from bncourse.checks.layer_check import PyTorch
 from bncourse.checks.mistakes.layers import Layer
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def name(value):
     return getattr(value, "name", None)
 

@@ -5,7 +5,6 @@ import re
 import nbformat
 import numpy as np
 import pytest
-import torch
 
 from bncourse.checks.convolution import assembled
 from bncourse.checks.layer_laws import LAWS
@@ -13,14 +12,6 @@ from bncourse.checks.mistakes.layers import Layer, variant
 from bncourse.checks.mistakes.layers_in_use import IN_USE
 from bncourse.kernels.algorithms import from_rows, to_rows
 from bncourse.paths import ROOT
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def on(shapes, method, wrong):
