@@ -90,3 +90,9 @@ def test_the_rate_is_chosen_on_other_images_than_those_reported():
     assert company.chosen_rate(run) == 0.1
     assert list(company.at_rate(run, "test", 0.5)) == [0.6, 0.8, 1.0]
     assert list(company.at_best(run, "test")) == [0.5, 0.7, 0.9]
+
+
+@pytest.mark.parametrize(("activation", "gain"), [("relu", 2), ("sigmoid", 1)])
+def test_weights_have_the_variance_that_their_inputs_and_the_activation_ask_for(activation, gain):
+    for layer in company.init(Config(activation=activation, sizes=(784, 400, 300, 10)), np.random.default_rng(0)):
+        assert layer.w.var() == pytest.approx(gain / len(layer.w), rel=0.06)
