@@ -10,6 +10,7 @@ Experiments:
     inference        3.1            Algorithm 2 and moving averages, while a network trains
     landscape        1, 3.3         loss and gradient along a step, noise after batch norm, gamma and beta alone
     placement        3.2            batch norm before the activation, or after it
+    recurrent        5              an LSTM with statistics for each step or shared, and with layer norm
     sensitivity      1, 3.3         training over a grid of learning rates and of initial scales
     shift            1              a classifier of digits under another condition
     whitening        2              the cost of whitening beside that of batch norm
