@@ -75,7 +75,7 @@ class Config:
 
 
 KINDS = (("none", 1.0), ("batch", 0.1), ("batch", 1.0), ("input", 1.0), ("layer", 0.1), ("layer", 1.0))
-PLAN = {"norms": tuple(Config("mnist", norm, gamma, rates=(0.001, 0.003, 0.01, 0.03), seeds=(0, 1, 2, 3, 4))
+PLAN = {"norms": tuple(Config("mnist", norm, gamma, rates=(0.003, 0.01, 0.03, 0.1), seeds=(0, 1, 2, 3, 4))
                        for norm, gamma in KINDS)}
 
 
