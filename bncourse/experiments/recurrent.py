@@ -54,7 +54,7 @@ class Config:
     gamma: float | int = 0.1
     units: int = 50
     batch: int = 60
-    steps: int = 400
+    steps: int = 300
     rates: tuple[float | int, ...] = (0.003,)
     seeds: tuple[int, ...] = (0,)
     images: int = 1000
@@ -74,7 +74,7 @@ class Config:
                          *unusual(self, "dataset", "norm", "gamma")])
 
 
-KINDS = (("none", 1.0), ("batch", 0.1), ("batch", 1.0), ("input", 1.0), ("layer", 0.1), ("layer", 1.0))
+KINDS = (("none", 1.0), ("batch", 0.1), ("batch", 1.0), ("input", 1.0), ("layer", 1.0), ("layer", 0.1))
 PLAN = {"norms": tuple(Config("mnist", norm, gamma, rates=(0.003, 0.01, 0.03, 0.1), seeds=(0, 1, 2, 3, 4))
                        for norm, gamma in KINDS)}
 
