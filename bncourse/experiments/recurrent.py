@@ -1,6 +1,6 @@
 """Section 5's outlook on recurrent networks, measured: batch norm with statistics for each step, or shared by all.
 
-An LSTM reads a digit in 28 steps of 28 pixels, which are mixed in one fixed order for all digits, so that no step is
+An LSTM reads a digit in 14 steps of 56 pixels, which are mixed in one fixed order for all digits, so that no step is
 blank; after the last step it names the digit. With a norm N the four gates are given `N(Wx x_t) + N(Wh h_{t-1}) + b`
 and the output is a gate times `tanh(N(c_t) + b')`. N is one of `NORMS`:
 
@@ -33,9 +33,9 @@ from bncourse.experiments.digits import Examples, binary_images, evenly_spaced, 
 from bncourse.experiments.protocol import Progress, check_rates_and_seeds, recorded_run, tell, unusual
 
 NORMS = ("none", "batch", "input", "layer")
-STEPS, PIXELS = 28, 28  # a digit is read in so many steps, so many pixels at each
+STEPS, PIXELS = 14, 56  # a digit is read in so many steps, so many pixels at each
 ORDER = np.random.default_rng(0).permutation(STEPS * PIXELS)
-EXTRA = (4, 8, 16)  # blank steps that a test sequence has beyond those of training
+EXTRA = (2, 4, 8)  # blank steps that a test sequence has beyond those of training
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Network(nn.Module):
             self.bias[:units] = 1
 
     def forward(self, x: Tensor, statistics: Statistics | None = None) -> tuple[Tensor, Trace]:
-        """Logits `(N, 10)` of sequences x `(N, T, 28)`, and the trace; by the mini-batch's statistics unless given."""
+        """Logits `(N, 10)` of sequences x `(N, T, 56)`, and the trace; by the mini-batch's statistics unless given."""
         inputs, trace = (x @ self.wx).transpose(0, 1), Trace([], [], [], [])
         h = c = inputs.new_zeros(len(x), self.wo.shape[0])
         normal = self.over_time(inputs, statistics) if self.norm == "input" else inputs
@@ -151,7 +151,7 @@ class Network(nn.Module):
 
 
 def sequences(images: np.ndarray, before: int = 0, after: int = 0) -> Tensor:
-    """Sequences `(N, T, 28)` of binary images `(N, 784)`, with so many blank steps before the digit and after it."""
+    """Sequences `(N, T, 56)` of binary images `(N, 784)`, with so many blank steps before the digit and after it."""
     mixed = torch.from_numpy(images[:, ORDER].reshape(-1, STEPS, PIXELS)).float()
     return F.pad(mixed, (0, 0, before, after))
 
@@ -222,7 +222,7 @@ def right(network: Network, data: Examples, statistics: Statistics | None, befor
 
 
 def gradients_over_time(config: Config, network: Network | None = None, seed: int = 0) -> np.ndarray:
-    """The length of the gradient of one mini-batch's loss for the state h_t, `(28,)`, in a network or in a new one."""
+    """The length of the gradient of one mini-batch's loss for the state h_t, `(14,)`, in a network or in a new one."""
     new, indices = seeded(config, seed)
     x, t = binary_images(config.dataset, threshold=127).train
     i = next(indices)
