@@ -26,4 +26,6 @@ What runs them:
     small_scale      4.2's configurations at the size that the course has recorded
     trainings        a training of 4.2 that is kept in a folder, and read back
     scoring          4.2.3's test of trained networks, alone and as an ensemble
+    clinic           six cases from issue trackers with what their owners saw, for lesson 15
+    porting          a checkpoint in another framework's conventions, and what it costs to leave them
 """

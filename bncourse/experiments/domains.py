@@ -15,8 +15,9 @@ has it; then its activations can be rescaled to their old means and variances in
 import copy
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -137,14 +138,25 @@ def pictures(config: Config, split: str, n: int) -> tuple[Pictures, np.ndarray]:
 def train(config: Config, lr: float | int, seed: int) -> nn.Sequential:
     """The network after `config.steps` steps of SGD with momentum 0.9 at a learning rate, from a seed."""
     model, (images, labels) = network(config, seed), loaded(config.dataset, "train")
-    optimizer = torch.optim.SGD(model.parameters(), lr, momentum=0.9)
     order = minibatches(len(images), config.batch, np.random.default_rng(seed))
-    for _ in range(config.steps):
-        i = next(order)
-        optimizer.zero_grad()
-        F.cross_entropy(model(tensor(images[i] / np.float32(255))), torch.from_numpy(labels[i])).backward()
-        optimizer.step()
+    for _ in descent(model, images, labels, islice(order, config.steps), lr):
+        pass
     return model
+
+
+def descent(model: nn.Module, images: np.ndarray, labels: np.ndarray, order: Iterable[np.ndarray], lr: float | int
+            ) -> Iterator[float]:
+    """Trains a network in place by SGD with momentum 0.9, and yields the loss of each mini-batch after its step.
+
+    images are uint8, and order has the indices of each mini-batch. Parameters that need no gradient stay as they are.
+    """
+    optimizer = torch.optim.SGD(model.parameters(), lr, momentum=0.9)
+    for i in order:
+        loss = F.cross_entropy(model(tensor(images[i] / np.float32(255))), torch.from_numpy(labels[i]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield float(loss.detach())
 
 
 @torch.no_grad()
