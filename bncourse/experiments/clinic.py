@@ -143,7 +143,7 @@ def checkpoint_counts_twice(mended: bool = False, seed: int = 0) -> dict[str, fl
         model[k].momentum = 1 - (1 - model[k].momentum) ** 0.5
     losses = [list(descent(each, *digits("train"), batches(seed, 20), 0.1)) for each in (plain, Checkpointed(model))]
     apart = [((model[k].running_var - plain[k].running_var) / plain[k].running_var).abs().max() for k in NORMS]
-    return {"steps": 20, "counted": float(model[NORMS[0]].num_batches_tracked),
+    return {"steps": 20.0, "counted": float(model[NORMS[0]].num_batches_tracked),
             "losses apart": float(np.abs(np.subtract(*losses)).max()), "variances apart": float(max(apart)),
             "right without": right(plain.eval(), *test_digits()), "right": right(model.eval(), *test_digits())}
 
