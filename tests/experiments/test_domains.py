@@ -89,6 +89,18 @@ def test_a_run_has_a_row_for_each_rate_and_seed_and_a_column_for_each_measuremen
     assert columns["same before"] == pytest.approx(columns["same after"], abs=0.02)
 
 
+def test_statistics_are_of_as_many_pictures_and_of_such_digits_as_the_column_says(monkeypatch):
+    config, model = trained("batch")
+    model, seen = domains.at_home(config, model), []
+    monkeypatch.setattr(domains, "DOMAINS", {"same": DOMAINS["same"]})
+    monkeypatch.setattr(domains, "PICTURES", (2, 40))
+    monkeypatch.setattr(domains, "adapted", lambda model, x: seen.append(x) or model)
+    domains.measure(config, model)
+    x, t = domains.pictures(config, "train", 60)
+    expected = [x, x[:2], x[:40], *(x[t < k] for k in CLASSES)]
+    assert all(np.array_equal(one, other) for one, other in zip(seen, expected, strict=True))
+
+
 def test_the_conditions_are_what_they_are_called():
     x = np.random.default_rng(0).uniform(size=(3, 28, 28))
     made = {name: condition(x) for name, condition in DOMAINS.items()}

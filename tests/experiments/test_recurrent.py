@@ -33,6 +33,23 @@ def test_without_a_norm_it_is_torchs_lstm(digits):
     assert torch.allclose(logits, states[:, -1] @ network.wo, atol=1e-6)
 
 
+@pytest.mark.parametrize("norm", ("batch", "layer"))
+def test_both_products_and_the_cell_are_normalized_at_each_step(norm, digits):
+    _, network = new(norm, gamma=0.5)
+    _, (inputs, returns, cells, states) = network(recurrent.sequences(digits.train[0][:8]))
+
+    def normal(value):  # by the mini-batch or by the example, then times gamma
+        axis = 0 if norm == "batch" else 1
+        spread = (value.var(axis, correction=0, keepdim=True) + 1e-5).sqrt()
+        return 0.5 * (value - value.mean(axis, keepdim=True)) / spread
+
+    for t in (1, 7, 13):
+        forget, enter, leave, new_value = (normal(inputs[t]) + normal(returns[t]) + network.bias).chunk(4, dim=1)
+        assert torch.allclose(cells[t], forget.sigmoid() * cells[t - 1] + enter.sigmoid() * new_value.tanh(), atol=1e-5)
+        assert torch.allclose(states[t], leave.sigmoid() * normal(cells[t]).tanh(), atol=1e-5)
+        assert torch.allclose(returns[t], states[t - 1] @ network.wh, atol=1e-5)
+
+
 @pytest.mark.parametrize("norm", ("none", "layer"))
 def test_a_norm_without_company_treats_each_sequence_alone(norm, digits):
     _, network = new(norm)
