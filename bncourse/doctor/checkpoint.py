@@ -6,6 +6,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -22,7 +23,7 @@ from bncourse.doctor.probes.fresh import fresh
 from bncourse.doctor.probes.half import half
 from bncourse.doctor.probes.lag import lag
 from bncourse.doctor.probes.missing import is_affine, missing
-from bncourse.doctor.probes.synchronized import synchronized
+from bncourse.doctor.probes.synchronized import WRAPPERS, synchronized
 from bncourse.doctor.report import SEVERITIES, Finding, Report, listed
 from bncourse.doctor.stored import Stored, by_layer, has_numbers, stored_in, stored_of, tensors_of
 
@@ -34,14 +35,19 @@ def examine_stored(layers: list[Stored]) -> Iterator[Finding]:
 
 
 def examine_held(model: nn.Module, optimizer: Optimizer | None = None) -> Iterator[Finding]:
-    """What is wrong with what a model holds, and an optimizer of its parameters; the model is only read."""
-    layers = stored_of(model)
-    tensors = {**dict(model.named_parameters(remove_duplicate=False)), **dict(model.named_buffers(remove_duplicate=False))}
-    readable = {name: t.detach() for name, t in tensors.items() if has_numbers(t)}
-    yield from examine_stored(layers)
-    yield from averaged(layers, readable, model)
-    yield from copies(layers, readable)
+    """What is wrong with what a model holds, and an optimizer of its parameters; the model is only read.
+
+    Layers have their paths in the model itself, without the wrapper of data-parallel training around it.
+    """
     yield from synchronized(model)
+    while isinstance(model, WRAPPERS):
+        model = model.module
+    layers = stored_of(model)
+    held = chain(model.named_parameters(remove_duplicate=False), model.named_buffers(remove_duplicate=False))
+    tensors = {name: tensor.detach() for name, tensor in held if has_numbers(tensor)}
+    yield from examine_stored(layers)
+    yield from averaged(layers, tensors, model)
+    yield from copies(layers, tensors)
     if optimizer is not None:
         yield from decay(model, optimizer)
 

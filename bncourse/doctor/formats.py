@@ -8,7 +8,9 @@
 import json
 from dataclasses import asdict
 from html import escape
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from bncourse import __version__
 from bncourse.doctor.handbook import HANDBOOK
@@ -76,6 +78,13 @@ def to_sarif(report: Report, uri: str | None = None, line: int | None = None) ->
         "results": [result(finding, used.index(finding.name), uri, line) for finding in report.findings],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False)
+
+
+def uri_of(file: str) -> str:
+    """A file as SARIF names it: relative to the working folder, where it lies inside it, with percents for spaces."""
+    path = Path(file).resolve()
+    inside = path.is_relative_to(Path.cwd())
+    return quote(path.relative_to(Path.cwd()).as_posix()) if inside else path.as_uri()
 
 
 def rule(name: str) -> dict[str, Any]:

@@ -7,10 +7,10 @@ Names are those of PyTorch (`running_mean`, `running_var`), of TensorFlow and d2
 `gamma`, `beta`), with any prefix. Nothing is computed with the model and nothing of it is changed.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -153,7 +153,8 @@ def tensors_of(checkpoint: Mapping) -> dict[str, Tensor]:
 def common(paths: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     """The keys with which all paths to running statistics begin, without those that name the layer itself."""
     outer = [path[:-1] if "." in path[-1] else path[:-2] for path in paths]
-    return tuple(os.path.commonprefix(outer))
+    levels = takewhile(lambda keys: len(set(keys)) == 1, zip(*outer, strict=False))
+    return tuple(keys[0] for keys in levels)
 
 
 def leaves(tree, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Tensor]]:

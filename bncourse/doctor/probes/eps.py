@@ -38,8 +38,8 @@ def eps(layers: list[Stored]) -> Iterator[Finding]:
                 "eps-of-another-convention",
                 small,
                 "note",
-                f"eps is {known[0].eps:g} and variances are small: with 1e-05 the median channel of {small[0]} would be "
-                f"scaled by {ratios[small[0]]:.3g}",
+                f"eps is {spelled(counts)}, and variances are small: with 1e-05 the median channel of {small[0]} would "
+                f"be scaled by {ratios[small[0]]:.3g}",
             )
 
 

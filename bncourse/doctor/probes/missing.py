@@ -58,6 +58,6 @@ def block(name: str) -> str:
 
 def evidence(names: list[str], layers: Mapping[str, Mapping[str, Tensor]], has: set[str]) -> str:
     """What the first of the layers holds, and how many others hold their statistics."""
-    words = {"mean": "a mean", "var": "a variance", "count": "a count of mini-batches", "gamma": "a scale", "beta": "a shift"}
-    held = " and ".join(words[role] for role in words if role in layers[names[0]])
-    return f"{names[0]} has {held} and not both statistics; {len(has)} layers of the checkpoint have them"
+    words = {"mean": "mean", "var": "variance", "count": "count", "gamma": "scale", "beta": "shift"}
+    held = ", ".join(word for role, word in words.items() if role in layers[names[0]])
+    return f"{names[0]} has {held}, and not both mean and variance; {len(has)} layers of the checkpoint have both"

@@ -14,13 +14,14 @@ WRAPPERS = (nn.parallel.DistributedDataParallel, nn.DataParallel)
 def synchronized(model: nn.Module) -> Iterator[Finding]:
     """Batch norms of a data-parallel model that are not synchronized: unsynchronized.
 
-    `model` is the wrapped model, or contains it. A risk, since a large share serves as well; a note where there is one
-    process so far. Frozen layers in eval mode normalize nothing and do not count.
+    `model` is the wrapped model, whose layers are called as in what it wraps, or contains one. A risk, since a large
+    share serves as well; a note where there is one process so far. Frozen layers in eval mode normalize nothing and do
+    not count.
     """
     for outer, wrapper in model.named_modules():
         if not isinstance(wrapper, WRAPPERS):
             continue
-        inner = f"{outer}.module" if outer else "module"
+        inner = f"{outer}.module" if outer else ""
         layers = [
             ".".join(filter(None, (inner, name)))
             for name, module in wrapper.module.named_modules()
