@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from bncourse.doctor.files import Refused, read
+from bncourse.doctor.patient import unwrapped
 from bncourse.doctor.probes.averaged import averaged
-from bncourse.doctor.probes.convention import convention
 from bncourse.doctor.probes.copies import copies
-from bncourse.doctor.probes.dead import dead
 from bncourse.doctor.probes.decay import decay
 from bncourse.doctor.probes.eps import eps
 from bncourse.doctor.probes.finite import finite
@@ -23,14 +22,16 @@ from bncourse.doctor.probes.fresh import fresh
 from bncourse.doctor.probes.half import half
 from bncourse.doctor.probes.lag import lag
 from bncourse.doctor.probes.missing import is_affine, missing
-from bncourse.doctor.probes.synchronized import WRAPPERS, synchronized
+from bncourse.doctor.probes.momentum import momentum
+from bncourse.doctor.probes.silent import silent
+from bncourse.doctor.probes.synchronized import synchronized
 from bncourse.doctor.report import SEVERITIES, Finding, Report, listed
 from bncourse.doctor.stored import Stored, by_layer, has_numbers, stored_in, stored_of, tensors_of
 
 
 def examine_stored(layers: list[Stored]) -> Iterator[Finding]:
     """What is wrong with what each of the layers has stored, whether they come from a model or from a checkpoint."""
-    for probe in (finite, fresh, lag, convention, eps, half, dead):
+    for probe in (finite, fresh, lag, momentum, eps, half, silent):
         yield from probe(layers)
 
 
@@ -40,8 +41,7 @@ def examine_held(model: nn.Module, optimizer: Optimizer | None = None) -> Iterat
     Layers have their paths in the model itself, without the wrapper of data-parallel training around it.
     """
     yield from synchronized(model)
-    while isinstance(model, WRAPPERS):
-        model = model.module
+    model = unwrapped(model)
     layers = stored_of(model)
     held = chain(model.named_parameters(remove_duplicate=False), model.named_buffers(remove_duplicate=False))
     tensors = {name: tensor.detach() for name, tensor in held if has_numbers(tensor)}

@@ -1,37 +1,36 @@
-"""Dead channels: with gamma 0 and no positive beta before a ReLU, output and gradient are 0 for ever."""
+"""Dead channels: a channel of a batch norm passes something on, or receives a gradient."""
 
 from collections.abc import Iterator
 
-import torch
-
+from bncourse.doctor.norms import CLASSES
 from bncourse.doctor.report import Finding, finding
-from bncourse.doctor.stored import Stored
+from bncourse.doctor.step import Step
 
-NOTHING = 1e-3  # of the size of the layer's other gammas
+SMALL = 1e-6
 
 
-def dead(layers: list[Stored]) -> Iterator[Finding]:
-    """Layers with channels whose gamma is next to nothing and whose beta is not positive: dead-channels, a risk.
+def dead(step: Step) -> Iterator[Finding]:
+    """Batch norms with channels whose gamma is 0 and neither gamma nor beta has a gradient: dead-channels, a risk.
 
-    Next to nothing is a thousandth of the layer's ninth decile of |gamma|: a median would be that of the dead where
-    they are the majority. A layer in which all are 0, as the last one of a new residual branch, is not judged.
+    A gamma of 0 that has a gradient, at the end of a residual branch, is a healthy way to begin.
     """
-    shares = {layer.name: share for layer in layers if (share := dead_share(layer))}
+    shares = {}
+    for path in dict.fromkeys(entry.path for entry in step.entries if entry.by_batch):
+        module = step.model.get_submodule(path)
+        if not isinstance(module, CLASSES) or module.weight is None or module.weight.grad is None:
+            continue
+        still = module.weight.grad == 0
+        if module.bias is not None and module.bias.grad is not None:
+            still &= module.bias.grad == 0
+        gone = still & (module.weight.abs() <= SMALL)
+        if gone.any():
+            shares[path] = int(gone.sum()), len(gone)
     if shares:
-        worst = sorted(shares, key=lambda name: -shares[name])
+        layers = sorted(shares, key=lambda path: shares[path][0] / shares[path][1], reverse=True)
+        count, channels = shares[layers[0]]
         yield finding(
             "dead-channels",
-            worst,
+            layers,
             "risk",
-            f"{shares[worst[0]]:.0%} of the channels of {worst[0] or 'the layer'} have a gamma of nothing beside the "
-            "others, and a beta that is not positive; they are dead where a ReLU follows",
+            f"{count} of {channels} channels of {layers[0]} have gamma 0, and no gradient reaches gamma or beta",
         )
-
-
-def dead_share(layer: Stored) -> float:
-    """The share of a layer's channels that are dead, from 0 to 1."""
-    if layer.gamma is None or layer.beta is None or not len(layer.gamma):
-        return 0.0
-    size = layer.gamma.double().abs()
-    silent = (size < NOTHING * torch.quantile(size, 0.9)) & (layer.beta <= 0)
-    return float(silent.double().mean())

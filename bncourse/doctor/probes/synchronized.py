@@ -5,10 +5,9 @@ from collections.abc import Iterator
 import torch.distributed
 from torch import nn
 
+from bncourse.doctor.patient import WRAPPERS
 from bncourse.doctor.report import Finding, finding
 from bncourse.nn.batchnorm import BATCHNORMS
-
-WRAPPERS = (nn.parallel.DistributedDataParallel, nn.DataParallel)
 
 
 def synchronized(model: nn.Module) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ LAST_ALONE = (
 )
 
 
-def convention(layers: list[Stored]) -> Iterator[Finding]:
+def momentum(layers: list[Stored]) -> Iterator[Finding]:
     """Layers whose last mini-batch outweighs all before it: momentum-of-another-convention.
 
     A fault for a momentum above 0.5. Exactly 1 keeps the last mini-batch alone, which some mean, with one mini-batch of
