@@ -24,14 +24,14 @@ TRAINED, SETTLED = 20, 70  # steps with a rate, and then without, so that the ru
 
 @cache
 def pictures():
-    """`(x, t)`: pictures of four classes in no order, each class a pattern of its own under noise."""
-    return classes((3, 8, 8))
+    """`(x, t)`: pictures of four classes in no order, each class with colours and a pattern of its own, under noise."""
+    return classes((3, 8, 8), (3, 1, 1))
 
 
 @cache
 def sequences():
     """`(x, t)`: sequences of six steps with eight features, of four classes."""
-    return classes((6, 8))
+    return classes((6, 8), (1, 8))
 
 
 def some():
@@ -43,11 +43,11 @@ def some_sequences():
     return sequences()[0][:BATCH]
 
 
-def classes(shape):
+def classes(shape, colours):
     draw = torch.Generator().manual_seed(0)
     t = torch.arange(EXAMPLES) % CLASSES
     t = t[torch.randperm(EXAMPLES, generator=draw)]
-    patterns = torch.randn(CLASSES, *shape, generator=draw)
+    patterns = torch.randn(CLASSES, *shape, generator=draw) + torch.randn(CLASSES, *colours, generator=draw)
     return torch.randn(EXAMPLES, *shape, generator=draw) + patterns[t], t
 
 

@@ -115,14 +115,12 @@ def momentum_of_a_ten_thousandth_in_a_residual_network(ill):
 
 
 @patient(9, "module.norm1 module.norm2", "fault", source="fadel/pytorch_ema#13")
-def averaged_weights_with_the_first_statistics(ill):
-    """AveragedModel averages parameters; its statistics are those of the moment it was made. The twin's are renewed."""
+def averaged_weights_with_the_last_statistics(ill):
+    """The average of weights far apart keeps the statistics of the last of them. The twin's are renewed."""
     model = small()
     averaged = AveragedModel(model)
-    trained(model)
-    averaged.update_parameters(model)
-    averaged.update_parameters(model)
-    averaged.eval()
+    for _ in range(4):
+        averaged.update_parameters(trained(model, steps=10, settled=40, rate=0.5))
     if not ill:
         update_bn(loader(*pictures(), shuffle=False), averaged)
     return Case(averaged.eval(), loader=loader(*pictures()))
