@@ -262,6 +262,22 @@ def siamese_with_layer_norm():
     return Case(Twins().train(), (some(), some().flip(0)))
 
 
+class Views(nn.Module):
+    """Two views of the same pictures through one encoder with batch norm, as contrastive learning has it."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = healthy("small")
+
+    def forward(self, a, b):
+        return self.encoder(a), self.encoder(b)
+
+
+@animal(12)
+def two_views_of_one_kind():
+    return Case(Views().train(), (some(), some().flip(3)))
+
+
 class Deciding(nn.Module):
     """Which way it goes depends on the data, so it cannot be traced."""
 
