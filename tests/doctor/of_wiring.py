@@ -64,14 +64,14 @@ class OneConvTwoNorms(nn.Module):
 
     def __init__(self, shared):
         super().__init__()
-        self.conv_a, self.conv_b = nn.Conv2d(3, 8, 3, bias=False), nn.Conv2d(3, 8, 3, bias=False)
-        self.shared = shared
+        self.conv_a = nn.Conv2d(3, 8, 3, bias=False)
+        self.conv_b = None if shared else nn.Conv2d(3, 8, 3, bias=False)
         self.norm_a, self.norm_b = nn.BatchNorm2d(8), nn.BatchNorm2d(8)
         self.head = nn.Linear(8, CLASSES)
 
     def forward(self, x):
         a = self.conv_a(x)
-        b = a if self.shared else self.conv_b(x)
+        b = self.conv_b(x) if self.conv_b else a
         return self.head((torch.relu(self.norm_a(a)) + torch.sigmoid(self.norm_b(b))).mean((2, 3)))
 
 

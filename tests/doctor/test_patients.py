@@ -1,4 +1,4 @@
-"""Each patient is named with its layer and severity; healthy twins and the zoo are left in peace; nothing is changed."""
+"""Each patient is named, with its layer and severity; the healthy are left in peace; nothing is changed."""
 
 import pytest
 
