@@ -28,6 +28,7 @@ HOUSE = {
     "paper":       (0, "paths",                                      ""),
     "explanations": (0, "paper",                                     ""),
     "nn":          (1, "paper",                                      "torch jaxtyping"),
+    "doctor":      (2, "nn",                                         "numpy torch tqdm"),
     "training":    (2, "nn datasets runs",                           "numpy jaxtyping torch tqdm"),
     "evaluation":  (2, "datasets training",                          "numpy jaxtyping torch PIL"),
     "experiments": (3, "paths kernels datasets runs paper nn training evaluation", "numpy jaxtyping threadpoolctl "

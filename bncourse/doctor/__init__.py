@@ -8,6 +8,7 @@ handbook.py      each finding: its law, what follows from it, the repair, the le
 report.py        `Finding` and `Report`, as text
 """
 
+from bncourse.doctor.examination import examine
 from bncourse.doctor.report import Finding, Report
 
-__all__ = ["Finding", "Report"]
+__all__ = ["Finding", "Report", "examine"]

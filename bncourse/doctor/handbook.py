@@ -1,4 +1,4 @@
-"""The handbook: for each finding its law, what follows from breaking it, the repair, and the lesson that explains it."""
+"""The handbook: for each finding its law, what follows, the repair, and the lesson that explains it."""
 
 from typing import NamedTuple
 
