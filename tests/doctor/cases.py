@@ -23,7 +23,8 @@ class Patient(NamedTuple):
 
     `row` is the fault's row in `diagnoses.TITLES`. `build(ill)` makes the case, and with `ill` false its healthy twin,
     which differs in the fault alone. `layers` are the module paths that the finding has to name, and `also` those that
-    it may name besides. `severity` lists the words that are right. `source` is a public thread with this wiring.
+    it may name besides, "*" for any. `severity` lists the words that are right for the gravest finding. `source` is a
+    public thread with this wiring.
     """
 
     name: str

@@ -126,7 +126,7 @@ def averaged_weights_with_the_last_statistics(ill):
     return Case(averaged.eval(), loader=loader(*pictures()))
 
 
-@patient(9, "stem.1", "fault", also=EVERY_RESIDUAL, source="boschresearch/OASIS#21")
+@patient(9, "blocks.1.norm1 blocks.1.norm2", "fault", also=EVERY_RESIDUAL, source="boschresearch/OASIS#21")
 def averaged_by_hand_without_statistics(ill):
     """Parameters copied one by one into an old copy, whose statistics are as old."""
     model = healthy("residual")

@@ -101,7 +101,7 @@ def bn_inception():
 
 @animal()
 def googlenet():
-    return Case(GoogLeNet(num_classes=5).eval(), torch.randn(2, 3, 64, 64))
+    return Case(GoogLeNet(num_classes=5).eval(), torch.randn(2, 3, 32, 32))
 
 
 @animal()

@@ -76,3 +76,8 @@ def labels_that_are_numbers():
 @animal()
 def loader_of_pictures_alone():
     return Case(healthy("small"), some(), list(pictures()[0].split(32)))
+
+
+@animal()
+def frozen_for_inference():
+    return Case(healthy("residual").requires_grad_(False), some())
