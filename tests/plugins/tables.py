@@ -43,7 +43,8 @@ class Tables:
     def pytest_terminal_summary(self, terminalreporter):
         for package, caught in self.mistakes.items():
             table(terminalreporter, f"bncourse.{package}: mistake, caught by", caught)
-        table(terminalreporter, "patients of the doctor: severity, finding, layers", dict(sorted(self.patients.items())))
+        table(terminalreporter, "patients of the doctor: severity, finding, layers",
+              dict(sorted(self.patients.items())))
         table(terminalreporter, "cells whose numbers have more room (measured integers), or none (exact)",
               dict(sorted(self.rooms.items())))
         table(terminalreporter, "milliseconds from slider to picture, in JupyterLab",
