@@ -1,4 +1,7 @@
-"""What the doctor says: a `Finding` for each thing that is wrong, and a `Report` of them, which prints as text."""
+"""What the doctor says: a `Finding` for each thing that is wrong, and a `Report` of them, which prints as text.
+
+`formats` has the other forms of a report: HTML, which a notebook shows by itself, JSON and SARIF.
+"""
 
 from dataclasses import dataclass
 from textwrap import fill, indent
@@ -70,6 +73,23 @@ class Report:
 
     def __str__(self) -> str:
         return "\n\n".join([self.summary, *map(str, self.findings), *(fill(r, 100) for r in self.remarks)])
+
+    def _repr_html_(self) -> str:
+        from bncourse.doctor import formats  # which imports this file
+
+        return formats.to_html(self)
+
+    def to_dict(self) -> dict:
+        """The report as lists, dictionaries and plain values; see `formats.to_dict`."""
+        from bncourse.doctor import formats
+
+        return formats.to_dict(self)
+
+    def to_json(self) -> str:
+        """The report as JSON text; see `formats.to_dict`."""
+        from bncourse.doctor import formats
+
+        return formats.to_json(self)
 
     @property
     def summary(self) -> str:

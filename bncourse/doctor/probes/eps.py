@@ -1,0 +1,49 @@
+"""Eps of another convention: 1e-5 in PyTorch, 1e-3 in Keras; where the variance is small, the scale depends on it."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from bncourse.doctor.report import Finding, finding
+from bncourse.doctor.stored import Stored, spelled
+
+USUAL, LARGE = 1e-5, 1e-3
+FAR = 1.05  # a ratio of scales that the layers above notice
+
+
+def eps(layers: list[Stored]) -> Iterator[Finding]:
+    """Layers whose eps is not that of the others, or too large for their variances: eps-of-another-convention.
+
+    A risk where the layers of one model disagree; those with the rarer eps are listed. A note where all have 1e-3 or
+    more, and in the median channel of a layer the output is more than 5 % smaller than with 1e-5: many healthy networks
+    have 1e-3, and only small variances make a difference.
+    """
+    known = [layer for layer in layers if layer.eps is not None and layer.complete]
+    counts = Counter(layer.eps for layer in known)
+    if len(counts) > 1:
+        usual = max(counts, key=lambda value: (counts[value], value == USUAL))
+        others = [layer for layer in known if layer.eps != usual]
+        others.sort(key=lambda layer: -abs(scale(layer, layer.eps, usual) - 1))
+        yield finding(
+            "eps-of-another-convention",
+            [layer.name for layer in others],
+            "risk",
+            f"eps is {spelled(counts)}; with that of most layers the median channel of {others[0].name} would be "
+            f"scaled by {scale(others[0], others[0].eps, usual):.3g}",
+        )
+    elif counts and min(counts) >= LARGE:
+        ratios = {layer.name: scale(layer, layer.eps, USUAL) for layer in known}
+        small = sorted((name for name in ratios if ratios[name] > FAR), key=lambda name: -ratios[name])
+        if small:
+            yield finding(
+                "eps-of-another-convention",
+                small,
+                "note",
+                f"eps is {spelled(counts)}, and variances are small: with 1e-05 the median channel of {small[0]} would "
+                f"be scaled by {ratios[small[0]]:.3g}",
+            )
+
+
+def scale(layer: Stored, eps: float, other: float) -> float:
+    """By what factor the output of a layer's median channel grows where `eps` is replaced by `other`."""
+    var = layer.var.double().clamp(min=0)
+    return float(((var + eps) / (var + other).clamp(min=1e-30)).sqrt().nanmedian())
