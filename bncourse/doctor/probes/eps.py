@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from bncourse.doctor.report import Finding, finding
 from bncourse.doctor.stored import Stored, spelled
 
-USUAL, LARGE = 1e-5, 1e-3
+USUAL, KERAS, LARGE = 1e-5, 1e-4, 1e-3  # from KERAS on, eps is that of no layer of PyTorch
 FAR = 1.05  # a ratio of scales that the layers above notice
 
 
 def eps(layers: list[Stored]) -> Iterator[Finding]:
     """Layers whose eps is not that of the others, or too large for their variances: eps-of-another-convention.
 
-    A risk where the layers of one model disagree; those with the rarer eps are listed. A note where all have 1e-3 or
+    A risk where the layers of one model disagree, some have at least 1e-4, or their scale would be another by more than
+    5 %; those with the rarer eps are listed. A note where all have 1e-3 or
     more, and in the median channel of a layer the output is more than 5 % smaller than with 1e-5: many healthy networks
     have 1e-3, and only small variances make a difference.
     """
@@ -23,6 +24,8 @@ def eps(layers: list[Stored]) -> Iterator[Finding]:
         usual = max(counts, key=lambda value: (counts[value], value == USUAL))
         others = [layer for layer in known if layer.eps != usual]
         others.sort(key=lambda layer: -abs(scale(layer, layer.eps, usual) - 1))
+        if max(counts) < KERAS and 1 / FAR < scale(others[0], others[0].eps, usual) < FAR:
+            return
         yield finding(
             "eps-of-another-convention",
             [layer.name for layer in others],
