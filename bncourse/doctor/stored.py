@@ -167,6 +167,11 @@ def leaves(tree, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], 
             yield from leaves(value, (*path, str(key)))
 
 
+def called(name: str) -> str:
+    """A layer in the words of the evidence: `layer 1.bn`, or `the layer` where it is the model itself."""
+    return f"layer {name}" if name else "the layer"
+
+
 def listed_channels(channels: Tensor, shown: int = 5) -> str:
     """Channels in words: `channel 3` or `channels 0, 7 and 30 more`; `channels` holds their numbers."""
     more = len(channels) - shown

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from bncourse.doctor.report import Finding, finding
-from bncourse.doctor.stored import Stored, spelled
+from bncourse.doctor.stored import Stored, called, spelled
 
 USUAL, LARGE = 1e-5, 1e-3
 FAR = 1.05  # a ratio of scales that the layers above notice
@@ -27,7 +27,7 @@ def eps(layers: list[Stored]) -> Iterator[Finding]:
             "eps-of-another-convention",
             [layer.name for layer in others],
             "risk",
-            f"eps is {spelled(counts)}; with that of most layers the median channel of {others[0].name} would be "
+            f"eps is {spelled(counts)}; with that of most layers the median channel of {called(others[0].name)} would be "
             f"scaled by {scale(others[0], others[0].eps, usual):.3g}",
         )
     elif counts and min(counts) >= LARGE:
@@ -38,7 +38,7 @@ def eps(layers: list[Stored]) -> Iterator[Finding]:
                 "eps-of-another-convention",
                 small,
                 "note",
-                f"eps is {spelled(counts)}, and variances are small: with 1e-05 the median channel of {small[0]} would "
+                f"eps is {spelled(counts)}, and variances are small: with 1e-05 the median channel of {called(small[0])} would "
                 f"be scaled by {ratios[small[0]]:.3g}",
             )
 
