@@ -27,8 +27,8 @@ def eps(layers: list[Stored]) -> Iterator[Finding]:
             "eps-of-another-convention",
             [layer.name for layer in others],
             "risk",
-            f"eps is {spelled(counts)}; with that of most layers the median channel of {called(others[0].name)} would be "
-            f"scaled by {scale(others[0], others[0].eps, usual):.3g}",
+            f"eps is {spelled(counts)}; with that of most layers the median channel of {called(others[0].name)} would "
+            f"be scaled by {scale(others[0], others[0].eps, usual):.4g}",
         )
     elif counts and min(counts) >= LARGE:
         ratios = {layer.name: scale(layer, layer.eps, USUAL) for layer in known}
@@ -38,8 +38,8 @@ def eps(layers: list[Stored]) -> Iterator[Finding]:
                 "eps-of-another-convention",
                 small,
                 "note",
-                f"eps is {spelled(counts)}, and variances are small: with 1e-05 the median channel of {called(small[0])} would "
-                f"be scaled by {ratios[small[0]]:.3g}",
+                f"eps is {spelled(counts)}, and variances are small: with 1e-05 the median channel of "
+                f"{called(small[0])} would be scaled by {ratios[small[0]]:.3g}",
             )
 
 

@@ -60,4 +60,4 @@ def evidence(names: list[str], layers: Mapping[str, Mapping[str, Tensor]], has: 
     """What the first of the layers holds, and how many others hold their statistics."""
     words = {"mean": "mean", "var": "variance", "count": "count", "gamma": "scale", "beta": "shift"}
     held = ", ".join(word for role, word in words.items() if role in layers[names[0]])
-    return f"{called(names[0])} has {held}, and not both mean and variance; {len(has)} layers of the checkpoint have both"
+    return f"{called(names[0])} has {held}, and not both mean and variance, which {len(has)} other layers have"
