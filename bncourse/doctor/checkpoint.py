@@ -1,7 +1,7 @@
 """A checkpoint, or what a model has stored: what is wrong in the numbers alone, before anything is computed.
 
-    print(examine_checkpoint("checkpoint.pt"))       a file of `torch.save`, or of safetensors: no code of its runs
-    print(examine_checkpoint(model.state_dict()))    a state_dict, or a dictionary that holds some
+print(examine_checkpoint("checkpoint.pt"))       a file of `torch.save`, or of safetensors: no code of its runs
+print(examine_checkpoint(model.state_dict()))    a state_dict, or a dictionary that holds some
 """
 
 import os
@@ -25,7 +25,7 @@ from bncourse.doctor.probes.missing import is_affine, missing
 from bncourse.doctor.probes.momentum import momentum
 from bncourse.doctor.probes.silent import silent
 from bncourse.doctor.probes.synchronized import synchronized
-from bncourse.doctor.report import SEVERITIES, Finding, Report, listed
+from bncourse.doctor.report import Finding, Report, joined, listed
 from bncourse.doctor.stored import Stored, by_layer, has_numbers, stored_in, stored_of, tensors_of
 
 
@@ -67,8 +67,7 @@ def examine_checkpoint(path_or_state_dict: str | os.PathLike | Mapping) -> Repor
         raise Refused(f"{'the dictionary' if given else path_or_state_dict} holds no tensors; expected a state_dict")
     layers = stored_in(tensors)
     found = [*examine_stored(layers), *missing(tensors), *averaged(layers, tensors), *copies(layers, tensors)]
-    found.sort(key=lambda each: SEVERITIES.index(each.severity))
-    return Report(tuple(found), remarks(layers, tensors), len(layers))
+    return Report(tuple(joined(found)), remarks(layers, tensors), len(layers))
 
 
 def remarks(layers: list[Stored], tensors: Mapping[str, Tensor]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from torch.nn.parameter import is_lazy
 from torch.optim.swa_utils import AveragedModel
 from torch.utils._pytree import tree_leaves
 
+from bncourse.doctor.checkpoint import examine_held
 from bncourse.doctor.loader import batches, checked, smallest
 from bncourse.doctor.norms import Norm, batch_norms
 from bncourse.doctor.patient import Patient, examples, random_states_kept
@@ -26,7 +27,7 @@ from bncourse.doctor.probes.shared import shared
 from bncourse.doctor.probes.statistics import Measured, measuring, statistics
 from bncourse.doctor.probes.twice import twice
 from bncourse.doctor.probes.values import values
-from bncourse.doctor.report import SEVERITIES, Finding, Report, finding
+from bncourse.doctor.report import Finding, Report, finding, joined
 from bncourse.doctor.step import Step, training_step
 
 ONE_VALUE = "more than 1 value per channel"  # what PyTorch and this package say of a batch of one
@@ -58,9 +59,9 @@ def examine(model: nn.Module, batch=None, *, loader=None, optimizer=None, seed: 
         patient = Patient(model, batch, seed)
         norms = batch_norms(patient)
         remarks: list[str] = []
-        findings = [*of_the_batch(patient, norms, loader, remarks)]
-    findings.sort(key=lambda f: SEVERITIES.index(f.severity))
-    return Report(tuple(findings), tuple(remarks), len(norms))
+        held = [f for f in examine_held(model, optimizer) if f.name != "averaged-weights" or loader is None]
+        found = [*held, *of_the_batch(patient, norms, loader, remarks)]  # a loader tells more of averaged weights
+    return Report(tuple(joined(found)), tuple(remarks), len(norms))
 
 
 def check_model(model) -> None:

@@ -87,9 +87,7 @@ def refuse_other_archives(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         inner = [name.partition("/")[2] for name in archive.namelist()]
     if "constants.pkl" in inner or any(name.startswith("code/") for name in inner):
-        raise Refused(
-            f"{path} is a TorchScript archive, which is a program; save model.state_dict() with torch.save"
-        )
+        raise Refused(f"{path} is a TorchScript archive, which is a program; save model.state_dict() with torch.save")
     if "data.pkl" not in inner:
         raise Refused(f"{path} is a zip archive of {len(inner)} files and not one of torch.save; {EXPECTED}")
 

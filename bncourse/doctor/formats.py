@@ -1,8 +1,8 @@
 """A report for other readers: HTML for a notebook, JSON for a program, SARIF 2.1.0 for the page of a code host.
 
-    report                                     the last line of a notebook's cell: the table
-    report.to_json()                           {"bncourse": "0.1.0", "examined": 5, "clean": false, "findings": [...
-    to_sarif(report, uri="model.py", line=12)  the layers as logical locations, the file and line as the physical one
+report                                     the last line of a notebook's cell: the table
+report.to_json()                           {"bncourse": "0.1.0", "examined": 5, "clean": false, "findings": [...
+to_sarif(report, uri="model.py", line=12)  the layers as logical locations, the file and line as the physical one
 """
 
 import json

@@ -3,7 +3,8 @@
 `formats` has the other forms of a report: HTML, which a notebook shows by itself, JSON and SARIF.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from textwrap import fill, indent
 
 from bncourse.doctor.handbook import HANDBOOK
@@ -51,6 +52,22 @@ def finding(name: str, layers, severity: str, evidence: str, repair: str | None 
     """
     entry = HANDBOOK[name]
     return Finding(name, tuple(layers), severity, entry.law, evidence, entry.why, repair or entry.repair, entry.lesson)
+
+
+def joined(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings, the gravest first, those of one name as one: with all their layers, and the gravest severity."""
+    by_name: dict[str, Finding] = {}
+    for new in findings:
+        old = by_name.get(new.name)
+        by_name[new.name] = new if old is None else both(old, new)
+    return sorted(by_name.values(), key=lambda each: SEVERITIES.index(each.severity))
+
+
+def both(one: Finding, other: Finding) -> Finding:
+    """Two findings of one name as one, which begins with the graver one."""
+    first, second = sorted((one, other), key=lambda each: SEVERITIES.index(each.severity))
+    layers = tuple(dict.fromkeys(first.layers + second.layers))
+    return replace(first, layers=layers, evidence="; ".join(dict.fromkeys((first.evidence, second.evidence))))
 
 
 @dataclass(frozen=True)

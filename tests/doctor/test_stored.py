@@ -14,6 +14,8 @@ from bncourse.doctor.stored import stored_in, stored_of, tensors_of
 from bncourse.nn import population_statistics
 from tests.doctor.networks import BATCHNORMS, Small, images, trained
 
+pytestmark = pytest.mark.usefixtures("seeded")
+
 
 def found(model, optimizer=None):
     """The findings in a model: name and severity, and the layers."""

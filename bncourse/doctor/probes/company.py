@@ -188,7 +188,7 @@ def difference(some: list[Tensor], others: list[Tensor]) -> float:
     return largest
 
 
-def repair(model: nn.Module, found: dict[str, float]) -> str | None:
+def repair(model: nn.Module, found: dict[str, str]) -> str | None:
     """A line of code for each layer that is one of PyTorch's batch norms; None where there is none."""
     lines = []
     for path in found:
