@@ -18,7 +18,7 @@ from bncourse.doctor.probes.copies import copies
 from bncourse.doctor.probes.decay import decay
 from bncourse.doctor.probes.eps import eps
 from bncourse.doctor.probes.finite import finite
-from bncourse.doctor.probes.fresh import fresh
+from bncourse.doctor.probes.fresh import fresh, is_new
 from bncourse.doctor.probes.half import half
 from bncourse.doctor.probes.lag import lag
 from bncourse.doctor.probes.missing import is_affine, missing
@@ -71,7 +71,9 @@ def examine_checkpoint(path_or_state_dict: str | os.PathLike | Mapping) -> Repor
 
 
 def remarks(layers: list[Stored], tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
-    """What a checkpoint without any running statistics cannot tell: whether its layers are batch norms without them."""
+    """What numbers alone cannot tell: whether a network is meant to be new, or its layers to have no statistics."""
+    if layers and all(map(is_new, layers)):
+        return ("Every batch norm has mean 0 and variance 1, as it was made: a new network, or lost statistics.",)
     bare = tuple(name for name, held in by_layer(tensors).items() if is_affine(held))
     if layers or not bare:
         return ()
