@@ -52,15 +52,16 @@ def examine_held(model: nn.Module, optimizer: Optimizer | None = None) -> Iterat
         yield from decay(model, optimizer)
 
 
-def examine_checkpoint(path_or_state_dict: str | os.PathLike | Mapping) -> Report:
+def examine_checkpoint(path_or_state_dict) -> Report:
     """A `Report` of the batch norms of a checkpoint: of a file, or of a state_dict, which may be nested.
 
     A file is one of `torch.save` without code, of this course's trainer, or of safetensors. Raises Refused, a
     ValueError, for any other: nothing in a file is run. momentum and eps are not in a checkpoint; what depends on them
     is a risk.
     """
-    if isinstance(path_or_state_dict, nn.Module):
-        raise Refused("this is a model; expected a path or a state_dict: bncourse.doctor.examine takes a model")
+    if not isinstance(path_or_state_dict, str | os.PathLike | Mapping):
+        kind = type(path_or_state_dict).__name__
+        raise Refused(f"this is a {kind}; expected a path or a state_dict (bncourse.doctor.examine takes a model)")
     given = isinstance(path_or_state_dict, Mapping)
     tensors = tensors_of(path_or_state_dict if given else read(path_or_state_dict))
     if not tensors:
