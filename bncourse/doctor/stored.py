@@ -24,8 +24,8 @@ NAMES = {
     "mean": ("running_mean", "moving_mean"),
     "var": ("running_var", "moving_variance", "moving_var", "running_variance"),
     "count": ("num_batches_tracked",),
-    "gamma": ("gamma", "weight", "scale"),
-    "beta": ("beta", "bias", "offset"),
+    "gamma": ("gamma", "weight", "scale", "gain"),
+    "beta": ("beta", "bias", "shift", "offset"),
 }
 ROLES = {name: role for role, names in NAMES.items() for name in names}
 
