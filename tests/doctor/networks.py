@@ -21,7 +21,7 @@ class Small(nn.Module):
 
     def __init__(self, width=8):
         super().__init__()
-        self.conv, self.bn = nn.Conv2d(3, width, 3, padding=1), nn.BatchNorm2d(width)
+        self.conv, self.bn = nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
         self.blocks = nn.Sequential(Block(width), Block(width))
         self.head = nn.Linear(width, 4)
 
