@@ -19,7 +19,7 @@ from bncourse.doctor.probes.copies import copies
 from bncourse.doctor.probes.decay import decay
 from bncourse.doctor.probes.eps import eps
 from bncourse.doctor.probes.finite import finite
-from bncourse.doctor.probes.fresh import fresh
+from bncourse.doctor.probes.fresh import fresh, is_new
 from bncourse.doctor.probes.half import half
 from bncourse.doctor.probes.lag import lag
 from bncourse.doctor.probes.missing import is_affine, missing
@@ -63,15 +63,16 @@ def examine_held(
         yield from decay(model, optimizer, set(by_hand))
 
 
-def examine_checkpoint(path_or_state_dict: str | os.PathLike | Mapping) -> Report:
+def examine_checkpoint(path_or_state_dict) -> Report:
     """A `Report` of the batch norms of a checkpoint: of a file, or of a state_dict, which may be nested.
 
     A file is one of `torch.save` without code, of this course's trainer, or of safetensors. Raises Refused, a
     ValueError, for any other: nothing in a file is run. momentum and eps are not in a checkpoint; what depends on them
     is a risk.
     """
-    if isinstance(path_or_state_dict, nn.Module):
-        raise Refused("this is a model; expected a path or a state_dict: bncourse.doctor.examine takes a model")
+    if not isinstance(path_or_state_dict, str | os.PathLike | Mapping):
+        kind = type(path_or_state_dict).__name__
+        raise Refused(f"this is a {kind}; expected a path or a state_dict (bncourse.doctor.examine takes a model)")
     given = isinstance(path_or_state_dict, Mapping)
     tensors = tensors_of(path_or_state_dict if given else read(path_or_state_dict))
     if not tensors:
@@ -82,7 +83,9 @@ def examine_checkpoint(path_or_state_dict: str | os.PathLike | Mapping) -> Repor
 
 
 def remarks(layers: list[Stored], tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
-    """What a checkpoint without any running statistics cannot tell: whether its layers are batch norms without them."""
+    """What numbers alone cannot tell: whether a network is meant to be new, or its layers to have no statistics."""
+    if layers and all(map(is_new, layers)):
+        return ("Every batch norm has mean 0 and variance 1, as it was made: a new network, or lost statistics.",)
     bare = tuple(name for name, held in by_layer(tensors).items() if is_affine(held))
     if layers or not bare:
         return ()

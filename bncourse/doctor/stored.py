@@ -25,8 +25,8 @@ NAMES = {
     "mean": ("running_mean", "moving_mean"),
     "var": ("running_var", "moving_variance", "moving_var", "running_variance"),
     "count": ("num_batches_tracked",),
-    "gamma": ("gamma", "weight", "scale"),
-    "beta": ("beta", "bias", "offset", "shift"),
+    "gamma": ("gamma", "weight", "scale", "gain"),
+    "beta": ("beta", "bias", "shift", "offset"),
 }
 ROLES = {name: role for role, names in NAMES.items() for name in names}
 
@@ -178,6 +178,11 @@ def leaves(tree, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], 
     elif isinstance(tree, Mapping | list | tuple):
         for key, value in tree.items() if isinstance(tree, Mapping) else enumerate(tree):
             yield from leaves(value, (*path, str(key)))
+
+
+def called(name: str) -> str:
+    """A layer in the words of the evidence: `layer 1.bn`, or `the layer` where it is the model itself."""
+    return f"layer {name}" if name else "the layer"
 
 
 def listed_channels(channels: Tensor, shown: int = 5) -> str:

@@ -16,11 +16,12 @@ def lag(layers: list[Stored]) -> Iterator[Finding]:
 
     In a model a fault, where the momentum is below 0.05: with more it has only begun to learn. In a checkpoint, which
     does not hold the momentum, 0.1 is assumed, and it is a risk. A variance below what must be left of its 1 shows that
-    the statistics came from elsewhere (loaded, or measured after training), and clears all layers of the same count.
+    the statistics came from elsewhere (loaded, or measured after training), and clears a layer; in a checkpoint with
+    it all layers that have seen as many mini-batches.
     """
-    elsewhere = {layer.count for layer in layers if remains(layer) and too_small(layer)}
-    left = {id(layer): remains(layer) for layer in layers if layer.count not in elsewhere}
-    slow = sorted(((left.get(id(la), 0), la) for la in layers if left.get(id(la), 0) > MUCH), key=lambda pair: -pair[0])
+    cleared = {layer.count for layer in layers if layer.saved and layer.complete and not remains(layer)}
+    judged = [(remains(layer), layer) for layer in layers if not (layer.saved and layer.count in cleared)]
+    slow = sorted((pair for pair in judged if pair[0] > MUCH), key=lambda pair: -pair[0])
     if slow:
         left, worst = slow[0]
         momentum = "0.1, assumed, as a checkpoint does not hold it" if worst.saved else f"{worst.momentum:g}"
@@ -38,9 +39,5 @@ def remains(layer: Stored) -> float:
     momentum = USUAL if layer.saved else layer.momentum
     if not layer.complete or not layer.count or momentum is None or not (layer.saved or momentum < SMALL):
         return 0.0
-    return max(1 - momentum, 0.0) ** layer.count
-
-
-def too_small(layer: Stored) -> bool:
-    """Whether a variance is smaller than what must be left of the initial 1."""
-    return bool((layer.var < remains(layer) * (1 - ROUNDING)).any())
+    left = max(1 - momentum, 0.0) ** layer.count
+    return left if bool((layer.var >= left * (1 - ROUNDING)).all()) else 0.0

@@ -23,9 +23,9 @@ def synchronized(model: nn.Module, share: int | None = None) -> Iterator[Finding
     for outer, wrapper in model.named_modules():
         if not isinstance(wrapper, WRAPPERS):
             continue
-        inner = f"{outer}.module" if outer else ""
+        inner = f"{outer}.module" if outer else "module"
         layers = [
-            ".".join(filter(None, (inner, name)))
+            f"{inner}.{name}" if name else inner
             for name, module in wrapper.module.named_modules()
             if isinstance(module, BATCHNORMS) and not isinstance(module, nn.SyncBatchNorm) and not frozen(module)
         ]
@@ -34,16 +34,16 @@ def synchronized(model: nn.Module, share: int | None = None) -> Iterator[Finding
             yield finding(
                 "unsynchronized",
                 layers,
-                "risk" if parts > 1 else "note",
-                f"{type(wrapper).__name__} with {what} {parts}: each normalizes its own share of a mini-batch",
+                "risk",
+                f"{type(wrapper).__name__} with {what} of {parts}: each normalizes its own share of a mini-batch",
             )
 
 
 def shares(wrapper: nn.Module) -> tuple[int, str]:
     """Into how many parts a wrapper divides mini-batches, and what this number is called."""
     if isinstance(wrapper, nn.DataParallel):
-        return max(len(wrapper.device_ids), 1), "a number of devices of"
-    return torch.distributed.get_world_size(wrapper.process_group), "a world size of"
+        return max(len(wrapper.device_ids), 1), "a number of devices"
+    return torch.distributed.get_world_size(wrapper.process_group), "a world size"
 
 
 def frozen(module: nn.Module) -> bool:
