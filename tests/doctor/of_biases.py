@@ -8,7 +8,6 @@ from torch.nn import functional as F
 
 from tests.doctor.bodies import (
     CLASSES,
-    Block,
     ChannelsLast,
     Functional,
     Residual,
