@@ -62,7 +62,7 @@ def by_length(rows: Mapping[str, Mapping[int, np.ndarray]], title: str, xlabel: 
         ends[name] = np.median(seeds[-1])
     ax.set_xticks(steps)
     ax.set_ylim(0, 100)
-    for name, height in spread_labels(ends, gap=8).items():
+    for name, height in spread_labels(ends, gap=8, down=True).items():
         label_end(ax, steps[-1], height, name, LINES[name]["color"])
     return ax
 

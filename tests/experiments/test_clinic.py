@@ -39,7 +39,7 @@ def test_the_fault_is_seen_and_mended_it_is_not(case):
 
 
 def test_with_ordered_pairs_training_says_little_of_validation():
-    assert min(clinic.order_in_pairs(seed=seed)["validation"] for seed in (0, 1, 2)) < 0.9
+    assert min(clinic.order_in_pairs(seed=seed)["validation"] for seed in (1, 2)) < 0.9
 
 
 def test_every_case_names_its_thread():
