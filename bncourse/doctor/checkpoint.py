@@ -7,6 +7,7 @@ print(examine_checkpoint(model.state_dict()))    a state_dict, or a dictionary t
 import os
 from collections.abc import Iterator, Mapping
 from itertools import chain
+from types import MappingProxyType
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -26,7 +27,8 @@ from bncourse.doctor.probes.momentum import momentum
 from bncourse.doctor.probes.silent import silent
 from bncourse.doctor.probes.synchronized import synchronized
 from bncourse.doctor.report import Finding, Report, joined, listed
-from bncourse.doctor.stored import Stored, by_layer, has_numbers, stored_in, stored_of, tensors_of
+from bncourse.doctor.revealed import Memory
+from bncourse.doctor.stored import Stored, by_layer, has_numbers, kept_by, stored_in, stored_of, tensors_of
 
 
 def examine_stored(layers: list[Stored]) -> Iterator[Finding]:
@@ -35,21 +37,30 @@ def examine_stored(layers: list[Stored]) -> Iterator[Finding]:
         yield from probe(layers)
 
 
-def examine_held(model: nn.Module, optimizer: Optimizer | None = None) -> Iterator[Finding]:
+def examine_held(
+    model: nn.Module,
+    optimizer: Optimizer | None = None,
+    by_hand: Mapping[str, Memory] = MappingProxyType({}),
+    share: int | None = None,
+) -> Iterator[Finding]:
     """What is wrong with what a model holds, and an optimizer of its parameters; the model is only read.
 
-    Layers have their paths in the model itself, without the wrapper of data-parallel training around it.
+    Layers have their paths in the model itself, without the wrapper of data-parallel training around it. `by_hand` are
+    batch norms that somebody wrote, by their paths, with where they keep their statistics; `share` is the number of
+    examples in a mini-batch.
     """
-    yield from synchronized(model)
+    yield from synchronized(model, share)
     model = unwrapped(model)
     layers = stored_of(model)
+    known = {layer.name for layer in layers}
+    layers += [kept_by(path, model.get_submodule(path), held) for path, held in by_hand.items() if path not in known]
     held = chain(model.named_parameters(remove_duplicate=False), model.named_buffers(remove_duplicate=False))
     tensors = {name: tensor.detach() for name, tensor in held if has_numbers(tensor)}
     yield from examine_stored(layers)
     yield from averaged(layers, tensors, model)
     yield from copies(layers, tensors)
     if optimizer is not None:
-        yield from decay(model, optimizer)
+        yield from decay(model, optimizer, set(by_hand))
 
 
 def examine_checkpoint(path_or_state_dict) -> Report:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 
+from bncourse.doctor.revealed import Memory
 from bncourse.nn.batchnorm import BATCHNORMS
 
 NAMES = {
@@ -78,6 +79,18 @@ def stored_of(model: nn.Module) -> list[Stored]:
         if tracked and all(map(has_numbers, held.values())):
             found.append(Stored(name, **flat(held), **settings(module)))
     return found
+
+
+def kept_by(path: str, module: nn.Module, held: Memory) -> Stored:
+    """What a batch norm that somebody wrote has stored, in the attributes that it was seen to change.
+
+    Its parameters of one number for each channel are taken for gamma and beta, in their order.
+    """
+    mean, var = (getattr(module, name).detach().flatten() if name else None for name in (held.mean, held.var))
+    channels = {len(statistic) for statistic in (mean, var) if statistic is not None}
+    vectors = [p.detach().flatten() for p in module.parameters(recurse=False) if p.numel() in channels]
+    gamma, beta = [*vectors, None, None][:2]
+    return Stored(path, mean, var, gamma=gamma, beta=beta)
 
 
 def held_by(module: nn.Module, names: tuple[str, ...]) -> Tensor | None:

@@ -10,8 +10,11 @@ from bncourse.doctor.stored import stored_of
 from bncourse.nn.batchnorm import BATCHNORMS
 
 
-def decay(model: nn.Module, optimizer: Optimizer) -> Iterator[Finding]:
-    """Batch norms whose gamma or beta is in a group with weight decay: decayed-scale-and-shift, a note."""
+def decay(model: nn.Module, optimizer: Optimizer, by_hand: set[str] = frozenset()) -> Iterator[Finding]:
+    """Batch norms whose gamma or beta is in a group with weight decay: decayed-scale-and-shift, a note.
+
+    `by_hand` are the paths of batch norms that somebody wrote.
+    """
     decays = {id(p): g["weight_decay"] for g in optimizer.param_groups if g.get("weight_decay") for p in g["params"]}
     layers = {}
     by_hand = {layer.name for layer in stored_of(model)}

@@ -9,12 +9,16 @@ from bncourse.doctor.patient import WRAPPERS
 from bncourse.doctor.report import Finding, finding
 from bncourse.nn.batchnorm import BATCHNORMS
 
+ENOUGH = 32
 
-def synchronized(model: nn.Module) -> Iterator[Finding]:
+
+def synchronized(model: nn.Module, share: int | None = None) -> Iterator[Finding]:
     """Batch norms of a data-parallel model that are not synchronized: unsynchronized.
 
-    `model` is the wrapped model, or contains one. A risk, since a large share serves as well; with one process or one
-    device there is nothing to synchronize. Frozen layers in eval mode normalize nothing and do not count.
+    `model` is the wrapped model, whose layers are called as in what it wraps, or contains one. A risk, since a large
+    share serves as well. Where there is one process so far it is a note, and nothing where `share`, the number of
+    examples of a mini-batch, is known and at least 32. Frozen layers in eval mode normalize nothing and do
+    not count.
     """
     for outer, wrapper in model.named_modules():
         if not isinstance(wrapper, WRAPPERS):
@@ -26,7 +30,7 @@ def synchronized(model: nn.Module) -> Iterator[Finding]:
             if isinstance(module, BATCHNORMS) and not isinstance(module, nn.SyncBatchNorm) and not frozen(module)
         ]
         parts, what = shares(wrapper)
-        if layers and parts > 1:
+        if layers and (parts > 1 or share is None or share < ENOUGH):
             yield finding(
                 "unsynchronized",
                 layers,
