@@ -148,7 +148,7 @@ class OnePass(ByHand):
         rows = x.flatten(0, -2)
         mean = rows.mean(0)
         var = (rows.square().mean(0) - mean.square()).clamp(min=0)
-        self.remember(mean.detach(), var.detach())
+        self.remember(mean.detach(), var.detach() * len(rows) / (len(rows) - 1))
         return (x - mean) * torch.rsqrt(var + self.eps) * self.scale + self.shift
 
 

@@ -94,7 +94,8 @@ def test_weight_decay_of_gamma_and_beta_is_a_note_and_two_groups_are_silent(mode
 
 def test_several_devices_that_normalize_their_shares_are_a_risk(model):
     several = nn.DataParallel(model)
-    assert found(several) == {}
+    assert found(several) == {("unsynchronized", "note"): tuple(f"module.{name}" for name in BATCHNORMS)}
+    assert list(examine_held(several, share=32)) == []
     several.device_ids = [0, 1]
     (finding,) = examine_held(several)
     assert finding.layers == tuple(f"module.{name}" for name in BATCHNORMS)
