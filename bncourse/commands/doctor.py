@@ -73,16 +73,12 @@ def of_checkpoint(options):
 
 def of_model(options):
     """The report on a model, and the file and line of the code that built it. Raises Refused."""
-    import torch
-
     from bncourse.doctor import examine, given
 
-    generator = torch.Generator().manual_seed(0)
-    batch = [given.drawn(text, generator) for text in options.input or ()]
-    batch += [given.stored(path) for path in options.batch or ()]
+    batch = tuple(given.drawn(options.input) if options.input else map(given.stored, options.batch or ()))
     model, file, line = given.built(options.patient)
     try:
-        return examine(model, tuple(batch) or None), file, line
+        return examine(model, batch or None), file, line
     except (ValueError, TypeError) as error:
         raise given.Refused(f"{options.patient} cannot be examined: {error}") from error
 

@@ -7,6 +7,7 @@ print(examine_checkpoint(model.state_dict()))    a state_dict, or a dictionary t
 import os
 from collections.abc import Iterator, Mapping
 from itertools import chain
+from types import MappingProxyType
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -18,7 +19,7 @@ from bncourse.doctor.probes.copies import copies
 from bncourse.doctor.probes.decay import decay
 from bncourse.doctor.probes.eps import eps
 from bncourse.doctor.probes.finite import finite
-from bncourse.doctor.probes.fresh import fresh
+from bncourse.doctor.probes.fresh import fresh, is_new
 from bncourse.doctor.probes.half import half
 from bncourse.doctor.probes.lag import lag
 from bncourse.doctor.probes.missing import is_affine, missing
@@ -26,7 +27,8 @@ from bncourse.doctor.probes.momentum import momentum
 from bncourse.doctor.probes.silent import silent
 from bncourse.doctor.probes.synchronized import synchronized
 from bncourse.doctor.report import Finding, Report, joined, listed
-from bncourse.doctor.stored import Stored, by_layer, has_numbers, stored_in, stored_of, tensors_of
+from bncourse.doctor.revealed import Memory
+from bncourse.doctor.stored import Stored, by_layer, has_numbers, kept_by, stored_in, stored_of, tensors_of
 
 
 def examine_stored(layers: list[Stored]) -> Iterator[Finding]:
@@ -35,32 +37,42 @@ def examine_stored(layers: list[Stored]) -> Iterator[Finding]:
         yield from probe(layers)
 
 
-def examine_held(model: nn.Module, optimizer: Optimizer | None = None) -> Iterator[Finding]:
+def examine_held(
+    model: nn.Module,
+    optimizer: Optimizer | None = None,
+    by_hand: Mapping[str, Memory] = MappingProxyType({}),
+    share: int | None = None,
+) -> Iterator[Finding]:
     """What is wrong with what a model holds, and an optimizer of its parameters; the model is only read.
 
-    Layers have their paths in the model itself, without the wrapper of data-parallel training around it.
+    Layers have their paths in the model itself, without the wrapper of data-parallel training around it. `by_hand` are
+    batch norms that somebody wrote, by their paths, with where they keep their statistics; `share` is the number of
+    examples in a mini-batch.
     """
-    yield from synchronized(model)
+    yield from synchronized(model, share)
     model = unwrapped(model)
     layers = stored_of(model)
+    known = {layer.name for layer in layers}
+    layers += [kept_by(path, model.get_submodule(path), held) for path, held in by_hand.items() if path not in known]
     held = chain(model.named_parameters(remove_duplicate=False), model.named_buffers(remove_duplicate=False))
     tensors = {name: tensor.detach() for name, tensor in held if has_numbers(tensor)}
     yield from examine_stored(layers)
     yield from averaged(layers, tensors, model)
     yield from copies(layers, tensors)
     if optimizer is not None:
-        yield from decay(model, optimizer)
+        yield from decay(model, optimizer, set(by_hand))
 
 
-def examine_checkpoint(path_or_state_dict: str | os.PathLike | Mapping) -> Report:
+def examine_checkpoint(path_or_state_dict) -> Report:
     """A `Report` of the batch norms of a checkpoint: of a file, or of a state_dict, which may be nested.
 
     A file is one of `torch.save` without code, of this course's trainer, or of safetensors. Raises Refused, a
     ValueError, for any other: nothing in a file is run. momentum and eps are not in a checkpoint; what depends on them
     is a risk.
     """
-    if isinstance(path_or_state_dict, nn.Module):
-        raise Refused("this is a model; expected a path or a state_dict: bncourse.doctor.examine takes a model")
+    if not isinstance(path_or_state_dict, str | os.PathLike | Mapping):
+        kind = type(path_or_state_dict).__name__
+        raise Refused(f"this is a {kind}; expected a path or a state_dict (bncourse.doctor.examine takes a model)")
     given = isinstance(path_or_state_dict, Mapping)
     tensors = tensors_of(path_or_state_dict if given else read(path_or_state_dict))
     if not tensors:
@@ -71,7 +83,9 @@ def examine_checkpoint(path_or_state_dict: str | os.PathLike | Mapping) -> Repor
 
 
 def remarks(layers: list[Stored], tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
-    """What a checkpoint without any running statistics cannot tell: whether its layers are batch norms without them."""
+    """What numbers alone cannot tell: whether a network is meant to be new, or its layers to have no statistics."""
+    if layers and all(map(is_new, layers)):
+        return ("Every batch norm has mean 0 and variance 1, as it was made: a new network, or lost statistics.",)
     bare = tuple(name for name, held in by_layer(tensors).items() if is_affine(held))
     if layers or not bare:
         return ()

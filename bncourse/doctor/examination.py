@@ -1,6 +1,8 @@
 """`examine`: the probes in their order, and sentences for what cannot be examined."""
 
+import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -19,15 +21,17 @@ from bncourse.doctor.probes.dead import dead
 from bncourse.doctor.probes.depth import depth
 from bncourse.doctor.probes.digits import digits
 from bncourse.doctor.probes.dropout import dropout
+from bncourse.doctor.probes.folds import folds
 from bncourse.doctor.probes.frozen import frozen
 from bncourse.doctor.probes.gradient import gradient
 from bncourse.doctor.probes.labels import labels
 from bncourse.doctor.probes.padding import padding
 from bncourse.doctor.probes.shared import shared
-from bncourse.doctor.probes.statistics import Measured, measuring, statistics
+from bncourse.doctor.probes.statistics import measuring, statistics
 from bncourse.doctor.probes.twice import twice
 from bncourse.doctor.probes.values import values
 from bncourse.doctor.report import Finding, Report, finding, joined
+from bncourse.doctor.revealed import memory
 from bncourse.doctor.step import Step, training_step
 
 ONE_VALUE = "more than 1 value per channel"  # what PyTorch and this package say of a batch of one
@@ -53,15 +57,11 @@ def examine(model: nn.Module, batch=None, *, loader=None, optimizer=None, seed: 
     check_model(model)
     if loader is not None:
         checked(loader)
-    with random_states_kept():
+    with random_states_kept(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a model warns of, its owner has seen
         if batch is None and loader is not None:
             batch = next(iter(batches(loader, model)))[0]
-        patient = Patient(model, batch, seed)
-        norms = batch_norms(patient)
-        remarks: list[str] = []
-        held = [f for f in examine_held(model, optimizer) if f.name != "averaged-weights" or loader is None]
-        found = [*held, *of_the_batch(patient, norms, loader, remarks)]  # a loader tells more of averaged weights
-    return Report(tuple(joined(found)), tuple(remarks), len(norms))
+        return Examination(Patient(model, batch, seed), loader, optimizer).report(model)
 
 
 def check_model(model) -> None:
@@ -75,70 +75,108 @@ def check_model(model) -> None:
         raise ValueError(f"{lazy[0]} is lazy, with no shape yet; pass a batch through the model first")
 
 
-def of_the_batch(patient: Patient, norms: dict[str, Norm], loader, remarks: list[str]) -> Iterator[Finding]:
-    """The findings of all probes that let the model run; `remarks` takes in what could not be done, and why."""
-    if patient.batch is None:
-        yield from company(patient, norms)
-        return
-    try:
-        yield from company(patient, norms)
-    except Exception as error:
-        raise ValueError(cannot_run(patient, error)) from error
-    yield from conventions(patient, norms)
-    yield from gradient(patient, norms)
-    step = stepped(patient, norms, remarks)
-    if isinstance(step, Finding):
-        yield step
-        return
-    measured, last = None, None
-    if loader is not None:
-        measured, last, told = read(patient, norms, loader, remarks)
-        yield from labels(told, list(norms), patient.seed)
-    if step is None:
-        return
-    count = examples(patient.batch)
-    yield from frozen(patient, step)
-    yield from values(step, count, last)
-    for probe in (twice, shared, bias, digits, depth, dead):
-        yield from probe(step)
-    yield from padding(step, count)
-    dropped = list(dropout(patient, norms))
-    yield from dropped
-    if measured is not None:
-        explained = {path for f in dropped for path in f.layers}
-        still = {path for path in norms if not any(e.by_batch for e in step.of(path))}
-        yield from statistics(measured, isinstance(patient.model, AveragedModel), still, explained)
+class Examination:
+    """An examination of a patient, probe by probe; `remarks` takes in what could not be done, and why.
+
+    `norms` are the patient's batch norms, and `memories` what those that somebody wrote remember.
+    """
+
+    def __init__(self, patient: Patient, loader, optimizer):
+        self.patient, self.loader, self.optimizer = patient, loader, optimizer
+        self.norms, model = batch_norms(patient), patient.copy(training=True)
+        self.memories = {path: memory(norm, norm.of(model)) for path, norm in self.norms.items() if norm.by_hand}
+        self.remarks: list[str] = []
+
+    def report(self, model: nn.Module) -> Report:
+        """All findings, with the paths of layers in `model`, as it was handed over."""
+        share = examples(self.patient.batch) or None
+        held = list(examine_held(model, self.optimizer, self.memories, share))
+        if self.loader is not None:  # which tells more of averaged weights than their presence
+            held = [each for each in held if each.name != "averaged-weights"]
+        found = joined([*held, *(self.of_the_batch() if share else company(self.patient, self.norms))])
+        before = self.patient.prefix
+        found = [replace(each, layers=tuple(before + path for path in each.layers)) for each in found]
+        return Report(tuple(found), tuple(self.remarks), len(self.norms))
+
+    def of_the_batch(self) -> Iterator[Finding]:
+        """The findings of all probes that let the model run."""
+        try:
+            yield from company(self.patient, self.norms)
+        except Exception as error:
+            raise ValueError(cannot_run(self.patient, error)) from error
+        yield from conventions(self.norms, self.memories)
+        yield from gradient(self.patient, self.norms)
+        yield from folds(self.patient)
+        read = Read(self.patient, self.norms, self.loader, self.remarks) if self.loader is not None else None
+        step, dropped = self.step(), []
+        if isinstance(step, Finding):
+            yield step
+        elif step is not None:
+            yield from self.of_the_step(step, read)
+            dropped = list(dropout(self.patient, self.norms))
+            yield from dropped
+        if read is not None:
+            by_batch = {entry.path for entry in step.entries if entry.by_batch} if isinstance(step, Step) else None
+            yield from read.findings(by_batch, {path for each in dropped for path in each.layers})
+
+    def step(self) -> Step | Finding | None:
+        """A step of training; or the finding that a channel has one value; or None, and a remark on what it raised."""
+        step = Step(self.patient.copy(training=True), self.norms)
+        try:
+            return training_step(self.patient, step)
+        except Exception as error:
+            if ONE_VALUE in str(error) and step.entries:
+                layers = [step.entries[-1].path]
+                return finding("one-value-per-channel", layers, "fault", f"in train() it raises '{error}'")
+            self.remarks.append(f"Not examined in training: {cannot_run(self.patient, error)}")
+            return None
+
+    def of_the_step(self, step: Step, read: "Read | None") -> Iterator[Finding]:
+        """The findings in a step of training, for mini-batches of the size of the batch, or of those that were read."""
+        count = examples(self.patient.batch)
+        yield from frozen(self.patient, step, self.optimizer is not None)
+        yield from values(step, count, *(read.sizes if read else ()))
+        for probe in (twice, shared, bias, digits, depth, dead):
+            yield from probe(step)
+        yield from padding(step, count)
 
 
-def stepped(patient: Patient, norms: dict[str, Norm], remarks: list[str]) -> Step | Finding | None:
-    """A step of training; or the finding that a channel has one value; or None, and a remark on what it raised."""
-    step = Step(patient.copy(training=True), norms)
-    try:
-        return training_step(patient, step)
-    except Exception as error:
-        if ONE_VALUE in str(error) and step.entries:
-            return finding("one-value-per-channel", [step.entries[-1].path], "fault", f"in train() it raises '{error}'")
-        remarks.append(f"Not examined in training: {cannot_run(patient, error)}")
-        return None
+class Read:
+    """What a loader shows: the statistics that its mini-batches have, their sizes, and their labels."""
 
+    def __init__(self, patient: Patient, norms: dict[str, Norm], loader, remarks: list[str]):
+        self.patient, self.norms = patient, norms
+        self.measured, self.told, sizes = measuring(patient, norms), [], []
+        with torch.no_grad(), self.measured:
+            for x, answers in batches(loader, patient.model, patient.batch):
+                sizes.append(examples(x))
+                if answers is not None and len(answers) == sizes[-1]:
+                    self.told.append(answers.cpu().numpy())
+                self.measure(x, len(sizes))
+        if hasattr(loader, "__len__") and len(sizes) < len(loader):
+            remarks.append(f"The loader ended after {len(sizes)} of {len(loader)} mini-batches.")
+        self.sizes = max(sizes), smallest(loader, min(sizes))
 
-def read(patient: Patient, norms: dict[str, Norm], loader, remarks: list[str]) -> tuple[Measured, int, list]:
-    """What a loader shows: the measured statistics, the size of its smallest mini-batch, and the labels of each."""
-    measured, told, seen, sizes = measuring(patient, norms), [], 0, []
-    with torch.no_grad(), measured:
-        for x, answers in batches(loader, patient.model, patient.batch):
-            seen += 1
-            sizes.append(examples(x))
-            if answers is not None and len(answers) == sizes[-1]:
-                told.append(answers.cpu().numpy())
-            try:
-                patient.call(measured.model, x)
-            except Exception as error:
-                if ONE_VALUE not in str(error):
-                    raise ValueError(f"mini-batch {seen} of the loader: {cannot_run(patient, error, x)}") from error
-    if hasattr(loader, "__len__") and seen < len(loader):
-        remarks.append(f"The loader ended after {seen} of {len(loader)} mini-batches; its statistics are of those.")
-    return measured, smallest(loader, min(sizes)), told
+    def measure(self, x, number: int) -> None:
+        """Lets the copy run on a mini-batch; one with a single value in a channel is left out."""
+        try:
+            self.patient.call(self.measured.model, x)
+        except Exception as error:
+            if ONE_VALUE not in str(error):
+                raise ValueError(f"mini-batch {number} of the loader: {cannot_run(self.patient, error, x)}") from error
+
+    def findings(self, by_batch: set[str] | None, explained: set[str]) -> Iterator[Finding]:
+        """The findings in what was read.
+
+        `by_batch` are the layers that training normalizes by the mini-batch, None where that is not known; `explained`
+        are layers of which another finding says why their variance differs.
+        """
+        yield from labels(self.told, list(self.norms), self.patient.seed)
+        model = self.patient.model
+        if model.training and self.measured.untouched:
+            return  # a new model, which nobody has trained
+        still = set() if by_batch is None else set(self.norms) - by_batch
+        yield from statistics(self.measured, isinstance(model, AveragedModel), still, explained)
 
 
 def cannot_run(patient: Patient, error: Exception, batch=None) -> str:

@@ -35,8 +35,9 @@ class Refused(ValueError):
 def read(path: str | os.PathLike) -> Mapping:
     """The mapping of names to tensors, possibly nested, that a file holds, on the CPU. Raises Refused."""
     path = Path(path)
-    if path.is_dir():
-        raise Refused(f"{path} is a folder; {EXPECTED}")
+    if path.is_dir() or path.suffix == ".py":
+        kind = "a folder" if path.is_dir() else "a program, which package.module:build would run"
+        raise Refused(f"{path} is {kind}; {EXPECTED}")
     try:
         with path.open("rb") as file:
             start = file.read(len(OURS))

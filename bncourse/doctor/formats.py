@@ -8,11 +8,11 @@ to_sarif(report, uri="model.py", line=12)  the layers as logical locations, the 
 import json
 from dataclasses import asdict
 from html import escape
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from bncourse import __version__
 from bncourse.doctor.handbook import HANDBOOK
 from bncourse.doctor.report import Finding, Report, listed
 
@@ -50,7 +50,7 @@ def finding_html(finding: Finding, opened: bool) -> str:
 def to_dict(report: Report) -> dict[str, Any]:
     """The report as lists, dictionaries and plain values; the keys of a finding are the attributes of `Finding`."""
     return {
-        "bncourse": __version__,
+        "bncourse": version("bncourse"),
         "examined": report.examined,
         "clean": report.clean,
         "findings": [asdict(finding) | {"layers": list(finding.layers)} for finding in report.findings],
@@ -71,7 +71,7 @@ def to_sarif(report: Report, uri: str | None = None, line: int | None = None) ->
     from 1; without a uri there is no physical location.
     """
     used = list(dict.fromkeys(finding.name for finding in report.findings))
-    driver = {"name": "bncourse doctor", "version": __version__, "rules": [rule(name) for name in used]}
+    driver = {"name": "bncourse doctor", "version": version("bncourse"), "rules": [rule(name) for name in used]}
     run = {
         "tool": {"driver": driver},
         "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": list(map(remark, report.remarks))}],

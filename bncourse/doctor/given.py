@@ -1,9 +1,16 @@
 """What a command line gives the doctor: a model, built by its owner's code, and a batch.
 
+<<<<<<< HEAD
+    built("package.module:build")     the module is imported, and build() called: the owner's code runs
+    drawn(["16,3,32,32"])             a tensor of this shape, of standard normal numbers, in a list
+    drawn(["16,128:int64:1000"])      whole numbers from 0 to 999, such as the tokens of a text
+    stored("batch.npy")               an array of numpy.save
+=======
 built("package.module:build")     the module is imported, and build() called: the owner's code runs
 drawn("16,3,32,32")               a tensor of this shape, of standard normal numbers
 drawn("16,128:int64:1000")        whole numbers from 0 to 999, such as the tokens of a text
 stored("batch.npy")               an array of numpy.save
+>>>>>>> main
 """
 
 import inspect
@@ -50,6 +57,8 @@ def built(specification: str) -> Built:
     name, _, attribute = specification.partition(":")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
+    if name.endswith(".py"):
+        raise Refused(f"{specification} names a file; write {specification.replace('.py:', ':')}, in its folder")
     module = of_owner(f"importing {name}", import_module, name)
     build = module
     for part in attribute.split("."):
@@ -89,20 +98,31 @@ def place_of(function) -> tuple[str | None, int | None]:
         return None, None
 
 
-def drawn(text: str, generator: torch.Generator | None = None) -> Tensor:
-    """A tensor as a text such as `16,3,32,32` or `16,128:int64:1000` asks for, drawn from the generator.
+def drawn(texts: list[str], seed: int = 0) -> list[Tensor]:
+    """A tensor for each text such as `16,3,32,32` or `16,128:int64:1000`, all drawn from one seed.
 
     Numbers are standard normal; whole ones are from 0 to BELOW - 1, or 0 and 1 without a BELOW. Raises Refused.
     """
-    sizes, dtype, below = [*text.split(":"), "", ""][:3] if text.count(":") < 3 else ("", "", "")
-    shape = [int(size) for size in sizes.split(",")] if re.fullmatch(r"\d+(,\d+)*", sizes) else []
-    dtype, below = dtype or "float32", below or "2"
-    fits = dtype in REAL + WHOLE and below.isdecimal() and int(below) and (dtype in WHOLE or below == "2")
-    if not shape or not math.prod(shape) or not fits:
+    generator = torch.Generator().manual_seed(seed)
+    tensors = []
+    for text in texts:
+        shape, dtype, below = read_shape(text)
+        if dtype in WHOLE:
+            tensors.append(torch.randint(below, shape, dtype=getattr(torch, dtype), generator=generator))
+        else:
+            tensors.append(torch.randn(shape, generator=generator).to(getattr(torch, dtype)))
+    return tensors
+
+
+def read_shape(text: str) -> tuple[list[int], str, int]:
+    """The shape, the dtype and the number below which whole numbers stay, as a text says. Raises Refused."""
+    read = re.fullmatch(r"(\d+(?:,\d+)*)(?::([a-z]+\d+)(?::(\d+))?)?", text)
+    shape, dtype, below = read.groups() if read else ("0", None, None)
+    shape, dtype = [int(size) for size in shape.split(",")], dtype or "float32"
+    usable = dtype in WHOLE or (dtype in REAL and below is None)
+    if not math.prod(shape) or not usable or below == "0":
         raise Refused(f"--input {text} is no shape; {SHAPE}")
-    if dtype in WHOLE:
-        return torch.randint(int(below), shape, dtype=getattr(torch, dtype), generator=generator)
-    return torch.randn(shape, generator=generator).to(getattr(torch, dtype))
+    return shape, dtype, int(below or 2)
 
 
 def stored(path: str) -> Tensor:

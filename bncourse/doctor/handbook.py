@@ -112,6 +112,12 @@ HANDBOOK = {
         "normalize x[mask] only, or use layer norm",
         "lesson 06, section 3",
     ),
+    "not-foldable": Entry(
+        "A batch norm right behind a linear layer or a convolution can be folded into it (Algorithm 2, line 11).",
+        "This one cannot, so quantization and export keep it as a layer of its own; in training it is a choice.",
+        "the order convolution, batch norm, nonlinearity, and one batch norm for each convolution",
+        "lesson 05, section 7",
+    ),
     "overflows-half": Entry(
         "Half precision holds numbers up to 65,504.",
         "model.half() turns the statistic into infinity, and the channel into 0 or NaN.",
@@ -138,7 +144,7 @@ HANDBOOK = {
         "lesson 05, section 4",
     ),
     "wasted-bias": Entry(
-        "A bias before batch norm is taken away with the mean: its gradient is 0.",
+        "A bias before batch norm is taken away with the mean: its gradient is 0, up to rounding.",
         "It learns nothing, and costs memory and time (section 3.2 of the paper leaves it out).",
         "bias=False",
         "lesson 06, section 2",

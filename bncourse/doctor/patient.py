@@ -34,11 +34,12 @@ class Patient:
 
     `model` is never changed: `copy` gives a fresh copy of it, in the mode of training or of serving. `batch` is a
     tensor, a tuple of positional arguments, or a dict of keyword arguments; None where there is none. `seed` decides
-    what random numbers a pass draws.
+    what random numbers a pass draws; `prefix` is what paths have in front in the model as it was handed over.
     """
 
     def __init__(self, model: nn.Module, batch=None, seed: int = 0):
         self.model, self.batch, self.seed = unwrapped(model), batch, seed
+        self.prefix = wrapping(model)
 
     def copy(self, training: bool) -> nn.Module:
         """A copy of the model as its owner trains it, or as its owner serves it.
@@ -65,6 +66,12 @@ def unwrapped(model: nn.Module) -> nn.Module:
     while isinstance(model, WRAPPERS) or hasattr(model, "_orig_mod"):
         model = model.module if isinstance(model, WRAPPERS) else model._orig_mod
     return model
+
+
+def wrapping(model: nn.Module) -> str:
+    """What the paths of a model's layers have in front of them where it is in wrappers, such as "module."."""
+    inner = unwrapped(model)
+    return next(f"{path}." if path else "" for path, module in model.named_modules() if module is inner)
 
 
 def duplicated(model: nn.Module) -> nn.Module:

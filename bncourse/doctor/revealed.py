@@ -66,17 +66,17 @@ def by_experiment(norm: Norm, module: nn.Module) -> Memory:
         states.append(tensors_of(module))
     rows = inputs[1].double().movedim(norm.axis, -1).flatten(0, -2)
     m, found = len(rows), Memory(m=len(rows))
-    for name, new in states[2].items():
-        old = states[1].get(name)
-        if old is None or new.numel() != rows.shape[1] or torch.equal(old, new):
-            continue
+    moved = {n: (states[1][n], new) for n, new in states[2].items() if new.numel() == rows.shape[1]}
+    for name, (old, new) in moved.items():
         alpha = weight_of(old, new, rows.mean(0))
         if alpha is not None:
             found.mean, found.alpha = name, alpha
-            continue
-        for correction in (1.0, m / (m - 1)):
-            if weight_of(old, new, rows.var(0, unbiased=False) * correction) is not None:
-                found.var, found.correction = name, correction
+    for name, (old, new) in moved.items():
+        if name != found.mean and found.alpha is not None:
+            target = (old + (new - old) / found.alpha) / rows.var(0, unbiased=False)
+            for correction in (1.0, m / (m - 1)):
+                if (target - correction).abs().max() < CLOSE:
+                    found.var, found.correction = name, correction
     buffers = dict(module.named_buffers(recurse=False))
     found.registered = all(name in buffers for name in (found.mean, found.var) if name)
     return found
@@ -95,6 +95,8 @@ def tensors_of(module: nn.Module) -> dict[str, Tensor]:
 def weight_of(old: Tensor, new: Tensor, value: Tensor) -> float | None:
     """alpha, where `new = old + alpha (value - old)` in every channel; None where no alpha fits."""
     step, towards = new - old, value - old
+    if not step.any():
+        return None
     alpha = float((step * towards).sum() / towards.square().sum())
     fits = (step - alpha * towards).abs().max() < CLOSE * step.abs().max()
     return alpha if fits and 0 < alpha <= 1 + CLOSE else None

@@ -45,7 +45,9 @@ class Entry:
 class BiasGradient:
     """Sums over the gradient dy at the output of a linear layer with a bias, for each of its C channels.
 
-    total         the sum over all examples and positions: the gradient of the bias
+    Over several calls of the layer they add up, without cancelling: what is wasted is so in each call.
+
+    total         the absolute value of the sum over all examples and positions: the gradient of the bias
     size          the sum of the absolute values
     by_example    the largest absolute value of the sums over the positions of one example
     """
@@ -58,8 +60,9 @@ class BiasGradient:
 class Step(Watch):
     """A step of training of `model`, a copy: `entries`, the gradients `biases` and `squares`, and the `buffers` before.
 
-    `norms` are the model's batch norms. `squares` maps a batch norm to the squared norm of the gradient at its output;
-    `in_forward` and `in_backward` count its calls in each phase; `reducing` are modules that average by themselves.
+    `norms` are the model's batch norms. `squares` maps a batch norm to the squared norm of the gradient at its output,
+    and `still` to which of its channels `(C,)` have one output for all inputs. `functional` holds the arguments of
+    `F.batch_norm` by the module that calls it.
     """
 
     def __init__(self, model: nn.Module, norms: dict[str, Norm]):
@@ -68,6 +71,7 @@ class Step(Watch):
         self.entries: list[Entry] = []
         self.biases: dict[str, BiasGradient] = {}
         self.squares: dict[str, float] = {}
+        self.still: dict[str, Tensor] = {}
         self.functional: dict[str, Functional] = {}
         self.before = {name: b.clone() for name, b in model.named_buffers()}
 
@@ -88,12 +92,15 @@ class Step(Watch):
             axis = -1 if isinstance(module, nn.Linear) else 1
             output.register_hook(lambda dy: self.sum_up(path, dy.movedim(axis, -1)))
         if path in self.norms:
+            rows = output.detach().movedim(self.norms[path].axis, -1).flatten(0, -2)
+            still = (rows == rows[:1]).all(0)
+            self.still[path] = still & self.still.get(path, still)
             output.register_hook(lambda dy: self.square(path, dy))
 
     def sum_up(self, path: str, dy: Tensor) -> None:
         """Takes in the gradient `(N, ..., C)` at the output of a linear layer; several calls add up."""
         dy = dy.double().reshape(len(dy), -1, dy.shape[-1])
-        sums = BiasGradient(dy.sum((0, 1)), dy.abs().sum((0, 1)), dy.sum(1).abs().amax(0))
+        sums = BiasGradient(dy.sum((0, 1)).abs(), dy.abs().sum((0, 1)), dy.sum(1).abs().amax(0))
         if path in self.biases:
             before = self.biases[path]
             sums = BiasGradient(before.total + sums.total, before.size + sums.size, before.by_example + sums.by_example)
@@ -115,6 +122,11 @@ class Step(Watch):
     def of(self, path: str, again: bool = False) -> list[Entry]:
         """The entries of one batch norm, in the forward pass or `again`, in the backward pass."""
         return [entry for entry in self.entries if entry.path == path and entry.again == again]
+
+    def paths_of_owners(self) -> list[tuple[str, nn.Module]]:
+        """The modules of classes that are not PyTorch's, by their paths, without the batch norms."""
+        owners = [(path, module) for module, path in self.paths.items()]
+        return [(p, m) for p, m in owners if not type(m).__module__.startswith("torch.") and p not in self.norms]
 
     def moved(self, path: str) -> list[str]:
         """The floating-point buffers of a module itself that the step has changed."""

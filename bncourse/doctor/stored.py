@@ -18,14 +18,15 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 
+from bncourse.doctor.revealed import Memory
 from bncourse.nn.batchnorm import BATCHNORMS
 
 NAMES = {
     "mean": ("running_mean", "moving_mean"),
     "var": ("running_var", "moving_variance", "moving_var", "running_variance"),
     "count": ("num_batches_tracked",),
-    "gamma": ("gamma", "weight", "scale"),
-    "beta": ("beta", "bias", "offset"),
+    "gamma": ("gamma", "weight", "scale", "gain"),
+    "beta": ("beta", "bias", "shift", "offset"),
 }
 ROLES = {name: role for role, names in NAMES.items() for name in names}
 
@@ -78,6 +79,18 @@ def stored_of(model: nn.Module) -> list[Stored]:
         if tracked and all(map(has_numbers, held.values())):
             found.append(Stored(name, **flat(held), **settings(module)))
     return found
+
+
+def kept_by(path: str, module: nn.Module, held: Memory) -> Stored:
+    """What a batch norm that somebody wrote has stored, in the attributes that it was seen to change.
+
+    Its parameters of one number for each channel are taken for gamma and beta, in their order.
+    """
+    mean, var = (getattr(module, name).detach().flatten() if name else None for name in (held.mean, held.var))
+    channels = {len(statistic) for statistic in (mean, var) if statistic is not None}
+    vectors = [p.detach().flatten() for p in module.parameters(recurse=False) if p.numel() in channels]
+    gamma, beta = [*vectors, None, None][:2]
+    return Stored(path, mean, var, gamma=gamma, beta=beta)
 
 
 def held_by(module: nn.Module, names: tuple[str, ...]) -> Tensor | None:
@@ -165,6 +178,11 @@ def leaves(tree, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], 
     elif isinstance(tree, Mapping | list | tuple):
         for key, value in tree.items() if isinstance(tree, Mapping) else enumerate(tree):
             yield from leaves(value, (*path, str(key)))
+
+
+def called(name: str) -> str:
+    """A layer in the words of the evidence: `layer 1.bn`, or `the layer` where it is the model itself."""
+    return f"layer {name}" if name else "the layer"
 
 
 def listed_channels(channels: Tensor, shown: int = 5) -> str:

@@ -3,23 +3,20 @@
 from collections.abc import Iterator
 
 from bncourse.doctor.norms import Norm
-from bncourse.doctor.patient import Patient
 from bncourse.doctor.report import Finding, finding
-from bncourse.doctor.revealed import Memory, memory
+from bncourse.doctor.revealed import Memory
 from bncourse.doctor.watch import first_tensor
 
 MOST = 0.5  # a momentum above it is the weight of the old value, or 1: the last mini-batch alone
-LEAST = 64  # with as many values in a channel m / (m - 1) is 1.6 % or less
+LEAST = 256  # with as many values in a channel m / (m - 1) is nothing
 
 
-def conventions(patient: Patient, norms: dict[str, Norm]) -> Iterator[Finding]:
-    """Layers written by hand whose conventions, as they reveal them, are not those of PyTorch.
+def conventions(norms: dict[str, Norm], layers: dict[str, Memory]) -> Iterator[Finding]:
+    """Layers written by hand whose conventions, as their memories in `layers` reveal them, are not those of PyTorch.
 
-    momentum-of-another-convention is a fault; biased-variance a note, where channels have fewer than 64 values;
+    momentum-of-another-convention is a fault; biased-variance a note, where channels have fewer than 256 values;
     statistics-not-registered a fault.
     """
-    model = patient.copy(training=True)
-    layers = {path: memory(norm, norm.of(model)) for path, norm in norms.items() if norm.by_hand}
     swapped = {path: held for path, held in layers.items() if held.alpha is not None and held.alpha > MOST}
     if swapped:
         alpha = next(iter(swapped.values())).alpha

@@ -2,27 +2,23 @@
 
 from collections.abc import Iterator
 
-from bncourse.doctor.norms import CLASSES
+from torch import Tensor, nn
+
 from bncourse.doctor.report import Finding, finding
 from bncourse.doctor.step import Step
 
-SMALL = 1e-6
-
 
 def dead(step: Step) -> Iterator[Finding]:
-    """Batch norms with channels whose gamma is 0 and neither gamma nor beta has a gradient: dead-channels, a risk.
+    """Batch norms with channels that are constant at their output and whose parameters get no gradient: dead-channels.
 
-    A gamma of 0 that has a gradient, at the end of a residual branch, is a healthy way to begin.
+    A risk. A gamma of 0 that has a gradient, at the end of a residual branch, is a healthy way to begin.
     """
     shares = {}
     for path in dict.fromkeys(entry.path for entry in step.entries if entry.by_batch):
-        module = step.model.get_submodule(path)
-        if not isinstance(module, CLASSES) or module.weight is None or module.weight.grad is None:
+        still = step.still.get(path)
+        if still is None or not still.any() or still.all():
             continue
-        still = module.weight.grad == 0
-        if module.bias is not None and module.bias.grad is not None:
-            still &= module.bias.grad == 0
-        gone = still & (module.weight.abs() <= SMALL)
+        gone = still & without_gradient(step.model.get_submodule(path), len(still))
         if gone.any():
             shares[path] = int(gone.sum()), len(gone)
     if shares:
@@ -32,5 +28,16 @@ def dead(step: Step) -> Iterator[Finding]:
             "dead-channels",
             layers,
             "risk",
-            f"{count} of {channels} channels of {layers[0]} have gamma 0, and no gradient reaches gamma or beta",
+            f"{count} of {channels} channels of {layers[0]} are constant, and no gradient reaches their gamma or beta",
         )
+
+
+def without_gradient(module: nn.Module, channels: int) -> Tensor:
+    """In which channels none of the parameters of a batch norm has a gradient; in none where there is no parameter."""
+    vectors = [p for p in module.parameters(recurse=False) if p.numel() == channels and p.grad is not None]
+    if not vectors:
+        return next(module.parameters(), next(module.buffers())).new_zeros(channels).bool()
+    gone = vectors[0].grad.flatten() == 0
+    for p in vectors[1:]:
+        gone = gone & (p.grad.flatten() == 0)
+    return gone

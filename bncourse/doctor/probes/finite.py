@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from bncourse.doctor.report import Finding, finding
-from bncourse.doctor.stored import Stored, listed_channels
+from bncourse.doctor.stored import Stored, called, listed_channels
 
 
 def finite(layers: list[Stored]) -> Iterator[Finding]:
@@ -26,7 +26,7 @@ def finite(layers: list[Stored]) -> Iterator[Finding]:
     if broken:
         worst = sorted(broken, key=lambda name: -max(map(len, broken[name].values())))
         seen = "; ".join(f"{what} in {listed_channels(c)}" for what, c in broken[worst[0]].items())
-        yield finding("statistics-not-finite", worst, "fault", f"{worst[0] or 'the layer'} has {seen}")
+        yield finding("statistics-not-finite", worst, "fault", f"{called(worst[0])} has {seen}")
 
 
 def unusable(statistic: Tensor | None) -> Tensor | None:

@@ -12,26 +12,29 @@ def fresh(layers: list[Stored]) -> Iterator[Finding]:
     """Layers with the initial statistics in a network that has been trained: never-trained.
 
     Which it has where other layers have other statistics, or where a layer's own beta differs from channel to channel:
-    gamma alone says nothing, as some are drawn at random (DCGAN). A model in which all is as it was made is new, and
-    healthy. A fault; a risk where the layer's gamma and beta are as they were made too (a new head, or a layer that no
-    pass reached), and in a checkpoint in which nothing at all was trained. Where momentum is 0 statistics never move:
-    that is another finding.
+    gamma alone says nothing, as some are drawn at random (DCGAN). A network in which all is as it was made is new, and
+    healthy. A fault; in a model a risk where the layer's gamma and beta are as they were made too: a new head, or a
+    layer that no pass reached. Where momentum is 0 statistics never move: that is another finding.
     """
     complete = [layer for layer in layers if layer.complete and layer.momentum != 0]
-    initial = [layer for layer in complete if bool((layer.mean == 0).all() and (layer.var == 1).all())]
+    initial = [layer for layer in complete if is_new(layer)]
     learned = [layer for layer in initial if varies(layer.beta)]
     others = len(complete) - len(initial)
-    saved = any(layer.saved for layer in initial)
-    if not initial or not (others or learned or saved):
+    if not initial or not (others or learned):
         return
     evidence = (
         f"mean is exactly 0 and variance exactly 1 in {len(initial)} of {len(complete)} batch norms"
         + (f", in {len(learned)} of which beta has been trained" if learned else "")
         + counted(initial)
     )
-    certain = learned or (others and (saved or not all(map(untouched, initial))))
+    certain = learned or initial[0].saved or not all(map(untouched, initial))
     ordered = sorted(initial, key=lambda layer: not varies(layer.beta))
     yield finding("never-trained", [layer.name for layer in ordered], "fault" if certain else "risk", evidence)
+
+
+def is_new(layer: Stored) -> bool:
+    """Whether a layer has the statistics that it was made with."""
+    return layer.complete and bool((layer.mean == 0).all() and (layer.var == 1).all())
 
 
 def varies(beta: Tensor | None) -> bool:

@@ -7,14 +7,15 @@ from bncourse.doctor.report import Finding, finding
 from bncourse.doctor.step import Step
 
 
-def frozen(patient: Patient, step: Step) -> Iterator[Finding]:
+def frozen(patient: Patient, step: Step, optimized: bool) -> Iterator[Finding]:
     """Layers whose statistics move though their parameters are frozen: frozen-layer-moves.
 
-    A fault where the model was handed over in training mode, as it is trained; a risk where it was in eval mode and its
-    owner may call eval() on the frozen part again after each train().
+    A fault where the model was handed over in training mode, as it is trained. In eval mode it is a risk where all of
+    it is, and it is `optimized`: its owner may put the frozen part back into eval() after each train().
     """
     model = patient.model
-    if not any(p.requires_grad for p in model.parameters()):
+    mixed = any(module.training for module in model.modules())
+    if not any(p.requires_grad for p in model.parameters()) or not (model.training or (optimized and not mixed)):
         return
     paths = {entry.path for entry in step.entries if entry.by_batch}
     layers = [path for path in paths if is_frozen(model, path) and step.moved(path)]

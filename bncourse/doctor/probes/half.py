@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from bncourse.doctor.report import Finding, finding
-from bncourse.doctor.stored import Stored
+from bncourse.doctor.stored import Stored, called
 
 LARGEST = torch.finfo(torch.float16).max
 SMALLEST = 6e-8
@@ -24,9 +24,9 @@ def half(layers: list[Stored]) -> Iterator[Finding]:
     small = [layer for layer in wide if layer.eps is not None and layer.eps < 1e-7 and vanishing(layer)]
     seen = []
     if large:
-        seen.append(f"a statistic of {large[0] or 'the layer'} is {sizes[large[0]]:,.0f} in size")
+        seen.append(f"a statistic of {called(large[0])} is {sizes[large[0]]:,.0f} in size")
     if small:
-        seen.append(f"variance and eps of {small[0].name or 'the layer'} are 0 in half precision")
+        seen.append(f"variance and eps of {called(small[0].name)} are 0 in half precision")
     if seen:
         names = dict.fromkeys([*large, *(layer.name for layer in small)])
         yield finding("overflows-half", names, "risk", "; ".join(seen))

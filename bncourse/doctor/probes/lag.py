@@ -16,9 +16,12 @@ def lag(layers: list[Stored]) -> Iterator[Finding]:
 
     In a model a fault, where the momentum is below 0.05: with more it has only begun to learn. In a checkpoint, which
     does not hold the momentum, 0.1 is assumed, and it is a risk. A variance below what must be left of its 1 shows that
-    the statistics came from elsewhere (loaded, or measured after training), and clears a layer.
+    the statistics came from elsewhere (loaded, or measured after training), and clears a layer; in a checkpoint with
+    it all layers that have seen as many mini-batches.
     """
-    slow = sorted(((left, layer) for layer in layers if (left := remains(layer)) > MUCH), key=lambda pair: -pair[0])
+    cleared = {layer.count for layer in layers if layer.saved and layer.complete and not remains(layer)}
+    judged = [(remains(layer), layer) for layer in layers if not (layer.saved and layer.count in cleared)]
+    slow = sorted((pair for pair in judged if pair[0] > MUCH), key=lambda pair: -pair[0])
     if slow:
         left, worst = slow[0]
         momentum = "0.1, assumed, as a checkpoint does not hold it" if worst.saved else f"{worst.momentum:g}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor
 
 from bncourse.doctor.report import Finding, finding
-from bncourse.doctor.stored import by_layer
+from bncourse.doctor.stored import by_layer, called
 
 WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 STATISTICS = {"mean", "var"}
@@ -60,4 +60,4 @@ def evidence(names: list[str], layers: Mapping[str, Mapping[str, Tensor]], has: 
     """What the first of the layers holds, and how many others hold their statistics."""
     words = {"mean": "mean", "var": "variance", "count": "count", "gamma": "scale", "beta": "shift"}
     held = ", ".join(word for role, word in words.items() if role in layers[names[0]])
-    return f"{names[0]} has {held}, and not both mean and variance; {len(has)} layers of the checkpoint have both"
+    return f"{called(names[0])} has {held}, and not both mean and variance, which {len(has)} other layers have"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from bncourse.doctor.report import Finding, finding
-from bncourse.doctor.stored import Stored
+from bncourse.doctor.stored import Stored, called
 
 NOTHING = 1e-3  # of the size of the layer's other gammas
 
@@ -23,7 +23,7 @@ def silent(layers: list[Stored]) -> Iterator[Finding]:
             "dead-channels",
             worst,
             "risk",
-            f"{shares[worst[0]]:.0%} of the channels of {worst[0] or 'the layer'} have a gamma of nothing beside the "
+            f"{shares[worst[0]]:.0%} of the channels of {called(worst[0])} have a gamma of nothing beside the "
             "others, and a beta that is not positive; they are dead where a ReLU follows",
         )
 

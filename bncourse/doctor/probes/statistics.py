@@ -46,9 +46,9 @@ class Measured(Watch):
     """Measures what enters each batch norm: `moments`, and `stored`, the mean, variance and eps beside them."""
 
     def __init__(self, model: nn.Module, norms: dict[str, Norm]):
-        super().__init__(model)
+        self.stored = {path: stored(norm, norm.of(model)) for path, norm in norms.items()}  # before modules have hooks
         self.norms, self.moments = norms, {}
-        self.stored = {path: stored(norm, norm.of(model)) for path, norm in norms.items()}
+        super().__init__(model)
 
     def enter(self, path, module, args, kwargs):
         x = first_tensor(args, kwargs)
@@ -62,6 +62,12 @@ class Measured(Watch):
                 self.stored.setdefault(path, (known.running_mean.clone(), known.running_var.clone(), known.eps))
                 self.moments.setdefault(path, Moments()).update(known.input, 1)
         return called.run()
+
+    @property
+    def untouched(self) -> bool:
+        """Whether all that is stored is what layers are made with: mean 0 and variance 1."""
+        kept = [pair for pair in self.stored.values() if pair]
+        return all(bool((mean == 0).all() and (var == 1).all()) for mean, var, _ in kept)
 
 
 def stored(norm: Norm, module: nn.Module) -> tuple[Tensor, Tensor, float] | None:

@@ -8,18 +8,20 @@ from bncourse.doctor.step import Step
 FEW = 16
 
 
-def values(step: Step, batch: int, last: int | None = None) -> Iterator[Finding]:
+def values(step: Step, batch: int, usual: int | None = None, last: int | None = None) -> Iterator[Finding]:
     """Batch norms with one value in a channel, a fault, or with fewer than 16, a risk.
 
-    `batch` is the number of examples in the batch of the step, and `last` that of the smallest mini-batch that the
-    loader gives, where there is a loader. A layer with 4 values for each example has 4 in a mini-batch of one.
+    `batch` is the number of examples in the batch of the step; `usual` and `last` are those of most mini-batches of the
+    loader and of its smallest one, where there is a loader. A layer with 4 values for each example has 4 in a
+    mini-batch of one.
     """
-    m = {entry.path: entry.values for entry in reversed(step.entries) if entry.by_batch}
-    single = [path for path, n in m.items() if n == 1 or (last and n * last == batch)]
+    usual = usual or batch
+    m = {entry.path: entry.values * usual // batch for entry in reversed(step.entries) if entry.by_batch}
+    single = [path for path, n in m.items() if n == 1 or (last and n * last == usual)]
     few = sorted((path for path, n in m.items() if n < FEW and path not in single), key=m.get)
     if single:
-        rest = f"the loader's smallest mini-batch has {last} of {batch} examples" if last else f"a batch of {batch}"
-        yield finding("one-value-per-channel", single, "fault", f"one value in each channel: {rest}")
+        rest = f"the loader's smallest mini-batch has {last} of {usual}" if last else f"the mini-batch has {batch}"
+        yield finding("one-value-per-channel", single, "fault", f"one value in each channel: {rest} examples")
     if few:
         n = m[few[0]]
         yield finding(
