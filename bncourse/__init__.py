@@ -24,6 +24,7 @@
     bootstrap.py    start and test, from a bare clone
     environment.py  the environment that they make
     installing.py   pip, for someone who is waiting
+    working_copy.py the lessons to work in, where only the package is installed
     paths.py        where the course keeps things
 
 Importing this package imports nothing else.
