@@ -142,7 +142,7 @@ def is_free(port: int) -> bool:
 
 
 def run(command: list[str], variables: dict[str, str]) -> int:
-    """Runs a command in the clone, or in the learner's own folder, until it ends, and returns its exit status. Ctrl-C is the command's to answer."""
+    """Runs a command in the course's folder until it ends, and returns its exit status. Ctrl-C is the command's."""
     with subprocess.Popen(command, cwd=str(ROOT), env=variables) as process:
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         while True:

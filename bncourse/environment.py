@@ -78,7 +78,7 @@ def installed_here() -> bool:
 def requirements(test: bool = False) -> list[tuple[str, str]]:
     """Name and lower bound of each requirement in pyproject.toml, which are all of the form `name>=version`."""
     project = read_project()["project"]
-    wanted = project["dependencies"] + [each for extra in extras(test) for each in project["optional-dependencies"][extra]]
+    wanted = sum((project["optional-dependencies"][extra] for extra in extras(test)), project["dependencies"])
     return [tuple(requirement.split(">=")) for requirement in wanted]
 
 

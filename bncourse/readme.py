@@ -47,7 +47,7 @@ def pictures(notebooks: Path = ROOT / "notebooks") -> dict[str, bytes]:
 
 
 def stale() -> list[str]:
-    """What `refresh` would change, and the pictures that README.md does not show; an installed package has no README."""
+    """What `refresh` would change, and the pictures that README.md does not show; nothing outside a clone."""
     if INSTALLED:
         return []
     text, wanted = README.read_text(encoding="utf-8"), pictures()

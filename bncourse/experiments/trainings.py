@@ -95,10 +95,10 @@ def at_least(name: str, value: int | None, least: int) -> None:
 
 
 def run_path(config: Config, folder: Path, record: bool) -> Path:
-    """The file of the run. Raises RunExists where it is recorded already, KeptError where there is no clone to record in."""
+    """The file of the run. Raises RunExists where it is recorded already, KeptError outside a clone."""
     if record and INSTALLED:
-        raise KeptError("runs are recorded in a clone of the course; leave record out, and the run is written beside the "
-                        "checkpoints")
+        raise KeptError("runs are recorded in a clone of the course; leave record out, and the run is written "
+                        "beside the checkpoints")
     path = Path(runs.RUNS if record else folder) / "classification" / f"{config.variant()}.json"
     if path.exists():
         raise runs.RunExists(f"{relative(path)} is recorded already; choose another seed, or remove it and "
