@@ -42,7 +42,9 @@ HOUSE = {
     "rounding":    (5, "comparison notebooks",                       "nbformat numpy torch"),
     "readme":      (5, "paths paper explanations",                   ""),
     "lectures":    (5, "paths explanations checks lesson notebooks",     "nbformat nbconvert mistune pygments"),
-    "commands":    (5, "paths datasets runs notebooks rounding readme lectures experiments training evaluation nn", ""),
+    "grading":     (5, "paths checks lectures",                      ""),
+    "commands":    (5, "paths datasets runs notebooks rounding readme lectures grading experiments training "
+                       "evaluation nn",                              ""),
     "cli":         (5, "paths commands",                             ""),
     "bootstrap":   (6, "paths installing environment working_copy cli", ""),
     "__main__":    (6, "bootstrap",                                  ""),
@@ -54,6 +56,7 @@ MAKE_TENSORS = {"bncourse.datasets.transforms", "bncourse.datasets.batches"}
 # What is installed without the extra `course` can do all of this.
 LIGHT = {"bootstrap", "cli", "datasets", "environment", "evaluation", "experiments", "installing", "kernels", "machine",
          "nn", "paper", "paths", "runs", "training", "working_copy"}
+DISTRIBUTIONS = packages_distributions()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 FILES = sorted((ROOT / "bncourse").rglob("*.py"))
@@ -135,12 +138,10 @@ def test_what_is_imported_is_required():
         assert distributions_of(name) & provided, name
 
 
-@pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_what_trains_and_measures_needs_no_extra(path):
-    if row(path) in LIGHT:
-        needed = {module: distributions_of(module) for module in imports(path)[1]}
-        wanted = direct(PROJECT["dependencies"])
-        assert [module for module, found in needed.items() if not found & wanted] == []
+def test_what_trains_and_measures_needs_no_extra():
+    wanted = direct(PROJECT["dependencies"])
+    for path in (path for path in FILES if row(path) in LIGHT):
+        assert [module for module in imports(path)[1] if not distributions_of(module) & wanted] == [], path.name
 
 
 def direct(requirements):
@@ -155,7 +156,7 @@ def with_theirs(requirements):
 
 def distributions_of(module):
     """The packages that bring a module of this name."""
-    return {each.lower().replace("_", "-") for each in packages_distributions()[module]}
+    return {each.lower().replace("_", "-") for each in DISTRIBUTIONS[module]}
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bncourse.paths import ROOT
 
-DESCRIPTION = """Takes the answers out of the notebooks in FOLDER (STUDENT/NN_name.ipynb, or STUDENT_NN_name.ipynb as Moodle and
-Canvas give them), and has the course's own checks judge them. It RUNS STRANGERS' CODE, as you: in processes with limits
-of time, memory and output, on Linux without a network. They can still read what you can; where that matters, grade in
-a container or in an account of its own."""
+DESCRIPTION = """Takes the answers out of the notebooks in FOLDER (STUDENT/NN_name.ipynb, or STUDENT_NN_name.ipynb as
+Moodle and Canvas give them), and has the course's own checks judge them. It RUNS STRANGERS' CODE, as you: in processes
+with limits of time, memory and output, on Linux without a network. They can still read what you can; where that
+matters, grade in a container or in an account of its own."""
 
 
 def add(commands):
@@ -34,4 +34,5 @@ def carry_out(options) -> int:
     """Judges, and says how it went with the class. Status 0 whatever the grades are."""
     from bncourse.grading import classroom
 
-    return classroom.grade(options.folder, options.lesson, options.seconds, options.processes, options.otter, options.to)
+    return classroom.grade(options.folder, options.to, options.lesson, seconds=options.seconds,
+                           processes=options.processes, for_otter=options.otter)

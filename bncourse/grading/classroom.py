@@ -19,7 +19,8 @@ class Misuse(Exception):
     """An option that makes no sense."""
 
 
-def grade(folder: Path, numbers: Sequence[str] | None, seconds: float, processes: int, for_otter: bool, to: Path) -> int:
+def grade(folder: Path, to: Path, numbers: Sequence[str] | None = None, *, seconds: int | float = 30,
+          processes: int = 1, for_otter: bool = False) -> int:
     """Judges what lies in `folder`, of the lessons with these numbers or of all, and writes the folder `to`.
 
     `seconds` is the time for one answer, `processes` how many submissions are judged at a time. Returns 0. Raises
@@ -27,38 +28,52 @@ def grade(folder: Path, numbers: Sequence[str] | None, seconds: float, processes
     """
     if seconds <= 0 or processes < 1:
         raise Misuse(f"{seconds:g} seconds and {processes} processes; expected more than 0, and at least 1")
-    course = {lesson.name: lesson for lesson in lessons.find()}
-    asked = {name: tasks(lesson) for name, lesson in course.items()}
-    wanted = {lesson.name for lesson in lessons.find(numbers)}
     with whole_folder(to, "grade") as draft:
-        found, left_out = submissions.find(folder, asked)
-        found = [each for each in found if each.lesson in wanted]
-        handed_in = {each.lesson for each in found} or wanted
-        asked = {name: asked[name] for name in sorted(wanted if numbers else handed_in)}
-        print("".join(f"left out: {sentence}\n" for sentence in left_out), end="")
-        rows, lacking = [], set()
-        with ThreadPoolExecutor(processes) as pool:
-            jobs = [pool.submit(judge, each, course[each.lesson], asked[each.lesson], seconds) for each in found]
-            try:
-                for each, job in zip(found, jobs, strict=True):
-                    graded, missing = job.result()
-                    lacking |= missing
-                    rows += [Row(each.student, each.lesson, one) for one in graded]
-                    print(f"{each.student:<24} {each.lesson:<24} {tally(graded)}", flush=True)
-            finally:
-                pool.shutdown(cancel_futures=True)
+        found, course = handed_in(folder, numbers)
+        asked = {name: tasks(lesson) for name, lesson in course.items()}
+        rows, lacking = judge_all(found, course, asked, seconds, processes)
         rows = sorted([*rows, *absent(found, asked)], key=lambda row: (row.student, row.grade.exercise))
         write(draft / "grades.csv", report.table(rows))
         write(draft / "mistakes.md", report.histogram(rows, asked))
         if for_otter:
-            otter.write([course[name] for name in asked], draft / "otter")
+            otter.write(list(course.values()), draft / "otter")
     print(f"\n{report.summary(rows, asked)}\n\ngrades.csv and mistakes.md: {to}")
     if lacking:
         print(f"This system sets no limit of: {', '.join(sorted(lacking))}")
     return 0
 
 
-def judge(submission: Submission, lesson: Lesson, asked: Sequence[Task], seconds: float) -> tuple[list[Grade], set[str]]:
+def handed_in(folder: Path, numbers: Sequence[str] | None) -> tuple[list[Submission], dict[str, Lesson]]:
+    """The submissions to judge, and their lessons by name: those asked for, or all that somebody handed in."""
+    wanted = {lesson.name: lesson for lesson in lessons.find(numbers)}
+    found, left_out = submissions.find(folder, {lesson.name: tasks(lesson) for lesson in lessons.find()})
+    found = [each for each in found if each.lesson in wanted]
+    if not found:
+        raise submissions.NoSubmissions(f"{folder} holds no notebook of {', '.join(wanted)}")
+    print("".join(f"left out: {sentence}\n" for sentence in left_out), end="")
+    there = {each.lesson for each in found}
+    return found, {name: lesson for name, lesson in wanted.items() if numbers or name in there}
+
+
+def judge_all(found: Sequence[Submission], course: Mapping[str, Lesson], asked: Mapping[str, Sequence[Task]],
+              seconds: int | float, processes: int) -> tuple[list[Row], set[str]]:
+    """A row for each exercise of each submission, which are told as they come, and the limits that were not set."""
+    rows, lacking = [], set()
+    with ThreadPoolExecutor(processes) as pool:
+        jobs = [pool.submit(judge, each, course[each.lesson], asked[each.lesson], seconds) for each in found]
+        try:
+            for each, job in zip(found, jobs, strict=True):
+                graded, missing = job.result()
+                lacking |= missing
+                rows += [Row(each.student, each.lesson, one) for one in graded]
+                print(f"{each.student:<24} {each.lesson:<24} {tally(graded)}", flush=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return rows, lacking
+
+
+def judge(submission: Submission, lesson: Lesson, asked: Sequence[Task],
+          seconds: int | float) -> tuple[list[Grade], set[str]]:
     """The grades of a submission, and the limits that were not set."""
     if submission.cells is None:
         return [Grade(task.number, "no notebook") for task in asked], set()

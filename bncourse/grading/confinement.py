@@ -1,6 +1,7 @@
 """The limits of the process that runs strangers' code, set by the process itself before that code is there.
 
-What a system lacks is left out, and said: Windows has none of these, macOS no limit of memory and no network to give up.
+What a system lacks is left out, and said: Windows has none of these, macOS no limit of memory and no way to give up the
+network.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""What a lesson asks for, as code: its stubs, the checks that judge them, and what both need of the lesson around them."""
+"""What a lesson asks for, as code: its stubs, the checks that judge them, and what both need of the lesson."""
 
 import ast
 import symtable

@@ -43,7 +43,8 @@ class Grade:
     says: str = ""
 
 
-def grades(lesson: Lesson, tasks: Sequence[Task], answers: dict[str, str], seconds: float) -> tuple[list[Grade], set]:
+def grades(lesson: Lesson, tasks: Sequence[Task], answers: dict[str, str],
+           seconds: int | float) -> tuple[list[Grade], set[str]]:
     """The grade of each task, in order, and the limits that this system does not set.
 
     `answers` maps the number of an exercise to the source that was handed in for it; `seconds` is the time for one.
@@ -85,7 +86,7 @@ def before_it_runs(task: Task, answers: dict[str, str], checks: str) -> Grade | 
     return Grade(task.number, "tampered", says=found) if found else None
 
 
-def process(job: dict, seconds: float) -> tuple[list[Grade], set[str]]:
+def process(job: dict, seconds: int | float) -> tuple[list[Grade], set[str]]:
     """What a process says of the exercises of its job, and the limits that it could not set.
 
     The last grade is how the process ended where it did not come to the end of the job. Raises Unprepared.
@@ -147,7 +148,7 @@ def count_output(stream, messages: queue.SimpleQueue, said: list[bytes]) -> None
             return
 
 
-def read_verdicts(stream, token: str, messages: queue.SimpleQueue, printed: threading.Thread, said: list[bytes]) -> None:
+def read_verdicts(stream, token: str, messages: queue.SimpleQueue, printed: threading.Thread, said: list) -> None:
     """Reads lines of the process's own; a line without its token was written by an answer, and says nothing."""
     while line := stream.readline(2**16):
         if line.startswith(token.encode()):
@@ -160,7 +161,7 @@ def read_verdicts(stream, token: str, messages: queue.SimpleQueue, printed: thre
     messages.put(("end", b"".join(said).decode(errors="replace").strip().rpartition("\n")[2]))
 
 
-def next_message(messages: queue.SimpleQueue, patience: float) -> tuple[str, object]:
+def next_message(messages: queue.SimpleQueue, patience: int | float) -> tuple[str, object]:
     try:
         return messages.get(timeout=patience)
     except queue.Empty:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bncourse.checks import exercises
+from bncourse.checks.frame import Judge
 from bncourse.grading.exercises import Task
 from bncourse.grading.jobs import Grade
 
@@ -44,16 +45,20 @@ def histogram(rows: Sequence[Row], lessons: Mapping[str, Sequence[Task]]) -> str
     """The mistakes of the class in Markdown, by exercise, with what the check says of each mistake it knows."""
     parts = [f"# Mistakes of {len({row.student for row in rows})} students\n"]
     for task in (task for tasks in lessons.values() for task in tasks):
-        told = {mistake.name: f"{mistake.why} ({mistake.see})"
-                for mistake in getattr(exercises()[task.number], "mistakes", ())}
-        told |= {key: f"{sentence.says} {sentence.why}"
-                 for key, sentence in getattr(exercises()[task.number], "sentences", {}).items()}
+        told = reasons(exercises()[task.number])
         parts.append(f"## {task.title}\n\n| students | | what | why |\n|---:|---|---|---|")
         most = max(count for _, _, count in counts(rows, task.number))
         parts += [f"| {count} | {bar(count, most)} | {label(state, mistake)} | {told.get(mistake, '')} |"
                   for state, mistake, count in counts(rows, task.number)]
         parts.append("")
     return "\n".join(parts)
+
+
+def reasons(check: Judge) -> dict[str, str]:
+    """What a check says of each mistake that it knows by name."""
+    told = {mistake.name: f"{mistake.why} ({mistake.see})" for mistake in getattr(check, "mistakes", ())}
+    told |= {key: f"{sentence.says} {sentence.why}" for key, sentence in getattr(check, "sentences", {}).items()}
+    return {name: text.replace("|", "&#124;") for name, text in told.items()}
 
 
 def summary(rows: Sequence[Row], lessons: Mapping[str, Sequence[Task]]) -> str:
@@ -68,7 +73,10 @@ def summary(rows: Sequence[Row], lessons: Mapping[str, Sequence[Task]]) -> str:
 
 
 def label(state: str, mistake: str) -> str:
-    return mistake or {"rejected": "rejected, for no known mistake"}.get(state, state)
+    """What stands beside a bar. A mistake of one letter is a sentence that was judged wrongly."""
+    if mistake:
+        return f"sentence {mistake}" if len(mistake) == 1 else mistake
+    return "rejected, for no known mistake" if state == "rejected" else state
 
 
 def bar(count: int, most: int) -> str:

@@ -8,7 +8,7 @@ is known by its name in the file's name, or by the cells in the file. Nothing in
 import ast
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,7 +118,7 @@ def answers(submission: Submission, tasks: Sequence[Task]) -> dict[str, str]:
     return found
 
 
-def defined(source: str) -> Iterator[str]:
+def defined(source: str) -> list[str]:
     """The names that a cell defines at its top, as far as its lines show; it need not be Python."""
     return re.findall(r"^(?:def|class)?[ \t]*(\w+)[ \t]*(?:\(|:|=(?!=))", source, re.MULTILINE)
 

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterator
 
 MAY_BE_ASKED = {"case", "asks", "name"}  # of a check, without its key
-WATCHED = {"builtins", "bncourse", "copy", "dataclasses", "inspect", "json", "numpy", "torch", "traceback"}
+WATCHED = {"builtins", "copy", "dataclasses", "inspect", "json", "torch", "torch.autograd", "torch.nn.functional",
+           "traceback"}  # and all of the course and of NumPy
 
 
 def suspicion(source: str, checks: str) -> str:
@@ -34,8 +35,8 @@ def of_import(node: ast.AST, checks: str) -> str:
             return ""
     else:
         return ""
-    return next((f"imports {name}" for name in names if f"{name}.".startswith(("bncourse.checks.", "bncourse.grading."))),
-                "")
+    keys = [name for name in names if f"{name}.".startswith(("bncourse.checks.", "bncourse.grading."))]
+    return f"imports {keys[0]}" if keys else ""
 
 
 def of_binding(node: ast.AST) -> str:
@@ -59,7 +60,7 @@ def snapshot() -> dict[str, object]:
     """What a verdict depends on, by name: functions, their code, classes with their attributes, checks with theirs."""
     found = {}
     for name, module in list(sys.modules.items()):
-        if module is not None and name.partition(".")[0] in WATCHED:
+        if module is not None and (name in WATCHED or name.startswith(("bncourse.", "numpy"))):
             for key, value in list(vars(module).items()):
                 if callable(value):
                     found.update(parts(f"{name}.{key}", value))
