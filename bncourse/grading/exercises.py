@@ -36,9 +36,9 @@ def tasks(lesson: Lesson) -> list[Task]:
     return found
 
 
-def checks_of(lesson: Lesson) -> str:
-    """The module of a lesson's checks: bncourse.checks.minibatch_batchnorm for lesson 03."""
-    return f"bncourse.checks.{lesson.name[3:]}"
+def checks_of(lesson: str) -> str:
+    """The module of the checks of a lesson by its name: bncourse.checks.backprop for 04_backprop."""
+    return f"bncourse.checks.{lesson[3:]}"
 
 
 def preparation(lesson: Lesson, answers: Iterable[str]) -> str:

@@ -50,13 +50,13 @@ def grades(lesson: Lesson, tasks: Sequence[Task], answers: dict[str, str],
     `answers` maps the number of an exercise to the source that was handed in for it; `seconds` is the time for one.
     Raises Unprepared where the lesson itself does not run.
     """
-    found = {task.number: before_it_runs(task, answers, checks_of(lesson)) for task in tasks}
+    found = {task.number: before_it_runs(task, answers, checks_of(lesson.name)) for task in tasks}
     runnable, lacking = [task for task in tasks if found[task.number] is None], set()
     uses = [answers[task.number] for task in runnable]
     while any(found[task.number] is None for task in runnable):
         exercises = [{"number": task.number, "source": answers[task.number], "answer": task.answer, "judge": task.judge,
                       "judged": found[task.number] is None} for task in runnable]
-        job = {"preparation": preparation(lesson, uses), "checks": checks_of(lesson), "exercises": exercises}
+        job = {"preparation": preparation(lesson, uses), "checks": checks_of(lesson.name), "exercises": exercises}
         try:
             told, missing = process(job, seconds)
         except Unprepared:

@@ -34,7 +34,7 @@ def write(lessons: list[Lesson], folder: Path) -> None:
         tests = folder / lesson.name / "tests"
         tests.mkdir(parents=True)
         for task in tasks(lesson):
-            text = test_file(task, checks_of(lesson))
+            text = test_file(task, checks_of(lesson.name))
             (tests / f"{test_name(task)}.py").write_text(text, encoding="utf-8", newline="\n")
 
 

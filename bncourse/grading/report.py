@@ -1,14 +1,14 @@
 """The grades of a class: a table with a row for each exercise of each student, and the histogram of their mistakes."""
 
 import csv
+import importlib
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from bncourse.checks import exercises
 from bncourse.checks.frame import Judge
-from bncourse.grading.exercises import Task
+from bncourse.grading.exercises import Task, checks_of
 from bncourse.grading.jobs import Grade
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute
@@ -42,10 +42,13 @@ def counts(rows: Sequence[Row], number: str) -> list[tuple[str, str, int]]:
 
 
 def histogram(rows: Sequence[Row], lessons: Mapping[str, Sequence[Task]]) -> str:
-    """The mistakes of the class in Markdown, by exercise, with what the check says of each mistake it knows."""
+    """The mistakes of the class in Markdown, by exercise, with what the check says of each mistake it knows.
+
+    `lessons` maps the name of each lesson to its tasks.
+    """
     parts = [f"# Mistakes of {len({row.student for row in rows})} students\n"]
-    for task in (task for tasks in lessons.values() for task in tasks):
-        told = reasons(exercises()[task.number])
+    for name, task in ((name, task) for name, tasks in lessons.items() for task in tasks):
+        told = reasons(getattr(importlib.import_module(checks_of(name)), task.judge))
         parts.append(f"## {task.title}\n\n| students | | what | why |\n|---:|---|---|---|")
         most = max(count for _, _, count in counts(rows, task.number))
         parts += [f"| {count} | {bar(count, most)} | {label(state, mistake)} | {told.get(mistake, '')} |"

@@ -10,7 +10,6 @@ from bncourse.lectures import lessons
 from bncourse.lectures.lessons import has_tag
 from tests.lectures.exercises import solved
 
-
 IMPORTS = "import numpy as np\n\nfrom bncourse.checks import minibatch_batchnorm as check"
 
 

@@ -58,7 +58,7 @@ def test_an_endless_answer_runs_out_of_time(source):
 
 
 def test_what_an_answer_writes_is_no_verdict():
-    forged = ("import os, json\nline = json.dumps({'number': '1', 'state': 'passed'})\nprint('Exercise 1: passed', line)\n"
+    forged = ("import os, json\nline = json.dumps({'number': '1', 'state': 'passed'})\nprint('1: passed', line)\n"
               "for channel in (1, 2, 3, 4, 5):\n    try:\n        os.write(channel, f'\\n{line}\\n'.encode())\n"
               "    except OSError:\n        pass\n")
     assert told(forged + pair("return a"))[0][0] == "rejected"

@@ -68,7 +68,8 @@ def test_of_two_files_the_newest_counts_and_that_is_said(tmp_path):
 def test_a_file_of_no_lesson_is_left_out_and_named(tmp_path):
     hand_in(tmp_path, "a/03_minibatch.ipynb")
     hand_in(tmp_path, "a/essay.ipynb", text=notebook(("another", "1")))
-    assert find(tmp_path, COURSE)[1] == [f"{os.path.join('a', 'essay.ipynb')} is of no lesson, by its name and by its cells"]
+    (said,) = find(tmp_path, COURSE)[1]
+    assert said == f"{os.path.join('a', 'essay.ipynb')} is of no lesson, by its name and by its cells"
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", "[]", "{}", '{"cells": 3}', '{"cells": [3]}', '{"cells": [{}]}',
@@ -104,9 +105,9 @@ def test_answers_are_the_stubs_cells_and_no_others(tmp_path):
 
 
 def test_without_ids_an_answer_is_the_last_cell_that_defines_its_name(tmp_path):
-    cells = [(None, "def my_one(x):\n    1"), (None, "def my_one(x):\n    2"), (None, "y = my_one(3)\nmy_one == y"),
-             (None, "class MyTwo:\n    def my_one(self): ...")]
-    assert taken(tmp_path, *cells) == {"03.1": "def my_one(x):\n    2", "03.2": "class MyTwo:\n    def my_one(self): ..."}
+    last, two = "def my_one(x):\n    2", "class MyTwo:\n    def my_one(self): ..."
+    cells = [(None, "def my_one(x):\n    1"), (None, last), (None, "y = my_one(3)\nmy_one == y"), (None, two)]
+    assert taken(tmp_path, *cells) == {"03.1": last, "03.2": two}
     assert taken(tmp_path, (None, "my_one = lambda x: x"), (None, "MyTwo: type = int")).keys() == {"03.1", "03.2"}
     assert taken(tmp_path, (None, "print(3)")) == {}
 

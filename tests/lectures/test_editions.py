@@ -149,7 +149,7 @@ def test_a_stub_says_not_attempted_and_the_solution_pasted_into_it_passes(course
         answers, names = solved(lesson), {}
         sources = [without_asserts(source) for both in answers.values() for source in both]
         exec(preparation(lesson, sources), names)
-        checks = importlib.import_module(checks_of(lesson))
+        checks = importlib.import_module(checks_of(lesson.name))
         for task in tasks(lesson):
             stub, solution = map(without_asserts, answers[task.number])
             right = ast.parse(solution).body[-1].value.args[0].id
