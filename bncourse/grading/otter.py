@@ -24,7 +24,7 @@ def test_{name}({answer}):
     from {checks} import {judge}
 
     verdict = {judge}({answer}, remember=False)
-    assert verdict.passed, verdict
+    assert verdict.passed, f"{{verdict.state}}. {{verdict.text}}"
 '''
 
 
