@@ -29,6 +29,7 @@ HOUSE = {
     "paper":       (0, "paths",                                      ""),
     "explanations": (0, "paper",                                     ""),
     "nn":          (1, "paper",                                      "torch jaxtyping"),
+    "doctor":      (2, "nn training",                                "numpy torch tqdm"),
     "training":    (2, "nn datasets runs",                           "numpy jaxtyping torch tqdm"),
     "evaluation":  (2, "datasets training",                          "numpy jaxtyping torch PIL"),
     "experiments": (3, "paths kernels datasets runs paper nn training evaluation", "numpy jaxtyping threadpoolctl "
@@ -43,8 +44,8 @@ HOUSE = {
     "readme":      (5, "paths paper explanations",                   ""),
     "lectures":    (5, "paths explanations checks lesson notebooks",     "nbformat nbconvert mistune pygments"),
     "grading":     (5, "paths checks lectures",                      ""),
-    "commands":    (5, "paths datasets runs notebooks rounding readme lectures grading experiments training "
-                       "evaluation nn",                              ""),
+    "commands":    (5, "paths datasets runs notebooks rounding readme lectures grading experiments training evaluation "
+                       "nn doctor",                                  ""),
     "cli":         (5, "paths commands",                             ""),
     "bootstrap":   (6, "paths installing environment working_copy cli", ""),
     "__main__":    (6, "bootstrap",                                  ""),
@@ -54,7 +55,7 @@ HOUSE = {
 MAKE_TENSORS = {"bncourse.datasets.transforms", "bncourse.datasets.batches"}
 
 # What is installed without the extra `course` can do all of this.
-LIGHT = {"bootstrap", "cli", "datasets", "environment", "evaluation", "experiments", "installing", "kernels", "machine",
+LIGHT = {"bootstrap", "cli", "datasets", "doctor", "environment", "evaluation", "experiments", "installing", "kernels", "machine",
          "nn", "paper", "paths", "runs", "training", "working_copy"}
 DISTRIBUTIONS = packages_distributions()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
