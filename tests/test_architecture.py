@@ -55,8 +55,8 @@ HOUSE = {
 MAKE_TENSORS = {"bncourse.datasets.transforms", "bncourse.datasets.batches"}
 
 # What is installed without the extra `course` can do all of this.
-LIGHT = {"bootstrap", "cli", "datasets", "doctor", "environment", "evaluation", "experiments", "installing", "kernels", "machine",
-         "nn", "paper", "paths", "runs", "training", "working_copy"}
+LIGHT = {"bootstrap", "cli", "datasets", "doctor", "environment", "evaluation", "experiments", "installing", "kernels",
+         "machine", "nn", "paper", "paths", "runs", "training", "working_copy"}
 DISTRIBUTIONS = packages_distributions()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
