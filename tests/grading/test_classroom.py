@@ -3,13 +3,14 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import nbformat
 import pytest
 
 from bncourse import cli
 from bncourse.grading import classroom, report, submissions
-from bncourse.grading.exercises import tasks
+from bncourse.grading.exercises import preparation, tasks
 from bncourse.grading.jobs import Grade, grades
 from bncourse.grading.report import Row
 from bncourse.lectures import editions, lessons
@@ -26,6 +27,12 @@ def course():
 def test_every_exercise_of_every_lesson_is_a_task(course):
     for lesson in course:
         assert [task.number for task in tasks(lesson)] == list(solved(lesson)), lesson.name
+
+
+def test_an_answer_is_given_what_it_takes_from_the_lesson_and_what_that_takes(lesson):
+    cells = [nbformat.v4.new_code_cell(source) for source in ("a = 3; z = 1 / 0", "def b():\n    return a", "c = 5")]
+    prepared = preparation(replace(lesson, notebook=nbformat.v4.new_notebook(cells=cells)), ["def mine(): return b()"])
+    assert prepared.splitlines() == ["a = 3", "def b():", "    return a"]
 
 
 def test_an_empty_notebook_earns_nothing_in_any_lesson(course):

@@ -66,7 +66,8 @@ def test_what_an_answer_writes_is_no_verdict():
 
 @LINUX
 def test_an_answer_that_forks_is_judged_once():
-    assert told("import os\nos.fork()\n" + SOLVED, SOLVED) == [("passed", "")] * 2
+    later = "import time\ntime.sleep(0.5)\n" + pair("return np.sign(a - b)")
+    assert told("import os\nos.fork()\n" + SOLVED, later) == [("passed", ""), ("rejected", "eps ignored")]
 
 
 @LINUX
