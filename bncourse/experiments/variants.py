@@ -17,8 +17,13 @@ import json
 import math
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import reduce
+
+from bncourse.nn.inception import STEMS
+from bncourse.training.recipe import LARGEST_FACTOR, LARGEST_SEED, MOST_STEPS, check_type
+
+WIDEST = 8  # times the paper's widths, which is 0.9 billion weights
 
 
 class ConfigError(ValueError):
@@ -31,9 +36,18 @@ def expect(true: object, name: str, of: object, expected: str):
         raise ConfigError(f"{name} is {getattr(of, name)!r}; expected {expected}")
 
 
-def positive(value) -> bool:
-    """Whether the value is an int or a float above zero, and finite."""
-    return type(value) in (int, float) and 0 < value < math.inf
+def expect_types(of: object):
+    """Raises ConfigError, naming the field, unless each field of a dataclass has the type that the class says."""
+    for field in fields(of):
+        try:
+            check_type(field.name, getattr(of, field.name), field.type)
+        except TypeError as error:
+            raise ConfigError(str(error)) from None
+
+
+def positive(value: float | int) -> bool:
+    """Whether the value is above zero, and finite."""
+    return 0 < value < math.inf
 
 
 @dataclass(frozen=True)
@@ -61,12 +75,14 @@ class Scale:
     batch: int = 32
 
     def __post_init__(self):
-        for name in ("size", "steps", "every", "batch"):
-            expect(type(getattr(self, name)) is int and getattr(self, name) >= 1, name, self, "an int of 1 or more")
-        for name in ("lr", "width"):
-            expect(positive(getattr(self, name)), name, self, "a positive number")
+        expect_types(self)
+        for name in ("size", "steps", "every", "batch", "halving"):
+            value = getattr(self, name)
+            expect(value is None or 1 <= value <= MOST_STEPS, name, self, f"an int from 1 to {MOST_STEPS:,}")
+        expect(positive(self.lr), "lr", self, "a positive number")
+        expect(0 < self.width <= WIDEST, "width", self, f"a number above 0, at most {WIDEST}")
         expect(0 < self.area <= 1, "area", self, "a share above 0, at most 1")
-        expect(self.halving is None or self.halving >= 1, "halving", self, "None or an int of 1 or more")
+        expect(self.stem in STEMS, "stem", self, f"one of {', '.join(map(repr, STEMS))}")
 
 
 # Inception's rate is the paper's; the halving is ours: in 31 million steps 1/74, six times faster 1/64 in 5 million.
@@ -118,17 +134,24 @@ class Config:
     synchronized: bool = False
 
     def __post_init__(self):
+        expect_types(self)
         for name in ("rate", "decay", "init_gain"):
             expect(positive(getattr(self, name)), name, self, "a positive number")
+        expect(0 < self.learning_rate() <= LARGEST_FACTOR, "rate", self,
+               f"a factor of the scale's lr, {self.scale.lr:g}, with which it is above 0, at most {LARGEST_FACTOR:g}")
         for name in ("dropout", "momentum"):
             expect(0 <= getattr(self, name) < 1, name, self, "a fraction from 0 to below 1")
-        expect(0 <= self.l2 < math.inf, "l2", self, "0 or more")
-        expect(type(self.seed) is int and self.seed >= 0, "seed", self, "an int of 0 or more")
+        expect(0 <= self.l2 <= LARGEST_FACTOR, "l2", self, f"0 or more, at most {LARGEST_FACTOR:g}")
+        expect(0 <= self.seed <= LARGEST_SEED, "seed", self, f"an int from 0 to {LARGEST_SEED:,}")
         expect(self.per_activation in range(11), "per_activation", self, "0 to 10, the number of modules")
         expect(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.data), "data", self,
                "letters, digits, '-', '_' and '.', as it names a file")
         expect(self.processes >= 1 and self.scale.batch % self.processes == 0, "processes", self,
                f"a number that divides the mini-batch of {self.scale.batch}")
+        alone = self.scale.batch == 1 if self.synchronized else self.scale.batch == self.processes
+        if self.batchnorm and alone:
+            raise ConfigError(f"batch is {self.scale.batch} for {self.processes} process(es); expected 2 or more "
+                              "examples in each, or batch norm has a single value in a map of 1x1")
         for name, known in CHOICES.items():
             expect(getattr(self, name) in known, name, self, f"one of {', '.join(map(repr, known))}")
 

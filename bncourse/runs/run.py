@@ -65,9 +65,11 @@ class Run:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Run":
-        """Reads a recorded run. Raises RunError, naming the file and the field, where it is malformed."""
+        """Reads a run. Raises RunError, naming the file and the field, where it is malformed."""
         try:
             return cls(**from_json(Path(path).read_text(encoding="utf-8")))
+        except RecursionError:
+            raise RunError(f"{path}: is nested too deeply for a run") from None
         except ValueError as error:
             raise RunError(f"{path}: {error}") from None
 
@@ -84,9 +86,28 @@ def to_json(run: Run) -> str:
 
 
 def find(experiment: str, folder: str | os.PathLike = RUNS) -> list[Run]:
-    """The recorded runs of an experiment, by variant in alphabetical order; none recorded: empty."""
+    """The recorded runs of an experiment, by variant in alphabetical order; none recorded: empty.
+
+    Raises RunError as `recorded` does.
+    """
     check_name("experiment", experiment)
-    return [Run.load(path) for path in sorted((Path(folder) / experiment).glob("[!.]*.json"))]
+    return [recorded(path) for path in sorted((Path(folder) / experiment).glob("[!.]*.json"))]
+
+
+def recorded(path: Path) -> Run:
+    """The run at its place, `<experiment>/<variant>.json`.
+
+    Raises RunError, naming the file, where the run is malformed, is of another experiment or variant than its place
+    says, or measured nothing.
+    """
+    run = Run.load(path)
+    for field, told, place in (("experiment", run.experiment, path.parent.name), ("variant", run.variant, path.stem)):
+        if told != place:
+            raise RunError(f"{path}: {field} is {told!r}; expected {place!r}, by its place: was the file moved?")
+    if not run.columns or not all(run.columns.values()):
+        raise RunError(f"{path}: there are {'no columns' if not run.columns else 'no rows in the columns'}; expected "
+                       "what was measured")
+    return run
 
 
 def provenance(*, command: str, seed: int, data: str, sha256: str, seconds: int | float,

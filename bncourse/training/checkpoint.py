@@ -90,6 +90,22 @@ def newest(folder: str | os.PathLike, fall_back: bool = False) -> Path | None:
     return None
 
 
+def set_aside_damaged(folder: str | os.PathLike) -> list[Path]:
+    """Renames the damaged checkpoints that are newer than the newest whole one, and returns their new paths.
+
+    They end in ".damaged" and count no more. Where no checkpoint is whole, nothing is renamed. Raises OSError.
+    """
+    damaged = []
+    for path in found(folder)[::-1]:
+        try:
+            load(path)
+        except DamagedCheckpoint:
+            damaged.append(path)
+        else:
+            return [each.replace(each.with_name(each.name + ".damaged")) for each in damaged]
+    return []
+
+
 def load(path: str | os.PathLike) -> tuple[dict, dict]:
     """The facts and the state that `save` wrote into the file at `path`; tensors are on the CPU.
 
