@@ -5,7 +5,9 @@ a file of bncourse/commands, which imports what it needs when it runs.
 """
 
 import argparse
+import os
 import pkgutil
+import re
 import sys
 from importlib import import_module
 
@@ -33,14 +35,38 @@ def run(options: argparse.Namespace) -> int:
 
     What the house or the system refuses (a file that is not there, a malformed run, a cell that fails) is
     one sentence on stderr and status 1; anything else is a defect of this code, and shows its traceback.
+    Where nobody reads the output any more (`| head`), the command ends without a word.
     """
     try:
-        return options.do(options)
-    except Exception as error:
-        if not (isinstance(error, OSError) or type(error).__module__.startswith("bncourse.")):
-            raise
-        print(f"bncourse {options.command}: {error}", file=sys.stderr)
+        status = options.do(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # as Python flushes at its end, too
         return 1
+    except Exception as error:
+        if not is_expected(error):
+            raise
+        print(f"bncourse {options.command}: {told(error)}", file=sys.stderr)
+        return 1
+
+
+def is_expected(error: Exception) -> bool:
+    """Whether an exception is a refusal, of the house or of the system, and no defect."""
+    return isinstance(error, OSError) or type(error).__module__.startswith("bncourse.") or out_of_memory(error)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether NumPy, or PyTorch in its two ways, could not get memory."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and bool(
+        re.search(r"can't allocate memory|not enough memory|CUDA out of memory", str(error))))
+
+
+def told(error: Exception) -> str:
+    """The sentence for an expected exception."""
+    if out_of_memory(error):
+        return "the memory does not suffice; expected a smaller network, mini-batch or number of processes"
+    return str(error) or type(error).__name__
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(
         prog="python3 -m bncourse", description="A course to understand batch normalization.", allow_abbrev=False,
         epilog="The environment is made in .venv; BNCOURSE_VENV names another folder.")
-    commands = whole.add_subparsers(dest="command", metavar="command [options]")
+    commands = whole.add_subparsers(dest="command", metavar="command [options]", parser_class=AnyOrder)
 
     start = commands.add_parser("start", help="open the course in JupyterLab", allow_abbrev=False,
                                 epilog="Any other option is handed to JupyterLab.")
@@ -63,7 +89,22 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
+class AnyOrder(argparse.ArgumentParser):
+    """The parser of one command, whose options may stand before, between and behind its other arguments."""
+
+    mixing = False
+
+    def parse_known_args(self, args=None, namespace=None):
+        if self.mixing or self._subparsers is not None:
+            return super().parse_known_args(args, namespace)
+        self.mixing = True  # as what follows calls this method
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.mixing = False
+
+
 def port(text: str) -> int:
-    if not (text.isdecimal() and 1 <= int(text) <= 65535):
+    if not (text.isdecimal() and len(text) <= 5 and 1 <= int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"{text!r} is not a port; expected a number from 1 to 65535")
     return int(text)

@@ -40,7 +40,7 @@ def find(test: bool = False) -> Environment:
     """
     if serves(test) and installed_here():
         return Environment(sys.executable, Path(sys.prefix))
-    folder = Path(os.environ.get("BNCOURSE_VENV") or ROOT / ".venv").expanduser().absolute()
+    folder = Path(os.path.expanduser(os.environ.get("BNCOURSE_VENV") or ROOT / ".venv")).absolute()
     try:
         if not is_whole(folder, test):
             build(folder, test)

@@ -172,8 +172,8 @@ def class_list(folder: Path, split: str) -> dict[str, str]:
     if synsets is None and by_number:
         raise WrongData(f"{path} gives classes by numbers; expected one of {', '.join(INDEXES)} in {folder}")
     if beyond := [number for number in by_number if not 0 <= int(number) < len(synsets)]:
-        raise WrongData(f"{path} gives the class {beyond[0]}; expected 0 to {len(synsets) - 1:,}, as there are "
-                        f"{len(synsets):,} in {folder}")
+        raise WrongData(f"{path} gives a class beyond the {len(synsets):,} of {folder}, {beyond[0]}; expected 0 to "
+                        f"{len(synsets) - 1:,}")
     return {row[0]: synsets[int(row[1])] if NUMBER.fullmatch(row[1]) else row[1] for row in rows}
 
 

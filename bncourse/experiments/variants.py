@@ -297,7 +297,11 @@ PROCESS_FIELDS = {"processes": 1, "synchronized": False}  # as one process alone
 def from_record(record: dict) -> Config:
     """The configuration that a run recorded: `from_record(run.config)`. Raises ConfigError."""
     try:
-        return Config(**(record | {"scale": Scale(**record["scale"])}))
+        scale = Scale(**record["scale"])
+        absent = [field.name for field in fields(Config) if field.name not in (*record, *PROCESS_FIELDS)]
+        if absent:
+            raise KeyError(f"it lacks {', '.join(absent)}")
+        return Config(**(record | {"scale": scale}))
     except (TypeError, KeyError) as error:
         raise ConfigError(f"config does not describe a training of section 4.2: {error}") from None
 

@@ -118,7 +118,7 @@ def provenance(*, command: str, seed: int, data: str, sha256: str, seconds: int 
     processor unless given (an accelerator's name, say); `threads` is what the environment or a loaded PyTorch says
     unless given. Revision and dirt are null outside a git checkout. Raises RunError for a user's path in the command.
     """
-    for private in (str(ROOT), str(Path.home())):
+    for private in (str(ROOT), os.path.expanduser("~")):
         if len(private) > 1 and private in command:
             raise RunError(f"command is {command!r}, which holds the path {private}; "
                            "expected one relative to the project")

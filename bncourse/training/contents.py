@@ -137,11 +137,18 @@ def processes_unlike(there: list, progression: Progression, processes: int) -> I
 
 
 def check_finite(progression: Progression, state: dict, name: str) -> None:
-    """Raises CheckpointError for weights that are not finite, unless the loss has shown already that they diverged."""
+    """Raises CheckpointError for weights or momenta that are not finite, unless the loss shows that they diverged.
+
+    A running variance may be infinite beside a finite loss, but not NaN.
+    """
     losses = [*state["columns"].get("loss", [])[-1:], *(own["losses"].item() for own in state["processes"])]
-    if all(math.isfinite(loss) for loss in losses):
-        expect(name, "holds weights that are not finite, though the loss is", [
-            key for key, _ in progression.model.named_parameters() if not state["model"][key].isfinite().all()])
+    if not all(math.isfinite(loss) for loss in losses):
+        return
+    weights, momenta = state["model"], state["optimizer"]["state"]
+    wrong = [key for key, _ in progression.model.named_parameters() if not weights[key].isfinite().all()]
+    wrong += [key for key, _ in progression.model.named_buffers() if key in weights and weights[key].isnan().any()]
+    wrong += [f"momentum {place}" for place in momenta if not momenta[place]["momentum_buffer"].isfinite().all()]
+    expect(name, "holds numbers that are not finite, though the loss is", wrong)
 
 
 def unlike(there: object, here: object, path: str = "") -> Iterator[str]:
