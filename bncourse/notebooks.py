@@ -187,7 +187,8 @@ def _alternatives(notebook: NotebookNode) -> Iterator[str]:
             if re.search(r"""!\[\s*\]\(|<img(?![^>]*\balt=["'][^"'])""", cell.source):
                 yield f"a picture in cell {cell.id} has no alternative text"
         for output in cell.get("outputs", []):
-            described = cell.metadata.get("alt") or output.get("metadata", {}).get("image/png", {}).get("alt")
+            told = output.get("metadata", {}).get("image/png")
+            described = cell.metadata.get("alt") or (isinstance(told, dict) and told.get("alt"))
             if "image/png" in output.get("data", {}) and not described:
                 yield (f"the picture of cell {cell.id} has no alternative text: give the cell the metadata "
                        "'alt', or display the figure with metadata={'image/png': {'alt': ...}}")

@@ -188,7 +188,9 @@ def class_index(folder: Path) -> tuple[list[str], list[str]] | None:
             rows = [table[str(label)][:2] for label in range(len(table))]
         else:
             rows = [(line.split(None, 1) * 2)[:2] for line in read_text(path).splitlines() if line.strip()]
-        synsets, names = [str(row[0]) for row in rows], [str(row[1]) for row in rows]
+        synsets, names = [row[0] for row in rows], [row[1] for row in rows]
+        if not all(isinstance(text, str) for text in synsets + names):
+            raise TypeError("a class is no text")
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         raise WrongData(f"{path} is no index of classes; expected a line 'n01440764 tench' for each class, or JSON "
                         '{"0": ["n01440764", "tench"], ...}') from None
