@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import platform
 import shutil
 import subprocess
@@ -65,21 +66,73 @@ def test_a_run_is_never_overwritten(tmp_path):
 
 
 def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
-    def interrupted(self, target):
+    def interrupted(*_):
         raise KeyboardInterrupt
-    monkeypatch.setattr(Path, "rename", interrupted)
+    monkeypatch.setattr(os, "link", interrupted)
     with pytest.raises(KeyboardInterrupt):
         make_run().save(tmp_path)
     assert list((tmp_path / "activations").iterdir()) == []
 
 
-def test_two_writers_cannot_both_record_a_run(tmp_path):
-    unfinished = tmp_path / "activations" / ".batchnorm.json.part"
-    unfinished.parent.mkdir()
-    unfinished.write_text("the other's")
-    with pytest.raises(RunExists, match="being written"):
+def other_first(link):
+    """A link for which another process was quicker by a moment."""
+    def linked(unfinished, path):
+        Path(path).write_text("the other's")
+        return link(unfinished, path)
+    return linked
+
+
+def without_links(*_):
+    raise OSError("this file system has no links")
+
+
+@pytest.mark.parametrize("link", [os.link, without_links], ids=["links", "no links"])
+def test_two_writers_cannot_both_record_a_run(tmp_path, monkeypatch, link):
+    monkeypatch.setattr(os, "link", other_first(link))
+    with pytest.raises(RunExists, match="is recorded already"):
         make_run().save(tmp_path)
-    assert unfinished.read_text() == "the other's"
+    assert (tmp_path / "activations" / "batchnorm.json").read_text() == "the other's"
+    assert [file.name for file in (tmp_path / "activations").iterdir()] == ["batchnorm.json"]
+
+
+def test_a_run_is_saved_where_there_are_no_links(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "link", without_links)
+    assert Run.load(make_run().save(tmp_path)) == make_run()
+
+
+def test_what_a_killed_writer_left_is_in_nobodys_way(tmp_path):
+    (tmp_path / "activations").mkdir()
+    (tmp_path / "activations" / ".batchnorm.json.0123.part").write_text('{"exp')
+    make_run().save(tmp_path)
+    assert runs.find("activations", tmp_path) == [make_run()]
+
+
+def test_a_run_in_another_place_or_without_measurements_is_not_found(tmp_path, record):
+    path = make_run().save(tmp_path)
+    for place, field in (("activations/other.json", "variant is 'batchnorm'; expected 'other'"),
+                         ("depth/batchnorm.json", "experiment is 'activations'; expected 'depth'")):
+        moved = tmp_path / place
+        moved.parent.mkdir(exist_ok=True)
+        moved.write_bytes(path.read_bytes())
+        with pytest.raises(RunError, match=field):
+            runs.find(moved.parent.name, tmp_path)
+        moved.unlink()
+    for columns, told in (({}, "no columns"), ({"step": []}, "no rows")):
+        path.write_text(json.dumps(record | {"columns": columns}))
+        with pytest.raises(RunError, match=told):
+            runs.find("activations", tmp_path)
+
+
+def test_a_missing_column_is_named(tmp_path):
+    run = Run.load(make_run().save(tmp_path))
+    with pytest.raises(RunError, match="^columns has no 'accuracy'; expected one of step, loss$"):
+        runs.column(run, "accuracy")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' * 100_000])
+def test_what_is_nested_too_deeply_is_refused(tmp_path, text):
+    with pytest.raises(RunError, match=r"run\.json: is nested too deeply"):
+        load(tmp_path, text)
 
 
 @pytest.mark.parametrize("field", ["experiment", "variant", "config", "provenance", "columns"])

@@ -69,13 +69,12 @@ def missing(experiment: str, folder: Path | None = None) -> list:
 def record(experiment: str, config, folder: Path | None = None, progress: Progress | None = None) -> Path:
     """Measure one configuration and write it, whole or not at all; returns the file's path.
 
-    Before anything is measured, raises `runs.RunExists` where the run is recorded already or a file shows that
-    it is just being written, and RecordingError where the folder cannot be written to.
+    Before anything is measured, raises `runs.RunExists` where the run is recorded already, and RecordingError where
+    the folder cannot be written to.
     """
     measure, path = module(experiment).run, run_path(experiment, config, folder)
-    for file in (path, path.with_name(f".{path.name}.part")):
-        if file.exists():
-            raise runs.RunExists(f"{file} exists; a run is never overwritten. Remove the file to record it again")
+    if path.exists():
+        raise runs.RunExists(f"{path} exists; a run is never overwritten. Remove the file to record it again")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()

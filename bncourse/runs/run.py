@@ -6,6 +6,7 @@ the measured columns. It lies in `data/runs/<experiment>/<variant>.json`, is wri
 
 import hashlib
 import os
+import uuid
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,22 +44,14 @@ class Run:
     def save(self, folder: str | os.PathLike = RUNS) -> Path:
         """Writes `<folder>/<experiment>/<variant>.json` whole, and returns its path.
 
-        Raises RunExists where the run is recorded already, or is just being written.
+        Of several processes that record a run of one name, one does. Raises RunExists where the run is recorded already.
         """
         path = Path(folder) / self.experiment / f"{self.variant}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.part")
+        unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
         try:
-            file = unfinished.open("x", encoding="utf-8", newline="\n")
-        except FileExistsError:
-            raise RunExists(f"{unfinished} exists: the run is being written by another process, "
-                            "or its writing was interrupted; then remove that file") from None
-        try:
-            with file:
-                file.write(to_json(self))
-            if path.exists():
-                raise RunExists(f"{path} is recorded already; choose another variant, or remove it first")
-            unfinished.rename(path)
+            unfinished.write_text(to_json(self), encoding="utf-8", newline="\n")
+            give_name(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
         return path
@@ -83,6 +76,19 @@ class Run:
 def to_json(run: Run) -> str:
     """The run as strict JSON; see `record.written`."""
     return written(asdict(run))
+
+
+def give_name(unfinished: Path, path: Path) -> None:
+    """Gives a finished file its name. Raises RunExists where another has it, also if it came in this moment."""
+    exists = RunExists(f"{path} is recorded already; choose another variant, or remove it first")
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:
+        raise exists from None
+    except OSError:  # a file system without links
+        if path.exists():
+            raise exists from None
+        unfinished.rename(path)
 
 
 def find(experiment: str, folder: str | os.PathLike = RUNS) -> list[Run]:
