@@ -140,7 +140,10 @@ def from_bytes(content: bytes, name: str) -> tuple[dict, dict]:
         raise DamagedCheckpoint(f"{name} holds {tensors[:8]!r} after its facts; expected the archive that `torch.save` "
                                 "writes. It is not opened, as a pickle could run a program")
     try:
-        return json.loads(facts), torch.load(io.BytesIO(tensors), map_location="cpu", weights_only=True)
+        found = json.loads(facts), torch.load(io.BytesIO(tensors), map_location="cpu", weights_only=True)
+        if not all(isinstance(each, dict) for each in found):
+            raise ValueError("its facts or its tensors have no names")
+        return found
     except pickle.UnpicklingError as error:
         reason = next((line.strip() for line in str(error).splitlines() if "GLOBAL" in line), str(error))
         raise DamagedCheckpoint(f"{name} holds a pickle of more than tensors and plain values, and is not "

@@ -59,10 +59,9 @@ def check_kinds(facts: dict, state: dict, name: str) -> None:
     A bool is no number.
     """
     for held, kinds in ((facts, FACTS), (state, STATE)):
-        found = held if isinstance(held, dict) else {}
         expect(name, "holds other things", [
-            f"{key} is {reprlib.repr(found.get(key, 'missing'))}" for key, kind in kinds.items()
-            if not isinstance(found.get(key), kind) or isinstance(found[key], bool)])
+            f"{key} is {reprlib.repr(held.get(key, 'missing'))}" for key, kind in kinds.items()
+            if not isinstance(held.get(key), kind) or isinstance(held[key], bool)])
 
 
 def refuse_another_recipe(progression: Progression, facts: dict, epoch_length: int, name: str) -> None:
