@@ -135,7 +135,8 @@ def _check_metadata(notebook: NotebookNode, path: str | Path) -> None:
     for owner, metadata in owners:
         for name, kind in METADATA.items():
             if not isinstance(metadata.get(name, kind()), kind):
-                raise NotebookError(f"{path}: metadata.{name} of {owner} is {metadata[name]!r}; expected {kind.__name__}")
+                raise NotebookError(f"{path}: metadata.{name} of {owner} is {metadata[name]!r}; "
+                                    f"expected {kind.__name__}")
         for name, value in metadata.get("slideshow", {}).items():
             if not isinstance(value, str):
                 raise NotebookError(f"{path}: metadata.slideshow.{name} of {owner} is {value!r}; expected text")

@@ -77,7 +77,8 @@ def test_one_resolve_under_the_constraints_installs_everything(house, monkeypatc
     monkeypatch.setattr(environment, "watched", lambda python, command, lock: commands.append(command) or (0, ""))
     environment.find(test=True)
     first, newer, command, compiled = commands
-    assert first[0] == "ensurepip" and newer[-2:] == ["--upgrade", "pip"] and "compileall" in compiled and "--no-compile" in command
+    assert first[0] == "ensurepip" and newer[-2:] == ["--upgrade", "pip"]
+    assert "compileall" in compiled and "--no-compile" in command
     assert command[command.index("--constraint") + 1] == str(house.root / "constraints.txt")
     assert command[command.index("--editable") + 1] == f"{house.root}[test]"
 

@@ -76,7 +76,8 @@ class Split:
         """
         digest = hashlib.sha256()
         for member, label in zip(self.members, self.labels.tolist(), strict=True):
-            digest.update(f"{self.source.names[member]} {label} {self.source.sizes[member]}\n".encode(errors="surrogateescape"))
+            line = f"{self.source.names[member]} {label} {self.source.sizes[member]}\n"
+            digest.update(line.encode(errors="surrogateescape"))
         for i in np.unique(np.linspace(0, len(self) - 1, SAMPLED).astype(int)):
             digest.update(self.source.read(self.members[i]))
         return digest.hexdigest()

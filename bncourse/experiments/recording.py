@@ -93,7 +93,8 @@ def can_replay(experiment: str) -> bool:
 def replay(recorded: runs.Run, steps: int = 300) -> list[str]:
     """Measure the first rows of a run again, those within so many steps, and say what differs; nothing: empty.
 
-    Raises RecordingError where the experiment or the record cannot be replayed, and what it raises where its data are missing.
+    Raises RecordingError where the experiment or the record cannot be replayed, and what the experiment raises where
+    its data are missing.
     """
     if steps < 0:
         raise RecordingError(f"steps is {steps}; expected 0 or more")

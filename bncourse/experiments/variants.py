@@ -14,40 +14,16 @@ weight of L2 and the constant of the decay are not in the paper: those here are 
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from functools import reduce
 
+from bncourse.experiments.ranges import ConfigError, expect, expect_types, positive
 from bncourse.nn.inception import STEMS
-from bncourse.training.recipe import LARGEST_FACTOR, LARGEST_SEED, MOST_STEPS, check_type
+from bncourse.training.recipe import LARGEST_FACTOR, LARGEST_SEED, MOST_STEPS
 
 WIDEST = 8  # times the paper's widths, which is 0.9 billion weights
-
-
-class ConfigError(ValueError):
-    """A configuration that is out of range; the message names the field."""
-
-
-def expect(true: object, name: str, of: object, expected: str):
-    """Raises ConfigError, naming the field of the configuration `of`, unless the first argument is true."""
-    if not true:
-        raise ConfigError(f"{name} is {getattr(of, name)!r}; expected {expected}")
-
-
-def expect_types(of: object):
-    """Raises ConfigError, naming the field, unless each field of a dataclass has the type that the class says."""
-    for field in fields(of):
-        try:
-            check_type(field.name, getattr(of, field.name), field.type)
-        except TypeError as error:
-            raise ConfigError(str(error)) from None
-
-
-def positive(value: float | int) -> bool:
-    """Whether the value is above zero, and finite."""
-    return 0 < value < math.inf
 
 
 @dataclass(frozen=True)
@@ -78,9 +54,10 @@ class Scale:
         expect_types(self)
         for name in ("size", "steps", "every", "batch", "halving"):
             value = getattr(self, name)
-            expect(value is None or 1 <= value <= MOST_STEPS, name, self, f"an int from 1 to {MOST_STEPS:,}")
+            expect(value is None or 1 <= value <= MOST_STEPS, name, self,
+                   f"an int of 1 or more, at most {MOST_STEPS:,}")
         expect(positive(self.lr), "lr", self, "a positive number")
-        expect(0 < self.width <= WIDEST, "width", self, f"a number above 0, at most {WIDEST}")
+        expect(0 < self.width <= WIDEST, "width", self, f"a positive number, at most {WIDEST}")
         expect(0 < self.area <= 1, "area", self, "a share above 0, at most 1")
         expect(self.stem in STEMS, "stem", self, f"one of {', '.join(map(repr, STEMS))}")
 
@@ -142,7 +119,7 @@ class Config:
         for name in ("dropout", "momentum"):
             expect(0 <= getattr(self, name) < 1, name, self, "a fraction from 0 to below 1")
         expect(0 <= self.l2 <= LARGEST_FACTOR, "l2", self, f"0 or more, at most {LARGEST_FACTOR:g}")
-        expect(0 <= self.seed <= LARGEST_SEED, "seed", self, f"an int from 0 to {LARGEST_SEED:,}")
+        expect(0 <= self.seed <= LARGEST_SEED, "seed", self, f"an int of 0 or more, at most {LARGEST_SEED:,}")
         expect(self.per_activation in range(11), "per_activation", self, "0 to 10, the number of modules")
         expect(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.data), "data", self,
                "letters, digits, '-', '_' and '.', as it names a file")

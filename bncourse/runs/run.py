@@ -44,7 +44,7 @@ class Run:
     def save(self, folder: str | os.PathLike = RUNS) -> Path:
         """Writes `<folder>/<experiment>/<variant>.json` whole, and returns its path.
 
-        Of several processes that record a run of one name, one does. Raises RunExists where the run is recorded already.
+        Of several processes that save a run of one name, one does. Raises RunExists where it is recorded already.
         """
         path = Path(folder) / self.experiment / f"{self.variant}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
