@@ -293,8 +293,7 @@ def test_networks_and_pictures_of_other_classes_are_refused(done, tmp_path, caps
 def test_a_damaged_newest_checkpoint_is_set_aside_with_a_word_and_the_result_is_the_same(tmp_path, done, capsys):
     folder = tmp_path / "damaged"
     shutil.copytree(done[0], folder, ignore=shutil.ignore_patterns("classification"))
-    *_, last = checkpoint.found(folder)
-    last.write_bytes(b"")
+    (last := checkpoint.found(folder)[-1]).write_bytes(b"")
     assert command(*TRAIN, "--folder", folder, "--seed", 0) == 0
     assert f"damaged, and now called {last.name}.damaged" in capsys.readouterr().out
     columns = [run_in(which).columns for which in (done[0], folder)]
