@@ -5,6 +5,7 @@ notebook, or run every test and every notebook. All other commands are handed to
 inside the environment. Standard library only.
 """
 
+import atexit
 import io
 import json
 import os
@@ -50,14 +51,26 @@ def main(arguments: list[str] | None = None) -> int:
 def write_whatever_comes():
     """Lets every text be printed: a name that is no UTF-8, an umlaut on an ASCII terminal, to a stream that is closed.
 
-    What cannot be shown becomes an escape such as \\xe4.
+    What cannot be shown becomes an escape such as \\xe4. What cannot be written any more, to a pipe that nobody reads
+    or on a full disk, is let go at the end, where Python would complain.
     """
+    atexit.register(let_go)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def let_go():
+    """Writes out what is left for stdout, or nowhere."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ValueError:  # it was closed
+        return
 
 
 def start(port: int | None, browser: bool, more: list[str]) -> int:

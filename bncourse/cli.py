@@ -5,7 +5,6 @@ a file of bncourse/commands, which imports what it needs when it runs.
 """
 
 import argparse
-import os
 import pkgutil
 import re
 import sys
@@ -42,7 +41,6 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # as Python flushes at its end, too
         return 1
     except Exception as error:
         if not is_expected(error):

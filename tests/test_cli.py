@@ -151,7 +151,8 @@ def test_too_little_memory_is_one_sentence(monkeypatch, capsys, error):
 
 def test_where_nobody_reads_on_a_command_ends_without_a_word():
     code = """import argparse, sys
-from bncourse import cli
+from bncourse import bootstrap, cli
+bootstrap.write_whatever_comes()
 sys.exit(cli.run(argparse.Namespace(command="x", do=lambda options: print("word " * 100_000))))"""
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as process:
