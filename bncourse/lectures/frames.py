@@ -35,7 +35,7 @@ from bncourse.paths import DATA, ROOT
 
 DPI = 150
 ROWS = 8  # frames in a sheet
-COLORS = 64
+COLORS = 48
 PROCESSES = 2
 TOLD = "frames.json"
 DRAWING = ("numpy", "matplotlib", "pillow", "torch")
@@ -65,7 +65,7 @@ def make(lessons: list[Lesson], folder: Path, say: Callable[[str], None] = print
 def digest(lesson: Lesson) -> str:
     """Twelve hexadecimal digits that change with anything that a lesson's frames depend on."""
     cells = [cell.source for cell in lesson.cells if cell.cell_type == "code"]
-    files = imported("\n".join(cells)) | imported(Path(__file__).read_text(encoding="utf-8"))
+    files = imported("\n".join([*cells, "import bncourse.lectures.frames"]))
     files |= {path for name in ("paper", "runs") for path in (DATA / name).rglob("*") if path.is_file()}
     found = hashlib.sha256(repr([cells, *((name, version(name)) for name in DRAWING)]).encode())
     for path in sorted(files):

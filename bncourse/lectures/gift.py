@@ -34,8 +34,12 @@ def entry(question: Question) -> str:
     lines = [f"::{escape(question.name)}::[html]{html(question.text)} {{"]
     for letter, text in question.options.items():
         lines.append(f"\t{'=' if letter == question.answer else '~'}{html(text)}")
-    why = LETTER.sub(lambda found: quoted_option(question, found[1]), question.why)
-    return "\n".join([*lines, f"\t####{html(why)}", "}"])
+    return "\n".join([*lines, f"\t####{html(with_texts(question))}", "}"])
+
+
+def with_texts(question: Question) -> str:
+    """Why the answer of a question is right, in Markdown, each option named by its text instead of its letter."""
+    return LETTER.sub(lambda found: quoted_option(question, found[1]), question.why)
 
 
 def quoted_option(question: Question, letter: str) -> str:
