@@ -29,6 +29,14 @@ from traitlets import Unicode
 from bncourse.figures.style import compressed_png
 
 DPI = 100
+NAME_HANDLES = """(() => {
+  const name = () => document.querySelectorAll(".bncourse-explorer .widget-slider").forEach(slider => {
+    const label = slider.querySelector(".widget-label").textContent;
+    slider.querySelectorAll("[role=slider]").forEach(handle => handle.setAttribute("aria-label", label));
+  });
+  name();
+  [100, 1000, 5000].forEach(wait => setTimeout(name, wait));
+})();"""
 
 
 class Explorer(widgets.VBox):
@@ -59,11 +67,11 @@ class Explorer(widgets.VBox):
         width = f"{round(figsize[0] * DPI)}px"
         self.image = _Picture(value=self._plot.png(self._initial), format="png", tooltip=alt,
                               layout=widgets.Layout(width=width, max_width="100%"))
-        self.message = widgets.HTML(layout=widgets.Layout(display="none"))
+        self.message = widgets.HTML(tooltip="", layout=widgets.Layout(display="none"))
         self.reset_button = widgets.Button(description="Reset", tooltip="Back to the first setting")
         self.reset_button.on_click(lambda _button: self.reset())
         _align(controls, width)
-        super().__init__([*controls.values(), self.reset_button, self.image, self.message])
+        super().__init__([*controls.values(), self.reset_button, self.image, self.message, _names()])
         self.add_class("bncourse-explorer")
         for control in controls.values():
             control.observe(self._redraw, "value")
@@ -142,6 +150,15 @@ class Explorer(widgets.VBox):
         data = super()._repr_mimebundle_(**kwargs) or {"text/plain": repr(self)}
         data["image/png"] = base64.b64encode(compressed_png(self.image.value)).decode("ascii")
         return data, {"image/png": {"alt": self.alt}}
+
+
+def _names() -> widgets.Output:
+    """A script on the page that names the handles of sliders after their labels, since ipywidgets leaves them nameless.
+
+    A page that runs no scripts in outputs is as it was.
+    """
+    script = {"output_type": "display_data", "data": {"application/javascript": NAME_HANDLES}, "metadata": {}}
+    return widgets.Output(outputs=(script,), layout=widgets.Layout(height="0", overflow="hidden", margin="0"))
 
 
 class _Picture(widgets.Image):
@@ -242,6 +259,8 @@ def _align(controls: dict[str, widgets.Widget], width: str) -> None:
     """Name the controls that have no description, and give all of them one width and one column of names."""
     for name, control in controls.items():
         control.description = control.description or name
+        if control.has_trait("tooltip"):
+            control.tooltip = control.tooltip or control.description  # without one the page shows "null"
     column = f"{max((len(control.description) for control in controls.values()), default=0) + 1}ch"
     for control in controls.values():
         control.layout.width, control.layout.max_width = width, "100%"

@@ -54,7 +54,7 @@ def section(page: Page, first: bool) -> str:
     level = 1 if first else 2
     part = f' <span class="part">{page.part}</span>' if page.part > 1 else ""
     shown = "".join(f'<div class="block{" fragment" if block.fragment and place else ""}'
-                    f'{" tall" if "<figure>" in block.html else ""}">{block.html}</div>'
+                    f'{" tall" if "<figure" in block.html else ""}">{block.html}</div>'
                     for place, block in enumerate(page.blocks))
     said = f'<aside class="notes">{markup.markdown(page.notes)}</aside>' if page.notes else ""
     return (f'<section class="{"title" if first else "page"}"><div class="page">'

@@ -1,6 +1,7 @@
 """What lessons refer to, as pages: the ledger of the paper's claims, and the glossary."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from bncourse import paper
@@ -34,7 +35,8 @@ def glossary(lessons: list[Lesson]) -> list[Entry]:
                 continue
             *more, meaning = cells
             if len(cells) == 3:
-                elsewhere[word] = ", ".join(more)
+                elsewhere[word] = ", ".join(f'<span lang="{code}">{name}</span>' for code, name in
+                                            zip(("ko", "zh"), more, strict=True))
             elif more and more[0]:
                 meaning = f"{more[0]}: {meaning}"
             meanings.setdefault(word, []).append((lesson, meaning))
@@ -63,10 +65,10 @@ def glossary_page(entries: list[Entry]) -> str:
     return "\n".join([*parts, "</dl>"])
 
 
-def ledger_page(lessons: list[Lesson], api: bool) -> str:
+def ledger_page(lessons: list[Lesson], packages: Collection[str]) -> str:
     """The claims of the paper: what each says, what was measured, the verdict, and where it is shown.
 
-    api says whether there is a page of the functions that the claims name.
+    packages are those that have a page of their names.
     """
     claims = paper.claims().values()
     names = {lesson.number: lesson for lesson in lessons}
@@ -74,11 +76,12 @@ def ledger_page(lessons: list[Lesson], api: bool) -> str:
     for section in dict.fromkeys(claim.section for claim in claims):
         parts.append(f"<h2>{section if section[0].isalpha() else 'Section ' + section}</h2>")
         for claim in (claim for claim in claims if claim.section == section):
-            parts.append(f'<section class="claim"><h3 id="{claim.id}">{claim.id} <span class="verdict">{claim.verdict}'
-                         f"</span></h3>{markup.markdown(claim.says)}")
+            parts.append(f'<section class="claim"><h3 id="{claim.id}">{claim.id} '
+                         f'<span class="verdict {markup.anchor(claim.verdict)}">{claim.verdict}</span></h3>'
+                         f"{markup.markdown(claim.says)}")
             if claim.measured:
                 parts.append(linking.to_claims(markup.markdown(f"**Measured here:** {claim.measured}"), "claims.html"))
-            parts.append(f"<p class='ways'>{places(claim, names)} {functions(claim, api)}</p></section>")
+            parts.append(f"<p class='ways'>{places(claim, names)} {functions(claim, packages)}</p></section>")
     return "\n".join(parts)
 
 
@@ -105,7 +108,8 @@ def anchor(lesson: Lesson, section: str) -> str:
     return f"#{markup.anchor(markup.markdown(found[1]))}" if found else ""
 
 
-def functions(claim: paper.Claim, api: bool) -> str:
+def functions(claim: paper.Claim, packages: Collection[str]) -> str:
+    """The functions that compute a claim, with links to the pages of their packages."""
     names = [name.removeprefix("bncourse.") for name in claim.function]
-    return " ".join(f'<a href="api/{name.partition(".")[0]}.html"><code>{name}</code></a>' if api
-                    else f"<code>{name}</code>" for name in names)
+    return " ".join(f'<a href="api/{name.partition(".")[0]}.html"><code>{name}</code></a>'
+                    if name.partition(".")[0] in packages else f"<code>{name}</code>" for name in names)

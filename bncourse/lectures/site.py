@@ -18,7 +18,7 @@ from PIL import Image
 
 from bncourse import explanations
 from bncourse.lectures import api, assets, deck, editions, elsewhere, linking, markup, quiz, reading, reference, search
-from bncourse.lectures.frames import place_all
+from bncourse.lectures.frames import is_explorer, place_all
 from bncourse.lectures.lessons import Lesson, has_tag
 from bncourse.lectures.questions import parse
 
@@ -125,7 +125,7 @@ def thumbnail(lesson: Lesson, folder: Path) -> str:
 
 def pictures(lesson: Lesson) -> list:
     """The pictures of a lesson: that of the README first, that of the explorer last."""
-    found = [(has_tag(cell, "readme"), cell.source.strip().split("(")[0].endswith("_explorer"), output)
+    found = [(has_tag(cell, "readme"), is_explorer(cell.source), output)
              for cell in lesson.cells if cell.cell_type == "code" for output in cell.outputs
              if markup.kind(output) == "picture"]
     return [output for *_, output in sorted(found, key=lambda one: (not one[0], one[1]))]
