@@ -40,7 +40,8 @@ HOUSE = {
     "notebooks":   (5, "paths",                                      "nbformat nbclient jupyter_client traitlets zmq"),
     "rounding":    (5, "comparison notebooks",                       "nbformat numpy torch"),
     "readme":      (5, "paths paper explanations",                   ""),
-    "lectures":    (5, "paths explanations checks lesson notebooks",     "nbformat nbconvert mistune pygments"),
+    "lectures":    (5, "paths comparison explanations paper checks explorers lesson notebooks", "nbformat nbconvert "
+                                                                     "mistune pygments PIL sphinx"),
     "commands":    (5, "paths datasets runs notebooks rounding readme lectures experiments training evaluation nn", ""),
     "cli":         (5, "commands",                                   ""),
     "bootstrap":   (6, "installing environment cli",                 ""),

@@ -2,7 +2,8 @@
 
 An explorer's `grids` name the stops: each grid maps names of controls to values, and the controls of one grid move
 together, so a grid has a frame for each combination. To move a control puts those of all other grids back to their
-first values. An explorer without grids has one, of every position of every control.
+first values. An explorer without grids has one, of every position of every control; where that is too many frames, each
+control has a grid of its own, of stops far apart.
 """
 
 import itertools
@@ -17,6 +18,7 @@ from PIL import Image
 from bncourse.explorers.base import Explorer
 
 MOST = 240  # frames of an explorer
+APART = 12  # stops of a control, where nobody has chosen them
 CHOICES = (widgets.Dropdown, widgets.ToggleButtons, widgets.RadioButtons, widgets.Select, widgets.SelectMultiple)
 
 
@@ -26,7 +28,7 @@ def grids(explorer: Explorer) -> list[dict[str, list]]:
     Raises ValueError where the explorer's own grids do not name each control once or name a value that a control cannot
     have, and where there would be more than `MOST` frames.
     """
-    given = explorer.grids or [{name: positions(control) for name, control in explorer.controls.items()}]
+    given = explorer.grids or usual(explorer)
     named = sorted(name for grid in given for name in grid)
     if named != sorted(explorer.controls):
         raise ValueError(f"the grids name {', '.join(named)}; expected each of {', '.join(explorer.controls)} once")
@@ -37,6 +39,14 @@ def grids(explorer: Explorer) -> list[dict[str, list]]:
         raise ValueError(f"{explorer!r} would have {count} frames; expected at most {MOST}: give it grids of fewer "
                          "stops")
     return found
+
+
+def usual(explorer: Explorer) -> list[dict[str, list]]:
+    """The grids of an explorer that names none."""
+    whole = {name: positions(control) for name, control in explorer.controls.items()}
+    if size(whole) <= MOST:
+        return [whole]
+    return [{name: values[::math.ceil(len(values) / APART)] + values[-1:]} for name, values in whole.items()]
 
 
 def size(grid: dict[str, list]) -> int:

@@ -1,11 +1,10 @@
 """The public names of the package from their docstrings, as pages: Sphinx reads them, our pages show them.
 
-Sphinx comes with sphinx-revealjs, so no other package is needed; its builder `json` gives the body of each page alone.
+Sphinx comes with sphinx-revealjs, so no other package is needed. A layout of ours leaves nothing but the body of a page.
 """
 
 import html
 import importlib
-import json
 import pkgutil
 import re
 import tempfile
@@ -16,7 +15,7 @@ from sphinx.util.docutils import docutils_namespace
 
 PACKAGES = ("kernels", "nn", "datasets", "paper", "runs", "training", "evaluation", "experiments")
 SETTINGS = {"extensions": ["sphinx.ext.autodoc"], "default_role": "code", "html_theme": "basic", "add_module_names": False,
-            "html_permalinks": False, "html_use_index": False, "html_domain_indices": False,
+            "html_permalinks": False, "html_use_index": False, "html_domain_indices": False, "html_copy_source": False,
             "python_maximum_signature_line_length": 100,
             "autodoc_inherit_docstrings": False, "suppress_warnings": ["ref.python"]}
 DIRECTIVE = """.. automodule:: {name}
@@ -35,18 +34,20 @@ def pages(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as place, docutils_namespace():
         source, made, warnings = Path(place, "source"), Path(place, "made"), Path(place, "warnings").open("w+")
         source.mkdir()
+        (source / "layout.html").write_text("{% block body %}{% endblock %}", encoding="utf-8")
         for package in packages:
             (source / f"{package}.rst").write_text(described(package), encoding="utf-8")
         (source / "index.rst").write_text(titled("API", "=") + ".. toctree::\n\n" + "".join(
             f"   {package}\n" for package in packages), encoding="utf-8")
         with warnings:
-            app = Sphinx(source, None, made, Path(place, "trees"), "json", SETTINGS, status=None, warning=warnings)
+            app = Sphinx(source, None, made, Path(place, "trees"), "html", {**SETTINGS, "templates_path": [str(source)]},
+                         status=None, warning=warnings)
             app.connect("autodoc-process-docstring", lambda *event: as_written(event[-1]))
             app.build()
             warnings.seek(0)
             if said := warnings.read().strip():
                 raise Unreadable(f"Sphinx cannot read a docstring: {re.sub('.*source/', '', said.splitlines()[0])}")
-        return {package: body(made / f"{package}.fjson") for package in packages}
+        return {package: body(made / f"{package}.html") for package in packages}
 
 
 def contents(packages: tuple[str, ...] = PACKAGES) -> str:
@@ -86,7 +87,6 @@ def as_written(lines: list[str]) -> None:
 
 
 def body(path: Path) -> str:
-    """The body that Sphinx made, with links to pages of ours; a column called `type` is not what annotations mean."""
-    text = json.loads(path.read_text(encoding="utf-8"))["body"]
-    text = re.sub(r'<a class="reference internal" href="[^"]*\.type"[^>]*>(.*?)</a>', r"\1", text)
-    return re.sub(r'href="(?:\.\./)+(\w+)/?(#[^"]*)?"', r'href="\1.html\2"', text)
+    """The body that Sphinx made; a column called `type` is not what an annotation means by the word."""
+    text = path.read_text(encoding="utf-8")
+    return re.sub(r'<a class="reference internal" href="[^"]*\.type"[^>]*>(.*?)</a>', r"\1", text)

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import symtable
 
 import nbformat
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from bncourse.lectures import editions
 from bncourse.lectures.editions import Leak, instructor, student
 from bncourse.lectures.lessons import exercise, has_tag, is_hidden, notes
+from bncourse.lectures.slices import free
 from bncourse.notebooks import check
 from tests.lectures.exercises import solved
 
@@ -189,11 +189,7 @@ def unasserted(source):
 
 def globals_of(source):
     """The names that a source takes from the notebook around it."""
-    def inside(table):
-        own = {symbol.get_name() for symbol in table.get_symbols()
-               if symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module")}
-        return own.union(*map(inside, table.get_children()))
-    return inside(symtable.symtable(source, "cell", "exec")) - defined(source)
+    return free(source) - defined(source)
 
 
 def execute(statements, names):
