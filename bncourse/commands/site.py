@@ -10,7 +10,8 @@ def add(commands):
     site = commands.add_parser("site", help="make the course page: lessons, slides, downloads")
     site.add_argument("--edition", choices=["student", "instructor"], default="student",
                       help="without answers (student, the default), or with everything")
-    site.add_argument("--repository", metavar="OWNER/NAME", help="of the course on GitHub: lessons link to Colab, Binder")
+    site.add_argument("--repository", metavar="OWNER/NAME",
+                      help="of the course on GitHub: lessons link to Colab and Binder")
     site.add_argument("--still", action="store_true", help="let explorers stand still: seconds instead of a minute")
     site.add_argument("--to", type=Path, metavar="FOLDER",
                       help="where to write it (default: build/site, or build/site-instructor)")

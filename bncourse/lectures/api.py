@@ -1,6 +1,6 @@
 """The public names of the package from their docstrings, as pages: Sphinx reads them, our pages show them.
 
-Sphinx comes with sphinx-revealjs, so no other package is needed. A layout of ours leaves nothing but the body of a page.
+Sphinx comes with sphinx-revealjs, so no other package is needed. A layout of ours leaves only the body of a page.
 """
 
 import html
@@ -14,8 +14,9 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
 PACKAGES = ("kernels", "nn", "datasets", "paper", "runs", "training", "evaluation", "experiments")
-SETTINGS = {"extensions": ["sphinx.ext.autodoc"], "default_role": "code", "html_theme": "basic", "add_module_names": False,
-            "html_permalinks": False, "html_use_index": False, "html_domain_indices": False, "html_copy_source": False,
+SETTINGS = {"extensions": ["sphinx.ext.autodoc"], "default_role": "code", "html_theme": "basic",
+            "add_module_names": False, "html_permalinks": False, "html_use_index": False, "html_domain_indices": False,
+            "html_copy_source": False,
             "python_maximum_signature_line_length": 100,
             "autodoc_inherit_docstrings": False, "suppress_warnings": ["ref.python"]}
 DIRECTIVE = """.. automodule:: {name}
@@ -40,8 +41,8 @@ def pages(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
         (source / "index.rst").write_text(titled("API", "=") + ".. toctree::\n\n" + "".join(
             f"   {package}\n" for package in packages), encoding="utf-8")
         with warnings:
-            app = Sphinx(source, None, made, Path(place, "trees"), "html", {**SETTINGS, "templates_path": [str(source)]},
-                         status=None, warning=warnings)
+            settings = {**SETTINGS, "templates_path": [str(source)]}
+            app = Sphinx(source, None, made, Path(place, "trees"), "html", settings, status=None, warning=warnings)
             app.connect("autodoc-process-docstring", lambda *event: as_written(event[-1]))
             app.build()
             warnings.seek(0)
@@ -74,7 +75,7 @@ def titled(text: str, line: str) -> str:
 
 
 def as_written(lines: list[str]) -> None:
-    """Tell Sphinx of a docstring's lists and of what it indents, a table or a formula to be shown as it is; in place."""
+    """Mark a docstring's lists, and what it indents, a table or a formula to be shown as it is; in place."""
     shown, before = [], "text"
     for line in lines:
         kind = (before if not line.strip() else "table" if line.startswith("    ") and before != "list" else

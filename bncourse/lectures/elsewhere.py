@@ -39,9 +39,9 @@ def links(lesson: Lesson, repository: str) -> str:
     """Links that open a lesson in Colab and in Binder."""
     about = f"<span class='aside'> lesson {lesson.number}</span>"
     name = lesson.path.name
-    return (f'<a href="https://colab.research.google.com/github/{repository}/blob/{BRANCH}/colab/{name}">open{about} in '
-            f'Colab</a> <a href="https://mybinder.org/v2/gh/{repository}/HEAD?urlpath=lab/tree/notebooks/{name}">open'
-            f"{about} in Binder</a>")
+    colab = f"https://colab.research.google.com/github/{repository}/blob/{BRANCH}/colab/{name}"
+    binder = f"https://mybinder.org/v2/gh/{repository}/HEAD?urlpath=lab/tree/notebooks/{name}"
+    return f'<a href="{colab}">open{about} in Colab</a> <a href="{binder}">open{about} in Binder</a>'
 
 
 def for_colab(lesson: Lesson, repository: str) -> Lesson:

@@ -85,7 +85,7 @@ def imported(source: str) -> set[Path]:
 
 @functools.cache
 def files_of(source: str) -> set[Path]:
-    """The files of the course's package that a source imports itself: for `from a.b import c` those of a.b and a.b.c."""
+    """The files of the course's package that a source imports; for `from a.b import c` those of a.b and a.b.c."""
     names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):

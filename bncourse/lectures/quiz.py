@@ -14,9 +14,8 @@ from bncourse.lectures.questions import Question
 def form(question: Question, reason: bool) -> str:
     """A question as HTML: its text, its options, and with `reason` why the answer is right."""
     name = f"q{question.name.replace('.', '-')}"
-    options = "\n".join(
-        f'<label><input type="radio" name="{name}" value="{mark(question.name, text)}"> <span>{inline(text)}</span></label>'
-        for text in question.options.values())
+    options = "\n".join(f'<label><input type="radio" name="{name}" value="{mark(question.name, text)}"> '
+                        f"<span>{inline(text)}</span></label>" for text in question.options.values())
     why = f'<div class="why" hidden>{markdown(with_texts(question))}</div>' if reason else ""
     right = mark(mark(question.name, question.options[question.answer]), question.name)
     return (f'<fieldset class="quiz" data-name="{question.name}" data-right="{right}">'

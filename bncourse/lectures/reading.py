@@ -5,7 +5,7 @@ Above it stand the ways to its slides and its notebook and a list of its section
 
 import html
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from nbformat import NotebookNode
 
@@ -57,14 +57,14 @@ def links_to(lesson: Lesson, up: str) -> str:
             f"<a href='{up}notebooks/{lesson.path.name}' download>notebook{about}</a>")
 
 
-def steps(before: Lesson | None, after: Lesson | None, up: str) -> str:
-    """Links to the lesson before, to the contents of the course, and to the lesson after."""
+def steps(before: Lesson | None, after: Lesson | None, place: str) -> str:
+    """Links to the lesson before, to the contents of the course, and to the lesson after; `place` tells two apart."""
     around = [f"<a href='{x.name}.html' rel='{way}'>{sign.format(f'{x.number} · {html.escape(x.title)}')}</a>" if x
               else "<span></span>" for x, way, sign in ((before, "prev", "← {}"), (after, "next", "{} →"))]
-    contents = f"<a href='{up}index.html#lessons'>all lessons</a>"
-    return f"<nav class='steps' aria-label='Lessons before and after'>{around[0]}{contents}{around[1]}</nav>"
+    contents = "<a href='../index.html#lessons'>all lessons</a>"
+    return f"<nav class='steps' aria-label='Lessons before and after, {place}'>{around[0]}{contents}{around[1]}</nav>"
 
 
-def scrolling(page: str, wrap: Callable[[re.Match], str] = lambda found: f"<div class='wide'>{found[0]}</div>") -> str:
+def scrolling(page: str) -> str:
     """The page with each table in a box that scrolls by itself, so that the page does not."""
-    return WIDE.sub(wrap, page)
+    return WIDE.sub(r"<div class='wide'>\g<0></div>", page)

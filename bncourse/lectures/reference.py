@@ -97,9 +97,9 @@ def counted() -> str:
 
 def places(claim: paper.Claim, lessons: dict[str, Lesson]) -> str:
     """Links to the sections that show a claim."""
-    return " ".join(f'<a href="lessons/{lessons[place.notebook].name}.html{anchor(lessons[place.notebook], place.section)}'
-                    f'">lesson {place.notebook}: {place.section}</a>' for place in claim.shown
-                    if place.notebook in lessons)
+    found = [(lessons[place.notebook], place.section) for place in claim.shown if place.notebook in lessons]
+    return " ".join(f'<a href="lessons/{lesson.name}.html{anchor(lesson, section)}">lesson {lesson.number}: {section}</a>'
+                    for lesson, section in found)
 
 
 def anchor(lesson: Lesson, section: str) -> str:

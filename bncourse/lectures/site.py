@@ -52,7 +52,8 @@ def write(lessons: list[Lesson], edition: str, folder: Path, frames: Mapping[str
     write_lessons(moving, quizzes, entries, folder, repository)
     write_reference(lessons, entries, folder, packages)
     save(folder / "questions.html", page("Questions", questions_page(lessons, quizzes)))
-    save(folder / "index.html", index(place_all(edited, frames, folder / "frames", "frames/"), edition, folder))
+    first = [lesson for lesson in edited if lesson.number == SHOWN_FIRST] or edited[:1]
+    save(folder / "index.html", index(edited, place_all(first, frames, folder / "frames", "frames/")[0], edition, folder))
 
 
 def write_notebooks(edited: list[Lesson], edition: str, folder: Path, repository: str) -> None:
@@ -70,11 +71,12 @@ def write_lessons(lessons: list[Lesson], quizzes: Mapping[str, Mapping[str, str]
     names = {lesson.path.name for lesson in lessons}
     for place, lesson in enumerate(lessons):
         before, after = (lessons[other] if 0 <= other < len(lessons) else None for other in (place - 1, place + 1))
-        body = reading.body(lesson, names, quizzes[lesson.name], elsewhere.links(lesson, repository) if repository else "")
+        more = elsewhere.links(lesson, repository) if repository else ""
+        body = reading.body(lesson, names, quizzes[lesson.name], more)
         body = linking.to_words(linking.to_claims(body, "../claims.html"), reference.words(entries), "../glossary.html")
-        around = reading.steps(before, after, "../")
+        above, below = (reading.steps(before, after, place) for place in ("above", "below"))
         save(folder / "lessons" / f"{lesson.name}.html",
-             page(f"{lesson.number} · {lesson.title}", f"{around}\n{body}\n{around.replace('before', 'next', 1)}", "../"))
+             page(f"{lesson.number} · {lesson.title}", f"{above}\n{body}\n{below}", "../"))
         save(folder / "slides" / f"{lesson.name}.html", deck.deck(lesson, names, "../assets"))
 
 
@@ -89,11 +91,10 @@ def write_reference(lessons: list[Lesson], entries: list[reference.Entry], folde
     save(folder / "search.html", page("Search", (HERE / "search.html").read_text(encoding="utf-8")))
 
 
-def index(lessons: list[Lesson], edition: str, folder: Path) -> str:
-    """The first page: what there is, lesson by lesson."""
+def index(lessons: list[Lesson], first: Lesson, edition: str, folder: Path) -> str:
+    """The first page: the explorer of the lesson `first`, then what there is, lesson by lesson."""
     (folder / "pictures").mkdir()
     items = "\n".join(card(lesson, folder) for lesson in lessons)
-    first = next((lesson for lesson in lessons if lesson.number == SHOWN_FIRST), lessons[0])
     body = ((HERE / "index.html").read_text(encoding="utf-8")
             .replace("$lessons", items).replace("$edition", edition).replace("$claims", reference.counted())
             .replace("$explorer", markup.picture(pictures(first)[-1]) if pictures(first) else "")
@@ -146,7 +147,8 @@ def questions_page(lessons: list[Lesson], quizzes: Mapping[str, Mapping[str, str
 
 
 def page(title: str, body: str, up: str = "") -> str:
-    return PAGE.substitute(title=html.escape(title), body=body, assets=f"{up}assets", up=up, version=version("bncourse"))
+    return PAGE.substitute(title=html.escape(title), body=body, assets=f"{up}assets", up=up,
+                           version=version("bncourse"))
 
 
 def save(path: Path, text: str) -> None:

@@ -61,7 +61,7 @@ def play(explorer):
 
 
 def nameless(explorer):
-    """What is wrong with what a screen reader says of the sliders, and a mouse that rests on a label, a sentence each."""
+    """What is wrong with what a screen reader says of sliders, and with the tooltips of labels, a sentence each."""
     said = explorer.page.evaluate(NAMES)
     complaints = [f"the slider '{label}' is called {name!r}" for label, name in said["sliders"] if name != label]
     return complaints + [f"the label '{label}' has the tooltip 'null'" for label in said["null"]]

@@ -93,7 +93,8 @@ def test_where_all_combinations_are_too_many_each_control_moves_alone_over_its_w
 
 
 @pytest.mark.parametrize("control, expected", [
-    (ipywidgets.IntSlider(3, 1, 4), [1, 2, 3, 4]), (ipywidgets.FloatSlider(0, min=-1, max=1, step=0.5), [-1, -0.5, 0, 0.5, 1]),
+    (ipywidgets.IntSlider(3, 1, 4), [1, 2, 3, 4]),
+    (ipywidgets.FloatSlider(0, min=-1, max=1, step=0.5), [-1, -0.5, 0, 0.5, 1]),
     (ipywidgets.SelectionSlider(options=[("a", 1), ("b", 2)]), [1, 2]), (ipywidgets.Checkbox(True), [False, True]),
     (ipywidgets.SelectMultiple(options=[1, 2], value=[1]), [(1,), (2,)]),
 ], ids=lambda given: type(given).__name__)
