@@ -10,8 +10,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from sphinx.application import Sphinx
-from sphinx.util.docutils import docutils_namespace
+from bncourse.lectures.assets import package as installed
 
 PACKAGES = ("kernels", "nn", "datasets", "paper", "runs", "training", "evaluation", "experiments")
 SETTINGS = {"extensions": ["sphinx.ext.autodoc"], "default_role": "code", "html_theme": "basic",
@@ -31,7 +30,14 @@ class Unreadable(Exception):
 
 
 def pages(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
-    """The body of a page for each package or module of the course, by its name; HTML. Raises Unreadable."""
+    """The body of a page for each package or module of the course, by its name; HTML.
+
+    Raises Unreadable, and assets.Missing where there is no Sphinx.
+    """
+    installed("sphinx")
+    from sphinx.application import Sphinx
+    from sphinx.util.docutils import docutils_namespace
+
     with tempfile.TemporaryDirectory() as place, docutils_namespace():
         source, made, warnings = Path(place, "source"), Path(place, "made"), Path(place, "warnings").open("w+")
         source.mkdir()

@@ -98,8 +98,8 @@ def counted() -> str:
 def places(claim: paper.Claim, lessons: dict[str, Lesson]) -> str:
     """Links to the sections that show a claim."""
     found = [(lessons[place.notebook], place.section) for place in claim.shown if place.notebook in lessons]
-    return " ".join(f'<a href="lessons/{lesson.name}.html{anchor(lesson, section)}">lesson {lesson.number}: {section}</a>'
-                    for lesson, section in found)
+    return " ".join(f'<a href="lessons/{lesson.name}.html{anchor(lesson, section)}">lesson {lesson.number}: '
+                    f"{section}</a>" for lesson, section in found)
 
 
 def anchor(lesson: Lesson, section: str) -> str:

@@ -53,7 +53,8 @@ def write(lessons: list[Lesson], edition: str, folder: Path, frames: Mapping[str
     write_reference(lessons, entries, folder, packages)
     save(folder / "questions.html", page("Questions", questions_page(lessons, quizzes)))
     first = [lesson for lesson in edited if lesson.number == SHOWN_FIRST] or edited[:1]
-    save(folder / "index.html", index(edited, place_all(first, frames, folder / "frames", "frames/")[0], edition, folder))
+    first = place_all(first, frames, folder / "frames", "frames/")
+    save(folder / "index.html", index(edited, first[0], edition, folder))
 
 
 def write_notebooks(edited: list[Lesson], edition: str, folder: Path, repository: str) -> None:

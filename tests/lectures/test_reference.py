@@ -48,5 +48,5 @@ def test_a_question_knows_its_answer_and_does_not_say_it(small, reason):
 def test_a_docstring_keeps_its_tables_and_lists():
     lines = ["Text |x|:", "    a  b", "    c  d", "more", "- one", "  goes on", "- two", "end"]
     api.as_written(lines)
-    assert lines == ["Text \\|x\\|:", "", "::", "", "    a  b", "    c  d", "", "more", "", "- one", "  goes on", "- two",
-                     "", "end"]
+    told = "\n".join(lines)
+    assert told == "Text \\|x\\|:\n\n::\n\n    a  b\n    c  d\n\nmore\n\n- one\n  goes on\n- two\n\nend"
