@@ -38,8 +38,13 @@ def entry(question: Question) -> str:
 
 
 def with_texts(question: Question) -> str:
-    """Why the answer of a question is right, in Markdown, each option named by its text instead of its letter."""
-    return LETTER.sub(lambda found: quoted_option(question, found[1]), question.why)
+    """Why the answer of a question is right, in Markdown, each option named by its text instead of its letter.
+
+    A letter inside a formula names no option.
+    """
+    parts = re.split(r"(\$[^$]*\$)", question.why)
+    parts[::2] = [LETTER.sub(lambda found: quoted_option(question, found[1]), part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def quoted_option(question: Question, letter: str) -> str:
