@@ -74,6 +74,14 @@ def test_a_digest_changes_with_a_cell_and_not_with_the_text(lesson):
     assert digest(edited) != digest(lesson) == digest(replace(lesson, notebook=retold))
 
 
+@pytest.mark.parametrize("part, less", [("imported", lambda source: set()), ("DATA", ROOT / "nowhere"),
+                                        ("version", lambda name: "0")])
+def test_a_digest_changes_with_the_package_the_data_and_what_draws(lesson, monkeypatch, part, less):
+    before = digest(lesson)
+    monkeypatch.setattr(frames, part, less)
+    assert digest(lesson) != before
+
+
 def test_a_digest_rests_on_the_files_that_are_imported_and_those_that_they_import():
     names = {path.relative_to(ROOT / "bncourse").as_posix() for path in imported("from bncourse.figures import style")}
     assert {"figures/style.py", "figures/__init__.py", "paper.py", "paths.py"} <= names
