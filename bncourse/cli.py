@@ -46,8 +46,8 @@ def run(options: argparse.Namespace) -> int:
 def parser() -> argparse.ArgumentParser:
     """The whole command line; its help fits a screen."""
     whole = argparse.ArgumentParser(
-        prog="python3 -m bncourse", description="A course to understand batch normalization.", allow_abbrev=False,
-        epilog="The environment is made in .venv; BNCOURSE_VENV names another folder.")
+        prog="python3 -m bncourse", allow_abbrev=False, description="A course to understand batch normalization. "
+        "Its environment is made in .venv; BNCOURSE_VENV names another folder.")
     commands = whole.add_subparsers(dest="command", metavar="command [options]")
 
     start = commands.add_parser("start", help="open the course in JupyterLab", allow_abbrev=False,

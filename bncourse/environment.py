@@ -36,8 +36,11 @@ def find(test: bool = False) -> Environment:
     """The environment to use, made or brought up to date first where that is needed.
 
     `test` asks for the test extra as well. A Python into which this clone was installed by hand
-    (conda, say) is taken as it is. Raises Stop.
+    (conda, say) is taken as it is. Raises Stop, also outside a clone, where there is no course to start or to test.
     """
+    if not is_clone():
+        raise Stop(f"{ROOT} holds the package alone: notebooks and tests are in the course's repository; clone it, and "
+                   "start there.")
     if serves(test) and installed_here():
         return Environment(sys.executable, Path(sys.prefix))
     folder = Path(os.environ.get("BNCOURSE_VENV") or ROOT / ".venv").expanduser().absolute()
@@ -52,7 +55,12 @@ def find(test: bool = False) -> Environment:
 # What is there already.
 
 def serves(test: bool = False) -> bool:
-    """Whether the Python that runs this has every requirement, new enough, and is not half-made."""
+    """Whether the Python that runs this has every requirement, new enough, and is not half-made.
+
+    A package outside a clone was installed by pip, which saw to its requirements.
+    """
+    if not is_clone():
+        return True
     if not read_stamp(Path(sys.prefix)).get("whole", True):
         return False
     try:
@@ -60,6 +68,11 @@ def serves(test: bool = False) -> bool:
                    for name, oldest in requirements(test))
     except importlib.metadata.PackageNotFoundError:
         return False
+
+
+def is_clone() -> bool:
+    """Whether this package lies in a clone of the course, and not where pip puts packages."""
+    return (ROOT / "pyproject.toml").is_file()
 
 
 def installed_here() -> bool:

@@ -30,6 +30,7 @@ HOUSE = {
     "nn":          (1, "paper",                                      "torch jaxtyping"),
     "training":    (2, "nn datasets runs",                           "numpy jaxtyping torch tqdm"),
     "evaluation":  (2, "datasets training",                          "numpy jaxtyping torch PIL"),
+    "doctor":      (2, "nn training",                                "numpy torch tqdm"),
     "experiments": (3, "paths kernels datasets runs paper nn training evaluation", "numpy jaxtyping threadpoolctl "
                                                                      "torch"),
     "figures":     (3, "datasets kernels runs paper",                "numpy jaxtyping matplotlib PIL"),
@@ -42,7 +43,8 @@ HOUSE = {
     "readme":      (5, "paths paper explanations",                   ""),
     "lectures":    (5, "paths comparison explanations paper checks explorers lesson notebooks", "nbformat nbconvert "
                                                                      "mistune pygments PIL sphinx"),
-    "commands":    (5, "paths datasets runs notebooks rounding readme lectures experiments training evaluation nn", ""),
+    "commands":    (5, "paths datasets runs notebooks rounding readme lectures experiments training evaluation nn "
+                       "doctor",                                     ""),
     "cli":         (5, "commands",                                   ""),
     "bootstrap":   (6, "installing environment cli",                 ""),
     "__main__":    (6, "bootstrap",                                  ""),

@@ -226,5 +226,13 @@ def test_a_python_with_the_course_installed_by_hand_is_taken_as_it_is(monkeypatc
     assert environment.find(test=True).folder == house.folder
 
 
+def test_a_package_outside_a_clone_serves_and_has_no_course_to_start(house):
+    (house.root / "pyproject.toml").unlink()
+    assert environment.serves()
+    with pytest.raises(Stop, match="clone it"):
+        environment.find()
+    assert house == []
+
+
 def test_versions_are_compared_as_numbers():
     assert environment.numbers("2.13.0+cpu") == (2, 13, 0) > environment.numbers("2.9") > environment.numbers("2")
