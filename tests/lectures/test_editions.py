@@ -14,7 +14,6 @@ from bncourse.grading.worker import verdict
 from bncourse.lectures import editions
 from bncourse.lectures.editions import Leak, instructor, student
 from bncourse.lectures.lessons import exercise, has_tag, is_hidden, notes
-from bncourse.lectures.slices import free
 from bncourse.notebooks import check
 from tests.lectures.exercises import solved
 
