@@ -17,7 +17,7 @@ from torch import nn
 
 from bncourse.doctor.loader import batches
 from bncourse.doctor.norms import batch_norms
-from bncourse.doctor.patient import Patient, random_states_kept
+from bncourse.doctor.patient import Patient, duplicated, random_states_kept
 from bncourse.doctor.probes.statistics import measuring
 from bncourse.doctor.report import Finding, Report, listed
 from bncourse.doctor.revealed import memory
@@ -48,7 +48,7 @@ def repair(model: nn.Module, report: Report, loader: Iterable | None = None) -> 
     sentences = []
     for finding in report.findings:
         if finding.name in BY_LAYER:
-            sentences += [BY_LAYER[finding.name](path, module_at(model, path)) for path in finding.layers]
+            sentences += [BY_LAYER[finding.name](model, path) for path in finding.layers]
         elif finding.name == "wasted-bias":
             sentences += biases(model, finding.layers, loader)
         elif finding.name not in MEASURED:
@@ -64,8 +64,9 @@ def module_at(model: nn.Module, path: str) -> nn.Module | None:
         return None
 
 
-def modes(path: str, module: nn.Module | None) -> str:
+def modes(model: nn.Module, path: str) -> str:
     """Puts a layer into eval mode, where that makes it use stored statistics, and says what was done."""
+    module = module_at(model, path)
     if module is None:
         return f"{path}: not repaired; there is no such module"
     if isinstance(module, BATCHNORMS) and module.running_mean is None:
@@ -73,11 +74,14 @@ def modes(path: str, module: nn.Module | None) -> str:
     if not any(inner.training for inner in module.modules()):
         return f"{path}: not repaired; it is in eval mode, and normalizes by the batch all the same"
     module.eval()
+    if any(inner.training for inner in module_at(duplicated(model).eval(), path).modules()):
+        return f"{path}: not repaired; a train() of the model's own puts it back into training mode at each eval()"
     return f"{path}: put into eval mode; model.train() puts it back into training mode"
 
 
-def momentum(path: str, module: nn.Module | None) -> str:
+def momentum(model: nn.Module, path: str) -> str:
     """Turns a momentum of another convention round, makes one that is too small, or 1, usual, and says so."""
+    module = module_at(model, path)
     old = module.momentum if isinstance(module, BATCHNORMS) else None
     if old is None:
         return f"{path}: momentum not changed; it is not that of a batch norm of PyTorch or of this package"
@@ -105,15 +109,25 @@ def statistics(model: nn.Module, findings: list[Finding], loader: Iterable | Non
     if loader is None:
         return [f"{listed(tuple(paths))}: statistics not measured; that needs a loader: repair(model, report, loader)"]
     frozen = {path for path in paths if path not in broken and is_frozen(module_at(model, path))}
-    chosen = [path for path in paths if path not in frozen]
+    common = {path: others for path in paths if (others := sharing(model, module_at(model, path)))}
+    chosen = [path for path in paths if path not in frozen and path not in common]
     known = {path: module for path in chosen if has_statistics(module := module_at(model, path))}
     sentences = [f"{path}: not measured; it is frozen, and what follows was trained on these statistics"
                  for path in frozen]  # fmt: skip
+    sentences += [f"{path}: not measured; it shares its statistics with {listed(others)}: give each its own buffers"
+                  for path, others in common.items()]  # fmt: skip
     if known:
         measure(model, set(known.values()), loader)
         sentences.append(f"{listed(tuple(known))}: statistics measured over the loader's mini-batches")
     others = [path for path in chosen if path not in known]
     return sentences + (measure_by_hand(model, others, loader) if others else [])
+
+
+def sharing(model: nn.Module, module: nn.Module | None) -> tuple[str, ...]:
+    """The paths of the other modules that keep their statistics in the buffers of a module."""
+    own = {buffer.data_ptr() for buffer in module.buffers(recurse=False) if buffer.dim()} if module else set()
+    others = ((path, other) for path, other in model.named_modules() if other is not module)
+    return tuple(path for path, other in others if own & {b.data_ptr() for b in other.buffers(recurse=False)})
 
 
 def has_statistics(module: nn.Module | None) -> bool:

@@ -19,6 +19,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 
 from bncourse.doctor.revealed import Memory
+from bncourse.doctor.watch import Functional
 from bncourse.nn.batchnorm import BATCHNORMS
 
 NAMES = {
@@ -89,6 +90,13 @@ def kept_by(path: str, module: nn.Module, held: Memory) -> Stored:
     vectors = [vector(p) for p in module.parameters(recurse=False) if p.numel() in channels]
     gamma, beta = [*vectors, None, None][:2]
     return Stored(path, mean, var, gamma=gamma, beta=beta)
+
+
+def kept_for(path: str, called: Functional) -> Stored:
+    """What a module keeps for the calls of `F.batch_norm` in it."""
+    vectors = (called.running_mean, called.running_var, called.weight, called.bias)
+    mean, var, gamma, beta = (None if v is None else v.detach().flatten() for v in vectors)
+    return Stored(path, mean, var, gamma=gamma, beta=beta, eps=called.eps)
 
 
 def held_by(module: nn.Module, names: tuple[str, ...]) -> Tensor | None:
