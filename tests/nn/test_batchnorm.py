@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bncourse.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d
-from bncourse.nn.batchnorm import batch_statistics
+from bncourse.nn.normalize import batch_statistics
 from tests.nn.laws import LAWS
 from tests.nn.laws.oracle import made
 from tests.nn.like_torch import assert_close
