@@ -22,7 +22,6 @@ from torch import Tensor, fx, nn
 from bncourse.nn.normalize import normalize, normalize_with, values_per_channel
 
 
-@torch.no_grad()
 def track(layer: nn.Module, mean: Float[Tensor, " C"], var: Float[Tensor, " C"], m: int | Tensor) -> None:
     """Moves the running statistics of a batch norm towards those of one mini-batch (section 3.1).
 
@@ -35,7 +34,7 @@ def track(layer: nn.Module, mean: Float[Tensor, " C"], var: Float[Tensor, " C"],
         return
     new = 1 / layer.num_batches_tracked.to(mean.dtype) if layer.momentum is None else layer.momentum
     for running, measured in ((layer.running_mean, mean), (layer.running_var, m / (m - 1) * var)):
-        running.copy_(running.to(measured.dtype).lerp(measured, new))
+        running.copy_(running.to(measured.dtype).lerp(measured.detach(), new))
 
 
 class BatchNorm(nn.modules.batchnorm._BatchNorm):
@@ -61,16 +60,16 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
     def forward(self, input: Tensor) -> Tensor:
         """The normalized mini-batch y, shaped and typed like x, which is called `input` as in `torch.nn`."""
         if torch.jit.is_scripting():
-            return self.forward_in_a_graph(input)
+            return self._forward_in_a_graph(input)
         else:
-            return self.forward_in_python(input)
+            return self._forward_by_itself(input)
 
-    def forward_in_python(self, input: Tensor) -> Tensor:
+    def _forward_by_itself(self, input: Tensor) -> Tensor:
         """`forward`, but in a script: the layer by its own arithmetic, unless it is being written into a graph."""
-        if isinstance(input, fx.Proxy):
+        if isinstance(input, fx.Proxy) and input.tracer.root is not self:
             return input.tracer.create_proxy("call_module", input.tracer.path_of_module(self), (input,), {})
         if is_exported():
-            return self.forward_in_a_graph(input)
+            return self._forward_in_a_graph(input)
         by_batch = self.training or self.running_mean is None
         self._check_input_dim(input)
         self._check_type_and_channels(input)
@@ -84,8 +83,8 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
         return y
 
     # torch.nn's forward, under a name of its own, since a script has one method of each name
-    forward_in_a_graph = types.FunctionType(
-        nn.modules.batchnorm._BatchNorm.forward.__code__, vars(nn.modules.batchnorm), "forward_in_a_graph"
+    _forward_in_a_graph = types.FunctionType(
+        nn.modules.batchnorm._BatchNorm.forward.__code__, vars(nn.modules.batchnorm), "_forward_in_a_graph"
     )
 
     def _check_type_and_channels(self, x: Tensor) -> None:
@@ -143,6 +142,24 @@ class BatchNorm3d(BatchNorm, nn.BatchNorm3d):
 
     The arguments are those of `BatchNorm`, and of `torch.nn.BatchNorm3d`.
     """
+
+
+class LazyBatchNorm1d(nn.LazyBatchNorm1d, BatchNorm1d):
+    """A `BatchNorm1d` that learns its number of channels from the first mini-batch, as `torch.nn.LazyBatchNorm1d`."""
+
+    cls_to_become = BatchNorm1d
+
+
+class LazyBatchNorm2d(nn.LazyBatchNorm2d, BatchNorm2d):
+    """A `BatchNorm2d` that learns its number of channels from the first mini-batch, as `torch.nn.LazyBatchNorm2d`."""
+
+    cls_to_become = BatchNorm2d
+
+
+class LazyBatchNorm3d(nn.LazyBatchNorm3d, BatchNorm3d):
+    """A `BatchNorm3d` that learns its number of channels from the first mini-batch, as `torch.nn.LazyBatchNorm3d`."""
+
+    cls_to_become = BatchNorm3d
 
 
 BATCHNORMS = (BatchNorm, nn.modules.batchnorm._BatchNorm)  # ours, and all of torch.nn's
