@@ -32,9 +32,9 @@ def track(layer: nn.Module, mean: Float[Tensor, " C"], var: Float[Tensor, " C"],
     layer.num_batches_tracked.add_(1)
     if isinstance(m, int) and m < 2:
         return
-    new = 1 / layer.num_batches_tracked.to(mean.dtype) if layer.momentum is None else layer.momentum
     for running, measured in ((layer.running_mean, mean), (layer.running_var, m / (m - 1) * var)):
-        running.copy_(running.to(measured.dtype).lerp(measured.detach(), new))
+        new = 1 / layer.num_batches_tracked.to(running.dtype) if layer.momentum is None else layer.momentum
+        running.lerp_(measured.detach().to(running.dtype), new)
 
 
 class BatchNorm(nn.modules.batchnorm._BatchNorm):

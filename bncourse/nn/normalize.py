@@ -111,15 +111,10 @@ def slabs(x: Tensor, *others: Tensor) -> Iterator[tuple[Tensor, ...]]:
         yield from slabs(*parts)
 
 
-def total(sums: list[Tensor]) -> Tensor:
-    """The sum of some tensors of one shape."""
-    return sums[0] if len(sums) == 1 else torch.stack(sums).sum(0)
-
-
 def normalize_in_slabs(x: Tensor, gamma: Tensor | None, beta: Tensor | None, eps: float):
-    """What `formula` returns, in two passes over memory and without arrays in between: y serves as scratch paper.
+    """What `formula` returns, in three passes over x and without arrays in between: y serves as scratch paper.
 
-    The variance is that of x - mean about its own mean, rest: E[(x - mean)^2] - rest^2, where rest is tiny.
+    The variance is that of x - mean about its own mean: E[(x - mean)^2] - rest^2, where rest is tiny.
     """
     m, mean, sums, squares = values_per_channel(x), channel_means(x), [], []
     y = torch.empty_like(x, dtype=mean.dtype)
@@ -127,10 +122,10 @@ def normalize_in_slabs(x: Tensor, gamma: Tensor | None, beta: Tensor | None, eps
         x_c = torch.sub(x_, per_channel(mean, x), out=y_)
         sums.append(channel_sums(x_c))
         squares.append(channel_sums(x_c.square_()))
-    rest = total(sums) / m
-    var = (total(squares) / m - rest.square()).clamp_(min=0)
+    rest = torch.stack(sums).sum(0) / m
+    var = (torch.stack(squares).sum(0) / m - rest.square()).clamp_(min=0)
     scale = (var + eps).rsqrt() if gamma is None else gamma * (var + eps).rsqrt()
-    shift = -rest * scale if beta is None else torch.addcmul(beta.to(scale.dtype), rest, scale, value=-1)
+    shift = -rest * scale if beta is None else beta - rest * scale
     write_affine(x, mean, scale, shift, y)
     return y.to(x.dtype), mean, rest, var
 
@@ -154,9 +149,9 @@ class Normalize(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, gamma, beta, eps):
-        """y, shaped and typed like x; and the statistics `(C,)`: the mean in two parts (see `center`), the variance."""
-        small = x.numel() <= SLAB or x.device.type != "cpu"
-        y, mean, rest, var = (formula if small else normalize_in_slabs)(x, gamma, beta, eps)
+        """What `formula` returns; the statistics are not outputs that can be differentiated."""
+        large = x.numel() > SLAB // 4 and x.device.type == "cpu"
+        y, mean, rest, var = (normalize_in_slabs if large else formula)(x, gamma, beta, eps)
         ctx.eps = eps
         ctx.mark_non_differentiable(mean, rest, var)
         ctx.set_materialize_grads(False)
@@ -176,21 +171,21 @@ class Normalize(torch.autograd.Function):
         x, gamma, beta, mean, rest, var = ctx.saved_tensors
         if torch.is_grad_enabled() or not is_eager(dy):
             return *gradients_of_formula(dy, x, gamma, beta, ctx.eps), None
-        m = max(values_per_channel(x), 1)
-        dx = torch.empty_like(x, dtype=mean.dtype)
+        inv_std = (var + ctx.eps).rsqrt()
+        dx = torch.empty_like(x, dtype=mean.dtype)  # scratch paper until the end
         mean_, sums, products = per_channel(mean, x), [], []
         for x_, dy_, dx_ in slabs(x, dy, dx):
             sums.append(channel_sums(dy_))
             products.append(channel_sums(torch.sub(x_, mean_, out=dx_).mul_(dy_)))
-        dbeta = total(sums)
-        inv_std = (var + ctx.eps).rsqrt()
-        dgamma = torch.addcmul(total(products), rest, dbeta, value=-1).mul_(inv_std)
-        slope = dgamma * inv_std / -m
-        shift = per_channel(torch.addcmul(dbeta / m, rest, slope).neg_(), x)
-        scale = per_channel(inv_std if gamma is None else gamma * inv_std, x)
-        slope = per_channel(slope, x)
+        dbeta = sum(sums[1:], sums[0])
+        dgamma = torch.addcmul(sum(products[1:], products[0]), rest, dbeta, value=-1).mul_(inv_std)
+        slope = dgamma * inv_std
+        shift = per_channel(torch.addcmul(dbeta, rest, slope, value=-1), x)
+        slope, scale = per_channel(slope, x), per_channel(inv_std if gamma is None else gamma * inv_std, x)
+        share = -1 / max(values_per_channel(x), 1)
         for x_, dy_, dx_ in slabs(x, dy, dx):
-            torch.sub(x_, mean_, out=dx_).mul_(slope).add_(dy_).add_(shift).mul_(scale)
+            torch.sub(x_, mean_, out=dx_).mul_(slope).add_(shift)
+            torch.add(dy_, dx_, alpha=share, out=dx_).mul_(scale)
         dgamma = None if gamma is None else dgamma.to(gamma.dtype)
         dbeta = None if beta is None else dbeta.to(beta.dtype)
         return dx.to(x.dtype), dgamma, dbeta, None
