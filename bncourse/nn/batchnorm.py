@@ -1,16 +1,19 @@
 """Batch normalization as PyTorch modules: Algorithm 1 in training, population statistics at inference.
 
-`BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d` stand in for their namesakes in `torch.nn`: the same
-arguments, buffers, `state_dict`, errors and modes. The transform and its gradient are in `Normalize`,
-from the paper's equations; a module adds what is remembered: gamma (`weight`, as `torch.nn` names it),
+`BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d` stand in for their namesakes in `torch.nn`, from which they derive: the
+same arguments, buffers, `state_dict`, errors and modes, and whatever looks for batch norms finds them. What they
+compute is our own, in `normalize.py`; a module adds what is remembered: gamma (`weight`, as `torch.nn` names it),
 beta (`bias`) and the moving statistics of section 3.1.
 
     bn = BatchNorm2d(64)
     y = bn(x)                     training: x is (N, 64, H, W); normalized by the mini-batch, statistics tracked
     y = bn.eval()(x)              inference: normalized by the moving statistics
 
-Letters in shapes: N examples, C channels (section 3's features, section 3.2's feature maps), and spatial axes such
-as H and W. A channel has m values: N of them, times H W where there are spatial axes.
+In a graph that is written for other programs (torch.jit.script and trace, torch.export, ONNX) a batch norm is one node,
+which those programs know and fold: there, and there alone, the layer is PyTorch's own batch norm. Code that compares
+exact classes, as PyTorch's fusers do, needs `convert_batchnorm(model, to="torch")` first.
+
+Letters in shapes are those of `normalize.py`; what a layer costs beside `torch.nn`'s, `benchmarks/modules.py` measures.
 """
 
 import types

@@ -30,8 +30,8 @@ def convert_batchnorm(model: nn.Module, to: str = "bncourse") -> nn.Module:
 
     The model itself is changed. Each batch norm stays the same object, with its parameters, buffers, settings, mode and
     hooks: it changes its class. `BatchNorm1d`, `2d` and `3d` and their lazy variants are converted, also where `model`
-    itself is one; layers of subclasses, which may compute something else, stay as they are: `SyncBatchNorm`, ghost batch
-    norm, or a batch norm with an activation of its own.
+    itself is one. Layers of other classes that derive from these may compute something else, and stay as they are:
+    `SyncBatchNorm`, ghost batch norm, or a batch norm with an activation of its own.
 
     Raises ValueError for another `to`.
     """

@@ -4,8 +4,8 @@
     y = normalize_with(x, mean, var, gamma, beta, eps)      Algorithm 2, line 11
 
 `normalize` takes one of two ways. In an ordinary step it is `Normalize`: the gradient by hand, and large arrays worked
-through in slabs that fit a processor's cache. Under a transformation (torch.compile, torch.func, forward-mode
-derivatives, and where a gradient is itself to be differentiated) it is `formula`, which PyTorch takes apart by itself.
+through in slabs that fit a processor's cache. Where PyTorch transforms what is computed (torch.compile, torch.func,
+forward-mode derivatives, gradients of gradients) it is `formula`, in operations that PyTorch can transform by itself.
 
 Letters in shapes: N examples, C channels (section 3's features, section 3.2's feature maps), and spatial axes such
 as H and W. A channel has m values: N of them, times H W where there are spatial axes.
@@ -45,7 +45,7 @@ def channel_sums(x: Float[Tensor, "N C *spatial"]) -> Float[Tensor, " C"]:
 
 
 def channel_means(x: Float[Tensor, "N C *spatial"]) -> Float[Tensor, " C"]:
-    """The mean of each channel over examples and locations (section 3.2), in at least float32; that of no values is 0."""
+    """The mean of each channel over examples and locations (section 3.2), in at least float32; of no values it is 0."""
     return channel_sums(x) / max(values_per_channel(x), 1)
 
 
@@ -95,14 +95,23 @@ def is_eager(x: Tensor) -> bool:
     )
 
 
+def is_large(x: Tensor) -> bool:
+    """Whether x is so large that working in slabs saves more than it costs; a GPU has other means."""
+    return x.numel() > SLAB // 4 and x.device.type == "cpu"
+
+
 def slabs(x: Tensor, *others: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """The matching parts of some tensors of one shape, each with all channels, small enough to stay in a cache.
+    """The matching parts of some tensors of one shape, each with all channels, of `SLAB` numbers or fewer if possible.
 
     Cuts run across the axis along which x has the largest stride, so that a part is as contiguous as x is. On other
     devices than the CPU there is a single part.
     """
-    axes = [axis for axis in range(x.dim()) if axis != 1 and x.shape[axis] > 1]
-    if x.numel() <= SLAB or not axes or x.device.type != "cpu":
+    axes = (
+        []
+        if x.numel() <= SLAB or x.device.type != "cpu"
+        else [axis for axis in range(x.dim()) if axis != 1 and x.shape[axis] > 1]
+    )
+    if not axes:
         yield x, *others
         return
     axis = max(axes, key=x.stride)
@@ -150,8 +159,7 @@ class Normalize(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, gamma, beta, eps):
         """What `formula` returns; the statistics are not outputs that can be differentiated."""
-        large = x.numel() > SLAB // 4 and x.device.type == "cpu"
-        y, mean, rest, var = (normalize_in_slabs if large else formula)(x, gamma, beta, eps)
+        y, mean, rest, var = (normalize_in_slabs if is_large(x) else formula)(x, gamma, beta, eps)
         ctx.eps = eps
         ctx.mark_non_differentiable(mean, rest, var)
         ctx.set_materialize_grads(False)
@@ -219,7 +227,7 @@ def normalize_with(x: Float[Tensor, "N C *spatial"], mean, var, gamma, beta, eps
     dtype = torch.promote_types(x.dtype, torch.float32)
     inv_std = (var.to(dtype) + eps).rsqrt()
     mean, scale = mean.to(dtype), inv_std if gamma is None else gamma * inv_std
-    if not torch.is_grad_enabled() and is_eager(x):
+    if is_large(x) and not torch.is_grad_enabled() and is_eager(x):
         y = torch.empty_like(x, dtype=dtype)
         write_affine(x, mean, scale, beta, y)
     else:

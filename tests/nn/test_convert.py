@@ -46,8 +46,10 @@ def test_layers_parameters_buffers_modes_and_hooks_stay_what_they_are(to, start,
     before = [*model.modules(), *model.parameters(), *model.buffers()], vars(norm).copy()
     convert_batchnorm(model, to)
     model(randn(2, 3, 8, 8, dtype=torch.float32))
-    assert all(now is then for now, then in
-               zip([*model.modules(), *model.parameters(), *model.buffers()], before[0], strict=True))
+    assert all(
+        now is then
+        for now, then in zip([*model.modules(), *model.parameters(), *model.buffers()], before[0], strict=True)
+    )
     assert vars(norm) == before[1]
     assert seen and not norm.training and norm.num_batches_tracked == 0
 
@@ -74,8 +76,11 @@ class WithActivation(nn.BatchNorm2d):
 
 
 @both_ways
-@pytest.mark.parametrize("layer", [WithActivation(3), nn.SyncBatchNorm(3), GhostBatchNorm2d(3, 4), nn.InstanceNorm2d(3)],
-                         ids=lambda layer: type(layer).__name__)
+@pytest.mark.parametrize(
+    "layer",
+    [WithActivation(3), nn.SyncBatchNorm(3), GhostBatchNorm2d(3, 4), nn.InstanceNorm2d(3)],
+    ids=lambda layer: type(layer).__name__,
+)
 def test_subclasses_and_other_layers_are_left_alone(layer, to, start):
     kind = type(layer)
     assert type(convert_batchnorm(nn.Sequential(layer), to)[0]) is kind

@@ -11,7 +11,6 @@ from bncourse.nn import batchnorm, normalize
 from tests.nn.like_torch import assert_close, randomize
 from tests.nn.uses import FAIL_WITH_BOTH, USES
 
-
 pytestmark = pytest.mark.filterwarnings("ignore")  # of PyTorch about its own parts, with both kinds of batch norm
 
 
@@ -58,7 +57,7 @@ def test_a_use_gives_what_it_gives_with_torch_s(name, pair, randn):
 def test_a_use_that_raises_does_so_with_torch_s_too(name, pair, randn):
     raised = []
     for model, lib in pair:
-        with pytest.raises(Exception) as caught:  # noqa: B017
+        with pytest.raises(Exception) as caught:
             FAIL_WITH_BOTH[name](model, randn(4, 3, 6, 6), lib)
         raised.append(caught.type)
     assert raised[0] is raised[1]

@@ -9,8 +9,12 @@ from tests.nn.uses import derivatives, failing, graphs, lives
 
 def uses_of(*modules):
     """The uses in some modules, by their names."""
-    return {name: function for module in modules for name, function in vars(module).items()
-            if getattr(function, "__module__", None) == module.__name__ and not isinstance(function, type)}
+    return {
+        name: function
+        for module in modules
+        for name, function in vars(module).items()
+        if getattr(function, "__module__", None) == module.__name__ and not isinstance(function, type)
+    }
 
 
 USES = uses_of(graphs, derivatives, lives)
