@@ -122,8 +122,8 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
 
 
 def is_exported() -> bool:
-    """Whether a model is being written down as a graph, by torch.export, torch.onnx or torch.jit.trace."""
-    return torch.compiler.is_exporting() or torch.jit.is_tracing() or torch.onnx.is_in_onnx_export()
+    """Whether a model is being written down as a graph, by torch.export or torch.jit.trace, on which ONNX builds."""
+    return torch.compiler.is_exporting() or torch.jit.is_tracing()
 
 
 class BatchNorm1d(BatchNorm, nn.BatchNorm1d):

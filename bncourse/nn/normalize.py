@@ -132,7 +132,7 @@ def normalize_in_slabs(x: Tensor, gamma: Tensor | None, beta: Tensor | None, eps
         sums.append(channel_sums(x_c))
         squares.append(channel_sums(x_c.square_()))
     rest = torch.stack(sums).sum(0) / m
-    var = (torch.stack(squares).sum(0) / m - rest.square()).clamp_(min=0)
+    var = torch.stack(squares).sum(0) / m - rest.square()
     scale = (var + eps).rsqrt() if gamma is None else gamma * (var + eps).rsqrt()
     shift = -rest * scale if beta is None else beta - rest * scale
     write_affine(x, mean, scale, shift, y)

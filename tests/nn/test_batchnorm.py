@@ -110,6 +110,14 @@ def test_a_step_can_start_from_inputs_that_need_no_gradient(randn):
     assert module.weight.grad.abs().min() > 0
 
 
+def test_gradients_can_be_differentiated_again_where_x_needs_none(randn):
+    module, x, dy = made(BatchNorm1d, (6, 3), eps=0.1), randn(6, 3), randn(6, 3).requires_grad_()
+    dgamma, dbeta = torch.autograd.grad(module(x), module.parameters(), dy, create_graph=True)
+    again = torch.autograd.grad(dgamma.sum() + dbeta.sum(), dy)
+    x_hat = (module(x) - module.bias) / module.weight
+    assert_close(again[0], (x_hat + 1).detach(), 1e-12)
+
+
 @pytest.mark.parametrize("shape", [(100_000, 3, 2, 3, 2), (3, 3, 40, 50, 50), (300_000, 3)])
 @pytest.mark.parametrize("layout", [lambda x: x, lambda x: x.movedim(1, -1).contiguous().movedim(-1, 1)])
 def test_sums_of_many_float32_values_lose_no_digits(shape, layout, randn):

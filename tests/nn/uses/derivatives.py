@@ -63,7 +63,8 @@ def forwards_over_an_ordinary_gradient(model, x, lib):
     forward_ad, x = torch.autograd.forward_ad, x.requires_grad_()
     with forward_ad.dual_level():
         loss = loss_of(model)(forward_ad.make_dual(x, x.detach().sin()))
-        return forward_ad.unpack_dual(*torch.autograd.grad(loss, x)).tangent
+        tangent = forward_ad.unpack_dual(*torch.autograd.grad(loss, x)).tangent
+        return tangent, [buffer.requires_grad for buffer in model.buffers()]
 
 
 def gradcheck_in_every_mode(model, x, lib):
