@@ -9,9 +9,14 @@ import pkgutil
 import re
 import sys
 from importlib import import_module
+from pathlib import Path
 
+import bncourse
 from bncourse import commands as folder
+from bncourse.paths import INSTALLED, ROOT
 
+WRITES = (f"What is written goes into {ROOT}; BNCOURSE_HOME names another folder." if INSTALLED else
+          "The environment is made in .venv; BNCOURSE_VENV names another folder.")
 NAMES = sorted(module.name for module in pkgutil.iter_modules(folder.__path__))
 
 
@@ -25,7 +30,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         parser().print_help()
         sys.exit(2)
     if more and options.command not in ("start", "test"):
-        parser().error(f"unknown: {' '.join(more)}; see python3 -m bncourse {options.command} --help")
+        parser().error(f"unknown: {' '.join(more)}; see {program()} {options.command} --help")
     return options, more
 
 
@@ -33,14 +38,20 @@ def run(options: argparse.Namespace) -> int:
     """Carries out the command of `parse`. Returns the exit status.
 
     What the house or the system refuses (a file that is not there, a malformed run, a cell that fails) is
-    one sentence on stderr and status 1; anything else is a defect of this code, and shows its traceback.
-    Where nobody reads the output any more (`| head`), the command ends without a word.
+    one sentence on stderr and status 1, and so is a package that an installed course does without; anything else is a
+    defect of this code, and shows its traceback. Where nobody reads the output any more (`| head`), the command ends
+    without a word.
     """
     try:
         status = options.do(options)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
+        return 1
+    except ModuleNotFoundError as error:
+        if not INSTALLED or error.name.startswith("bncourse"):
+            raise
+        print(f"bncourse {options.command}: {absent(error.name)}", file=sys.stderr)
         return 1
     except Exception as error:
         if not is_expected(error):
@@ -67,12 +78,27 @@ def told(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
+def absent(package: str) -> str:
+    """A sentence on a package of the extra `course` that is not installed."""
+    return (f"the package {package} is not installed; lessons and lectures need the extra `course`: "
+            'python3 -m pip install "bncourse[course]"')
+
+
+def program() -> str:
+    """How this command line was called: by the name of the installed script, or as a module of Python."""
+    return "bncourse" if Path(sys.argv[0]).stem == "bncourse" else "python3 -m bncourse"
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line; its help fits a screen."""
-    whole = argparse.ArgumentParser(
-        prog="python3 -m bncourse", allow_abbrev=False, description="A course to understand batch normalization. "
-        "Its environment is made in .venv; BNCOURSE_VENV names another folder.")
-    commands = whole.add_subparsers(dest="command", metavar="command [options]", parser_class=AnyOrder)
+    whole = argparse.ArgumentParser(prog=program(), usage="%(prog)s [--help] [--version] command [options]",
+                                    description="A course to understand batch normalization.", epilog=WRITES,
+                                    allow_abbrev=False, add_help=False)
+    whole.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+    whole.add_argument("--version", action="version", version=f"bncourse {bncourse.__version__}",
+                       help=argparse.SUPPRESS)
+    commands = whole.add_subparsers(dest="command", metavar="command [options]", prog=program(),
+                                    parser_class=AnyOrder)
 
     start = commands.add_parser("start", help="open the course in JupyterLab", allow_abbrev=False,
                                 epilog="Any other option is handed to JupyterLab.")

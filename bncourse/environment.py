@@ -24,8 +24,8 @@ from collections import namedtuple
 from pathlib import Path
 
 from bncourse.installing import Stop, diagnosis, watched
+from bncourse.paths import INSTALLED, ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 VERSION = "{}.{}".format(*sys.version_info)
 STAMP, LOCK = "bncourse.json", "bncourse.lock"
 
@@ -35,13 +35,10 @@ Environment = namedtuple("Environment", "python folder")
 def find(test: bool = False) -> Environment:
     """The environment to use, made or brought up to date first where that is needed.
 
-    `test` asks for the test extra as well. A Python into which this clone was installed by hand
-    (conda, say) is taken as it is. Raises Stop, also outside a clone, where there is no course to start or to test.
+    `test` asks for the test extra as well. A Python into which the package was installed from a wheel, or this clone
+    by hand (conda, say), is taken as it is. Raises Stop.
     """
-    if not is_clone():
-        raise Stop(f"{ROOT} holds the package alone: notebooks and tests are in the course's repository; clone it, and "
-                   "start there.")
-    if serves(test) and installed_here():
+    if INSTALLED or (serves(test) and installed_here()):
         return Environment(sys.executable, Path(sys.prefix))
     folder = Path(os.path.expanduser(os.environ.get("BNCOURSE_VENV") or ROOT / ".venv")).absolute()
     try:
@@ -57,9 +54,9 @@ def find(test: bool = False) -> Environment:
 def serves(test: bool = False) -> bool:
     """Whether the Python that runs this has every requirement, new enough, and is not half-made.
 
-    A package outside a clone was installed by pip, which saw to its requirements.
+    What was installed from a wheel is pip's to keep whole.
     """
-    if not is_clone():
+    if INSTALLED:
         return True
     if not read_stamp(Path(sys.prefix)).get("whole", True):
         return False
@@ -68,11 +65,6 @@ def serves(test: bool = False) -> bool:
                    for name, oldest in requirements(test))
     except importlib.metadata.PackageNotFoundError:
         return False
-
-
-def is_clone() -> bool:
-    """Whether this package lies in a clone of the course, and not where pip puts packages."""
-    return (ROOT / "pyproject.toml").is_file()
 
 
 def installed_here() -> bool:
@@ -86,8 +78,13 @@ def installed_here() -> bool:
 def requirements(test: bool = False) -> list[tuple[str, str]]:
     """Name and lower bound of each requirement in pyproject.toml, which are all of the form `name>=version`."""
     project = read_project()["project"]
-    wanted = project["dependencies"] + (project["optional-dependencies"]["test"] if test else [])
+    wanted = sum((project["optional-dependencies"][extra] for extra in extras(test)), project["dependencies"])
     return [tuple(requirement.split(">=")) for requirement in wanted]
+
+
+def extras(test: bool) -> list[str]:
+    """The extras of pyproject.toml that an environment of the course has: all that lessons need, and the tests' own."""
+    return ["course", "test"] if test else ["course"]
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -199,7 +196,7 @@ def install(folder: Path, test: bool, lock: int):
     pip = ["pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"]
     watched(python, [*pip, "--retries=1", "--upgrade", "pip"], lock)
     status, said = watched(python, [*pip, "--no-compile", "--constraint", str(ROOT / "constraints.txt"),
-                                    "--editable", str(ROOT) + ("[test]" if test else "")], lock)
+                                    "--editable", f"{ROOT}[{','.join(extras(test))}]"], lock)
     if status:
         raise Stop(diagnosis(said, folder))
     watched(python, ["compileall", "-q", "-j", "0", str(folder)], lock)

@@ -36,6 +36,29 @@ def test_misuse_is_status_2_with_the_word_that_was_not_understood(arguments, cap
     assert (arguments[-1] if len(arguments) > 1 else "what") in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("called, name", [("/usr/bin/bncourse", "bncourse"), ("C:/bncourse.exe", "bncourse"),
+                                          ("/site/bncourse/__main__.py", "python3 -m bncourse")])
+def test_help_names_the_program_as_it_was_called_and_its_version(called, name, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", [called])
+    for arguments, told in ((["--help"], f"usage: {name} "), (["data", "--help"], f"usage: {name} data "),
+                            (["--version"], "bncourse 0.")):
+        with pytest.raises(SystemExit) as end:
+            cli.parse(arguments)
+        assert end.value.code == 0 and capsys.readouterr().out.startswith(told)
+
+
+def test_without_a_clone_a_package_that_is_lacking_is_one_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(notebooks, "check", raising(ModuleNotFoundError("No module named 'x'", name="matplotlib")))
+    with pytest.raises(ModuleNotFoundError):
+        run("notebooks", "check", "a.ipynb")
+    monkeypatch.setattr(cli, "INSTALLED", True)
+    assert run("notebooks", "check", "a.ipynb") == 1
+    assert "the package matplotlib is not installed" in capsys.readouterr().err
+    monkeypatch.setattr(notebooks, "check", raising(ModuleNotFoundError("No module named 'x'", name="bncourse.x")))
+    with pytest.raises(ModuleNotFoundError):
+        run("notebooks", "check", "a.ipynb")
+
+
 def test_what_is_meant_for_pytest_or_jupyter_is_left_over_in_order():
     meant = ["-k", "a b", "tests/kernels", "-x", "--lf"]
     assert cli.parse(["test", *meant])[1] == meant

@@ -52,7 +52,7 @@ class House(list):
             return 0, ""
         if "--editable" not in command:
             return 1, "pip is no newer, or byte code cannot be made: no harm"
-        self.append(command[-1].removeprefix(str(self.root)) or "plain")
+        self.append(command[-1].removeprefix(str(self.root)))
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
@@ -67,7 +67,7 @@ class House(list):
 def test_the_second_time_nothing_is_done(house):
     found = environment.find()
     assert found == (str(environment.python_of(house.folder)), house.folder)
-    assert house.since() == ["create", "plain"]
+    assert house.since() == ["create", "[course]"]
     assert environment.find() == found
     assert house.since() == []
 
@@ -80,13 +80,13 @@ def test_one_resolve_under_the_constraints_installs_everything(house, monkeypatc
     assert first[0] == "ensurepip" and newer[-2:] == ["--upgrade", "pip"]
     assert "compileall" in compiled and "--no-compile" in command
     assert command[command.index("--constraint") + 1] == str(house.root / "constraints.txt")
-    assert command[command.index("--editable") + 1] == f"{house.root}[test]"
+    assert command[command.index("--editable") + 1] == f"{house.root}[course,test]"
 
 
 def test_the_test_extra_is_added_and_also_serves_the_course(house):
     environment.find()
     environment.find(test=True)
-    assert house.since() == ["create", "plain", "[test]"]
+    assert house.since() == ["create", "[course]", "[course,test]"]
     environment.find()
     assert house.since() == []
 
@@ -98,7 +98,7 @@ def test_other_requirements_bring_it_up_to_date_with_its_extra(house, name):
     text = (house.root / name).read_text(encoding="utf-8")
     (house.root / name).write_text(text.replace("numpy", "anumpy"), encoding="utf-8")
     environment.find()
-    assert house.since() == ["[test]"]
+    assert house.since() == ["[course,test]"]
 
 
 def test_what_has_nothing_to_do_with_requirements_does_not(house):
@@ -116,10 +116,10 @@ def test_an_unfinished_environment_is_made_again(house, answer):
     with pytest.raises((KeyboardInterrupt, Stop)):
         environment.find()
     (house.folder / "lib").mkdir()
-    assert house.since() == ["create", "plain"]
+    assert house.since() == ["create", "[course]"]
     house.answer = 0, ""
     environment.find()
-    assert house.since() == ["create", "plain"]
+    assert house.since() == ["create", "[course]"]
     assert not (house.folder / "lib").exists()
 
 
@@ -131,7 +131,7 @@ def test_an_environment_interrupted_while_it_is_brought_up_to_date_is_made_again
     house.since()
     house.answer = 0, ""
     environment.find()
-    assert house.since() == ["create", "[test]"]
+    assert house.since() == ["create", "[course,test]"]
 
 
 @pytest.mark.parametrize("damage", ["stamp", "python", "version", "no program", "[]", "5",
@@ -152,7 +152,7 @@ def test_a_damaged_environment_is_made_again(house, damage):
         told = json.loads(stamp.read_text(encoding="utf-8"))
         stamp.write_text(json.dumps({**told, "python": "3.99"}), encoding="utf-8")
     environment.find()
-    assert house.since() == ["create", "plain"]
+    assert house.since() == ["create", "[course]"]
 
 
 def test_an_environment_whose_stamp_does_not_say_what_it_is_made_from_is_brought_up_to_date(house):
@@ -169,7 +169,7 @@ def test_an_environment_made_by_hand_is_filled_and_not_deleted(house):
     (house.folder / "mine.txt").touch()
     house.since()
     environment.find()
-    assert house.since() == ["plain"]
+    assert house.since() == ["[course]"]
     assert (house.folder / "mine.txt").exists()
 
 

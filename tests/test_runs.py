@@ -251,7 +251,7 @@ def checkout(tmp_path, monkeypatch):
     """A git checkout with one commit, in the place of this one."""
     if shutil.which("git") is None:
         pytest.skip("there is no git on this machine")
-    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    monkeypatch.setattr(machine, "CHECKOUT", tmp_path)
     (tmp_path / "code.py").write_text("x = 1\n")
     who = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"]
     for command in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "begin"]):
@@ -277,7 +277,7 @@ def test_a_recorded_run_is_no_dirt(checkout):
 
 def test_outside_its_own_checkout_there_is_no_revision(checkout, monkeypatch):
     (checkout / "installed").mkdir()
-    monkeypatch.setattr(machine, "ROOT", checkout / "installed")
+    monkeypatch.setattr(machine, "CHECKOUT", checkout / "installed")
     assert machine.revision() == (None, None)
 
 

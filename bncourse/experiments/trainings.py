@@ -21,7 +21,7 @@ from torch import nn
 from bncourse import runs
 from bncourse.experiments import classification
 from bncourse.experiments.variants import Config, from_record, to_record
-from bncourse.paths import DATA, ROOT
+from bncourse.paths import DATA, INSTALLED, ROOT
 from bncourse.training import checkpoint, contents, reports
 from bncourse.training.distributed import join
 
@@ -95,7 +95,10 @@ def at_least(name: str, value: int | None, least: int) -> None:
 
 
 def run_path(config: Config, folder: Path, record: bool) -> Path:
-    """The file of the run. Raises RunExists where it is recorded already."""
+    """The file of the run. Raises RunExists where it is recorded already, KeptError outside a clone."""
+    if record and INSTALLED:
+        raise KeptError("runs are recorded in a clone of the course; leave record out, and the run is written "
+                        "beside the checkpoints")
     path = Path(runs.RUNS if record else folder) / "classification" / f"{config.variant()}.json"
     if path.exists():
         raise runs.RunExists(f"{relative(path)} is recorded already; choose another seed, or remove it and "
@@ -193,5 +196,5 @@ def tensorboard_writer(folder: Path) -> Callable[[dict], None]:
 
 
 def relative(path: Path) -> Path:
-    """The path, relative to the project where it lies within the project."""
-    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    """The path, relative to the clone where it lies within a clone."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) and not INSTALLED else path

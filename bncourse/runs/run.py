@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from bncourse import machine
-from bncourse.paths import DATA, ROOT
+from bncourse.paths import COURSE, ROOT
 from bncourse.runs.record import RunError, check_fields, check_name, from_json, written
 
-RUNS = DATA / "runs"
+RUNS = COURSE / "data" / "runs"
 
 
 class RunExists(FileExistsError):
