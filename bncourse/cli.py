@@ -48,11 +48,6 @@ def run(options: argparse.Namespace) -> int:
         return status
     except BrokenPipeError:
         return 1
-    except ModuleNotFoundError as error:
-        if not INSTALLED or error.name.startswith("bncourse"):
-            raise
-        print(f"bncourse {options.command}: {absent(error.name)}", file=sys.stderr)
-        return 1
     except Exception as error:
         if not is_expected(error):
             raise
@@ -62,7 +57,13 @@ def run(options: argparse.Namespace) -> int:
 
 def is_expected(error: Exception) -> bool:
     """Whether an exception is a refusal, of the house or of the system, and no defect."""
-    return isinstance(error, OSError) or type(error).__module__.startswith("bncourse.") or out_of_memory(error)
+    refused = isinstance(error, OSError) or type(error).__module__.startswith("bncourse.")
+    return refused or out_of_memory(error) or is_absent(error)
+
+
+def is_absent(error: Exception) -> bool:
+    """Whether what is missing is a package that an installed course does without."""
+    return INSTALLED and isinstance(error, ModuleNotFoundError) and not error.name.startswith("bncourse")
 
 
 def out_of_memory(error: Exception) -> bool:
@@ -73,6 +74,8 @@ def out_of_memory(error: Exception) -> bool:
 
 def told(error: Exception) -> str:
     """The sentence for an expected exception."""
+    if is_absent(error):
+        return absent(error.name)
     if out_of_memory(error):
         return "the memory does not suffice; expected a smaller network, mini-batch or number of processes"
     return str(error) or type(error).__name__
