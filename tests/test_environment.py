@@ -160,7 +160,7 @@ def test_an_environment_whose_stamp_does_not_say_what_it_is_made_from_is_brought
     house.since()
     (house.folder / environment.STAMP).write_text('{"whole": true}', encoding="utf-8")
     environment.find()
-    assert house.since() == ["plain"]
+    assert house.since() == ["[course]"]
 
 
 def test_an_environment_made_by_hand_is_filled_and_not_deleted(house):
@@ -240,14 +240,6 @@ def test_a_python_with_the_course_installed_by_hand_is_taken_as_it_is(monkeypatc
     assert environment.find(test=True) == (sys.executable, Path(sys.prefix))
     monkeypatch.setattr(environment, "serves", lambda test: not test)
     assert environment.find(test=True).folder == house.folder
-
-
-def test_a_package_outside_a_clone_serves_and_has_no_course_to_start(house):
-    (house.root / "pyproject.toml").unlink()
-    assert environment.serves()
-    with pytest.raises(Stop, match="clone it"):
-        environment.find()
-    assert house == []
 
 
 def test_versions_are_compared_as_numbers():

@@ -1,9 +1,12 @@
 """A training whose settings cannot be is refused before any work, and the sentence names the setting."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 
 from bncourse import cli
+from bncourse.experiments.ranges import expect_types
 from bncourse.experiments.variants import VARIANTS, ConfigError, from_record, to_record
 
 
@@ -29,3 +32,17 @@ def test_a_configuration_that_lacks_a_field_or_has_it_of_another_type_is_refused
                   record | {"scale": record["scale"] | {"stem": "tall"}}):
         with pytest.raises(ConfigError, match=r"l2|batchnorm|stem"):
             from_record(other)
+
+
+@dataclass
+class Some:
+    number: float | int = 1
+    whole: int | None = None
+    true: bool = False
+
+
+@pytest.mark.parametrize("fields", [{"number": "1"}, {"number": True}, {"whole": 1.0}, {"true": 1}, {"true": None}])
+def test_a_field_has_the_type_that_its_class_says(fields):
+    expect_types(Some(number=2, whole=3, true=True))
+    with pytest.raises(ConfigError, match=f"{next(iter(fields))} is "):
+        expect_types(Some(**fields))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bncourse import cli
-from bncourse.training import Recipe, checkpoint, train
+from bncourse.training import Recipe, checkpoint, state, train
 from bncourse.training.checkpoint import CheckpointError
 from tests.damage import ODD, checkpoint_of, edited
 from tests.training.small import Examples, evaluate_on, network, same, without_times
@@ -128,3 +128,20 @@ def test_any_edit_is_gone_on_from_or_refused(written, rng):
             else:
                 taken += 1
     assert taken < 40
+
+
+def test_writing_a_checkpoint_does_not_count_into_the_seconds_of_training(tmp_path, seed, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(state.time, "perf_counter", lambda: clock[0])
+    save = checkpoint.save
+
+    def slow(*arguments):
+        clock[0] += 1000
+        return save(*arguments)
+
+    monkeypatch.setattr(checkpoint, "save", slow)
+    recipe = Recipe(**{**vars(RECIPE), "checkpoint_every": 1})
+    columns = train(network(seed), Examples(seed), recipe, folder=tmp_path,
+                    progress=lambda done, total: clock.__setitem__(0, clock[0] + 1))  # each step takes a second
+    assert clock[0] == 6007 and columns["seconds"] == [2.0, 4.0, 6.0]
+    assert checkpoint.load(checkpoint.newest(tmp_path))[0]["seconds"] == 7.0
