@@ -9,6 +9,7 @@
     machine.py      what a measurement ran on
     training/       a network, mini-batches and a recipe -> measured columns; checkpoints; many processes
     evaluation.py   top-1 and top-5, crops, ensembles
+    doctor/         what is wrong with the batch norms of a model, or of a checkpoint
     experiments/    the paper's experiments, and what records and repeats them
     figures/        arrays -> pictures; they never train
     explorers/      a slider -> a picture

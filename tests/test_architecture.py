@@ -29,9 +29,9 @@ HOUSE = {
     "paper":       (0, "paths",                                      ""),
     "explanations": (0, "paper",                                     ""),
     "nn":          (1, "paper",                                      "torch jaxtyping"),
-    "doctor":      (2, "nn training",                                "numpy torch tqdm"),
     "training":    (2, "nn datasets runs",                           "numpy jaxtyping torch tqdm"),
     "evaluation":  (2, "datasets training",                          "numpy jaxtyping torch PIL"),
+    "doctor":      (2, "nn training",                                "numpy torch tqdm"),
     "experiments": (3, "paths kernels datasets runs paper nn training evaluation", "numpy jaxtyping threadpoolctl "
                                                                      "torch"),
     "figures":     (3, "datasets kernels runs paper",                "numpy jaxtyping matplotlib PIL"),

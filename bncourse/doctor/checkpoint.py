@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from bncourse.doctor.files import Refused, read
-from bncourse.doctor.patient import unwrapped
 from bncourse.doctor.probes.averaged import averaged
 from bncourse.doctor.probes.copies import copies
 from bncourse.doctor.probes.decay import decay
@@ -45,12 +44,10 @@ def examine_held(
 ) -> Iterator[Finding]:
     """What is wrong with what a model holds, and an optimizer of its parameters; the model is only read.
 
-    Layers have their paths in the model itself, without the wrapper of data-parallel training around it. `by_hand` are
-    batch norms that somebody wrote, by their paths, with where they keep their statistics; `share` is the number of
-    examples in a mini-batch.
+    `by_hand` are batch norms that somebody wrote, by their paths in the model, with where they keep their statistics;
+    `share` is the number of examples in a mini-batch.
     """
     yield from synchronized(model, share)
-    model = unwrapped(model)
     layers = stored_of(model)
     known = {layer.name for layer in layers}
     layers += [kept_by(path, model.get_submodule(path), held) for path, held in by_hand.items() if path not in known]

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import length_hint
 
 import torch
 from torch import Tensor, nn
@@ -89,14 +90,14 @@ class Examination:
 
     def report(self, model: nn.Module) -> Report:
         """All findings, with the paths of layers in `model`, as it was handed over."""
-        share = examples(self.patient.batch) or None
-        held = list(examine_held(model, self.optimizer, self.memories, share))
+        share, before = examples(self.patient.batch) or None, self.patient.prefix
+        by_hand = {before + path: held for path, held in self.memories.items()}
+        held = list(examine_held(model, self.optimizer, by_hand, share))
         if self.loader is not None:  # which tells more of averaged weights than their presence
             held = [each for each in held if each.name != "averaged-weights"]
-        found = joined([*held, *(self.of_the_batch() if share else company(self.patient, self.norms))])
-        before = self.patient.prefix
-        found = [replace(each, layers=tuple(before + path for path in each.layers)) for each in found]
-        return Report(tuple(found), tuple(self.remarks), len(self.norms))
+        found = self.of_the_batch() if share else company(self.patient, self.norms)
+        named = [replace(each, layers=tuple(before + path for path in each.layers)) for each in found]
+        return Report(tuple(joined([*held, *named])), tuple(self.remarks), len(self.norms))
 
     def of_the_batch(self) -> Iterator[Finding]:
         """The findings of all probes that let the model run."""
@@ -153,8 +154,8 @@ class Read:
                 if answers is not None and len(answers) == sizes[-1]:
                     self.told.append(answers.cpu().numpy())
                 self.measure(x, len(sizes))
-        if hasattr(loader, "__len__") and len(sizes) < len(loader):
-            remarks.append(f"The loader ended after {len(sizes)} of {len(loader)} mini-batches.")
+        if len(sizes) < length_hint(loader):
+            remarks.append(f"The loader ended after {len(sizes)} of {length_hint(loader)} mini-batches.")
         self.sizes = max(sizes), smallest(loader, min(sizes))
 
     def measure(self, x, number: int) -> None:

@@ -15,7 +15,12 @@ from itertools import islice
 import torch
 from torch import nn
 
+from bncourse.doctor.loader import batches
+from bncourse.doctor.norms import batch_norms
+from bncourse.doctor.patient import Patient, random_states_kept
+from bncourse.doctor.probes.statistics import measuring
 from bncourse.doctor.report import Finding, Report, listed
+from bncourse.doctor.revealed import memory
 from bncourse.nn.batchnorm import BATCHNORMS
 from bncourse.nn.dataflow import Flow, Untraceable, is_batchnorm, is_linear, trace, watch
 from bncourse.nn.fold import reasons_of_the_layer
@@ -99,24 +104,26 @@ def statistics(model: nn.Module, findings: list[Finding], loader: Iterable | Non
         return []
     if loader is None:
         return [f"{listed(tuple(paths))}: statistics not measured; that needs a loader: repair(model, report, loader)"]
-    tracking = set(tracking_layers(model).values())
-    known = {path: module for path in paths if (module := module_at(model, path)) in tracking}
-    frozen = {path for path, module in known.items() if path not in broken and is_frozen(module)}
-    chosen = {path: module for path, module in known.items() if path not in frozen}
-    sentences = [f"{path}: not measured; it is no batch norm of PyTorch or of this package with running statistics"
-                 for path in paths if path not in known]  # fmt: skip
-    sentences += [f"{path}: not measured; it is frozen, and what follows was trained on these statistics"
-                  for path in frozen]  # fmt: skip
-    if chosen:
-        measure(model, set(chosen.values()), loader)
-        count = int(next(iter(chosen.values())).num_batches_tracked)
-        sentences.append(f"{listed(tuple(chosen))}: statistics measured over {count} mini-batches")
-    return sentences
+    frozen = {path for path in paths if path not in broken and is_frozen(module_at(model, path))}
+    chosen = [path for path in paths if path not in frozen]
+    known = {path: module for path in chosen if has_statistics(module := module_at(model, path))}
+    sentences = [f"{path}: not measured; it is frozen, and what follows was trained on these statistics"
+                 for path in frozen]  # fmt: skip
+    if known:
+        measure(model, set(known.values()), loader)
+        sentences.append(f"{listed(tuple(known))}: statistics measured over the loader's mini-batches")
+    others = [path for path in chosen if path not in known]
+    return sentences + (measure_by_hand(model, others, loader) if others else [])
 
 
-def is_frozen(module: nn.Module) -> bool:
+def has_statistics(module: nn.Module | None) -> bool:
+    """Whether a module is a batch norm of PyTorch or of this package with running statistics."""
+    return isinstance(module, BATCHNORMS) and module.running_mean is not None
+
+
+def is_frozen(module: nn.Module | None) -> bool:
     """Whether a module has parameters, and none of them is trained."""
-    trained = [p.requires_grad for p in module.parameters()]
+    trained = [p.requires_grad for p in module.parameters()] if module is not None else []
     return len(trained) > 0 and not any(trained)
 
 
@@ -127,6 +134,28 @@ def measure(model: nn.Module, chosen: set[nn.Module], loader: Iterable) -> None:
     population_statistics(model, loader)
     for buffer, value in before:
         buffer.copy_(value)
+
+
+def measure_by_hand(model: nn.Module, paths: list[str], loader: Iterable) -> list[str]:
+    """Gives batch norms that somebody wrote the statistics of a loader, and says so; each shows where it keeps them."""
+    with random_states_kept():
+        patient = Patient(model, next(iter(batches(loader, model)))[0])
+        norms = batch_norms(patient)
+        measured = measuring(patient, norms)
+        with torch.no_grad(), measured:
+            for x, _ in batches(loader, model):
+                patient.call(measured.model, x)
+        sentences = []
+        for path in paths:
+            held = memory(norms[path], module_at(model, path)) if path in measured.moments and path in norms else None
+            if held is None or not (held.mean and held.var):
+                sentences.append(f"{path}: not measured; it is no batch norm whose statistics could be found")
+                continue
+            for name, value in ((held.mean, measured.moments[path].mean), (held.var, measured.moments[path].var)):
+                statistic = getattr(module_at(model, path), name)
+                statistic.data.copy_(value.reshape(statistic.shape))
+            sentences.append(f"{path}: {held.mean} and {held.var} measured over the loader's mini-batches")
+    return sentences
 
 
 def biases(model: nn.Module, paths: tuple[str, ...], loader: Iterable | None) -> Iterator[str]:

@@ -8,7 +8,6 @@ from torch.nn import functional as F
 
 from tests.doctor.bodies import (
     CLASSES,
-    Block,
     ChannelsLast,
     Functional,
     Residual,
@@ -141,22 +140,3 @@ class Stream(nn.Module):
 @patient(17, "stem", "note", also="norm1 last")
 def bias_into_a_stream_that_only_norms_read(ill):
     return of_pictures(lambda: Stream(ill))
-
-
-class NoReLU(Block):
-    def forward(self, x):
-        return F.relu(x + self.norm2(self.conv2(self.norm1(self.conv1(x)))))
-
-
-@patient(17, "blocks.0.norm1", "note", also="blocks.0.norm2 blocks.0.conv2")
-def beta_before_a_linear_map_and_another_norm(ill):
-    """No nonlinearity between two batch norms, and no padding: the first one's beta is a wasted bias."""
-    def build():
-        model = Residual()
-        block = model.blocks[0]
-        block.__class__ = NoReLU
-        block.conv2 = nn.Conv2d(8, 8, 1, bias=False)
-        if not ill:
-            block.norm1.register_parameter("bias", None)
-        return model
-    return of_pictures(build)

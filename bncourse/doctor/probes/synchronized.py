@@ -15,10 +15,9 @@ ENOUGH = 32
 def synchronized(model: nn.Module, share: int | None = None) -> Iterator[Finding]:
     """Batch norms of a data-parallel model that are not synchronized: unsynchronized.
 
-    `model` is the wrapped model, whose layers are called as in what it wraps, or contains one. A risk, since a large
-    share serves as well. Where there is one process so far it is a note, and nothing where `share`, the number of
-    examples of a mini-batch, is known and at least 32. Frozen layers in eval mode normalize nothing and do
-    not count.
+    `model` is the wrapped model, or contains one. A risk, since a large share serves as well. Where there is one
+    process or device so far it is a note, and nothing where `share`, the number of examples of a mini-batch, is known
+    and at least 32. Frozen layers in eval mode normalize nothing and do not count.
     """
     for outer, wrapper in model.named_modules():
         if not isinstance(wrapper, WRAPPERS):
@@ -34,7 +33,7 @@ def synchronized(model: nn.Module, share: int | None = None) -> Iterator[Finding
             yield finding(
                 "unsynchronized",
                 layers,
-                "risk",
+                "risk" if parts > 1 else "note",
                 f"{type(wrapper).__name__} with {what} of {parts}: each normalizes its own share of a mini-batch",
             )
 
