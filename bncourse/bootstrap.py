@@ -5,7 +5,9 @@ notebook, or run every test and every notebook. All other commands are handed to
 inside the environment. Standard library only.
 """
 
+import atexit
 import importlib.util
+import io
 import json
 import os
 import signal
@@ -26,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command line. Returns the exit status: 1 for a failure, 2 for misuse."""
     from bncourse import cli
 
+    write_whatever_comes()
     arguments = sys.argv[1:] if arguments is None else arguments
     options, more = cli.parse(arguments)  # help and misuse end here, before anything is installed
     try:
@@ -38,12 +41,37 @@ def main(arguments: list[str] | None = None) -> int:
         if where is None or where.folder == Path(sys.prefix):
             return cli.run(options)
         return run([where.python, "-m", "bncourse", *arguments], dict(os.environ))
-    except Stop as sentence:
+    except (Stop, OSError) as sentence:  # the system's, where a file of the environment cannot be used
         print(f"bncourse: {sentence}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("bncourse: interrupted", file=sys.stderr)
         return 130
+
+
+def write_whatever_comes():
+    """Lets every text be printed: a name that is no UTF-8, an umlaut on an ASCII terminal, to a stream that is closed.
+
+    What cannot be shown becomes an escape such as \\xe4. What cannot be written any more, to a pipe that nobody reads
+    or on a full disk, is let go at the end, where Python would complain.
+    """
+    atexit.register(let_go)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def let_go():
+    """Writes out what is left for stdout, or nowhere."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ValueError:  # it was closed
+        return
 
 
 def start(port: int | None, browser: bool, more: list[str]) -> int:
@@ -62,7 +90,7 @@ def start(port: int | None, browser: bool, more: list[str]) -> int:
         "--KernelManager.transport_encryption=auto",  # else each kernel warns about it
         *([] if browser else ["--no-browser"]),
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
-        *more], variables(where, private=not os.access(Path.home(), os.W_OK)))
+        *more], variables(where, private=not os.access(os.path.expanduser("~"), os.W_OK)))
 
 
 def test(more: list[str]) -> int:

@@ -6,6 +6,7 @@ a file of bncourse/commands, which imports what it needs when it runs.
 
 import argparse
 import pkgutil
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -38,20 +39,46 @@ def run(options: argparse.Namespace) -> int:
 
     What the house or the system refuses (a file that is not there, a malformed run, a cell that fails) is
     one sentence on stderr and status 1, and so is a package that an installed course does without; anything else is a
-    defect of this code, and shows its traceback.
+    defect of this code, and shows its traceback. Where nobody reads the output any more (`| head`), the command ends
+    without a word.
     """
     try:
-        return options.do(options)
-    except ModuleNotFoundError as error:
-        if not INSTALLED or error.name.startswith("bncourse"):
-            raise
-        print(f"bncourse {options.command}: {absent(error.name)}", file=sys.stderr)
+        status = options.do(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
         return 1
     except Exception as error:
-        if not (isinstance(error, OSError) or type(error).__module__.startswith("bncourse.")):
+        if not is_expected(error):
             raise
-        print(f"bncourse {options.command}: {error}", file=sys.stderr)
+        print(f"bncourse {options.command}: {told(error)}", file=sys.stderr)
         return 1
+
+
+def is_expected(error: Exception) -> bool:
+    """Whether an exception is a refusal, of the house or of the system, and no defect."""
+    refused = isinstance(error, OSError) or type(error).__module__.startswith("bncourse.")
+    return refused or out_of_memory(error) or is_absent(error)
+
+
+def is_absent(error: Exception) -> bool:
+    """Whether what is missing is a package that an installed course does without."""
+    return INSTALLED and isinstance(error, ModuleNotFoundError) and not error.name.startswith("bncourse")
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether NumPy, or PyTorch in its two ways, could not get memory."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and bool(
+        re.search(r"can't allocate memory|not enough memory|CUDA out of memory", str(error))))
+
+
+def told(error: Exception) -> str:
+    """The sentence for an expected exception."""
+    if is_absent(error):
+        return absent(error.name)
+    if out_of_memory(error):
+        return "the memory does not suffice; expected a smaller network, mini-batch or number of processes"
+    return str(error) or type(error).__name__
 
 
 def absent(package: str) -> str:
@@ -73,7 +100,8 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
     whole.add_argument("--version", action="version", version=f"bncourse {bncourse.__version__}",
                        help=argparse.SUPPRESS)
-    commands = whole.add_subparsers(dest="command", metavar="command [options]", prog=program())
+    commands = whole.add_subparsers(dest="command", metavar="command [options]", prog=program(),
+                                    parser_class=AnyOrder)
 
     start = commands.add_parser("start", help="open the course in JupyterLab", allow_abbrev=False,
                                 epilog="Any other option is handed to JupyterLab.")
@@ -88,7 +116,22 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
+class AnyOrder(argparse.ArgumentParser):
+    """The parser of one command, whose options may stand before, between and behind its other arguments."""
+
+    mixing = False
+
+    def parse_known_args(self, args=None, namespace=None):
+        if self.mixing or self._subparsers is not None:
+            return super().parse_known_args(args, namespace)
+        self.mixing = True  # as what follows calls this method
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.mixing = False
+
+
 def port(text: str) -> int:
-    if not (text.isdecimal() and 1 <= int(text) <= 65535):
+    if not (text.isdecimal() and len(text) <= 5 and 1 <= int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"{text!r} is not a port; expected a number from 1 to 65535")
     return int(text)

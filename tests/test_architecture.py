@@ -17,6 +17,7 @@ from bncourse.paths import ROOT
 
 HOUSE = {
     # module       layer  of the house                               of others
+    "leash":       (0, "",                                           ""),
     "installing":  (0, "",                                           ""),
     "paths":       (0, "",                                           ""),
     "environment": (0, "installing paths",                           ""),

@@ -22,7 +22,7 @@ from bncourse import runs
 from bncourse.experiments import classification
 from bncourse.experiments.variants import Config, from_record, to_record
 from bncourse.paths import DATA, INSTALLED, ROOT
-from bncourse.training import checkpoint, reports
+from bncourse.training import checkpoint, contents, reports
 from bncourse.training.distributed import join
 
 DESCRIPTION_FILE = "training.json"
@@ -132,7 +132,7 @@ def read_description(about: Path) -> dict:
     except FileNotFoundError:
         raise KeptError(f"{relative(about.parent)} holds no {DESCRIPTION_FILE}; expected the folder of a training"
                         ) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise KeptError(f"{relative(about)} does not describe a training: {error}") from None
 
 
@@ -148,22 +148,28 @@ def trained(path: str | os.PathLike) -> Trained:
         raise KeptError(f"{relative(folder)} holds no checkpoint yet; expected one, written in training")
     config = from_record(told["config"])
     facts, state = checkpoint.load(file)
+    contents.check_kinds(facts, state, str(relative(file)))
     model = classification.initial(config, len(told["classes"]))
     try:
         model.load_state_dict(state["model"])
-    except (RuntimeError, KeyError):
+    except (RuntimeError, AttributeError):  # another name or shape, and what is no tensor
         raise KeptError(f"{relative(file)} is not of the network that {DESCRIPTION_FILE} beside it describes") from None
     return Trained(config, told["classes"], facts["step"], model.eval())
 
 
 def announce(config: Config, pictures: classification.Pictures, folder: Path) -> None:
-    """Says what is about to be trained, on what, where it is kept, and whether it goes on from a checkpoint."""
+    """Says what is about to be trained, on what, where it is kept, and whether it goes on from a checkpoint.
+
+    A damaged checkpoint behind a whole one is set aside: the training goes on bit for bit all the same.
+    """
     kind = "synthetic pictures" if config.data == "scenes" else "pictures"
     print(f"{config.name} on {config.data}: {len(pictures.train):,} {kind} of {len(pictures.train.classes)} classes, "
           f"{config.scale.name} scale\n{config.scale.steps:,} steps of {config.scale.batch}, learning rate "
           f"{config.learning_rate():g}; checkpoints in {relative(folder)}")
     if config.data == "scenes":
         print("Scenes are for trying out: python3 -m bncourse data says which photographs there are")
+    for path in checkpoint.set_aside_damaged(folder):
+        print(f"damaged, and now called {path.name}; the checkpoint before it is used")
     for path in checkpoint.found(folder)[-1:]:
         print(f"going on from {path.name}")
     print(end="", flush=True)

@@ -16,12 +16,16 @@ TEMPLATE = Template((Path(__file__).parent / "deck.html").read_text(encoding="ut
 
 
 def write(lessons: list[Lesson], folder: Path) -> None:
-    """Write a deck for each lesson into a folder, and the assets of the decks. Raises assets.Missing."""
+    """Write a deck for each lesson into a folder, and the assets of the decks. Raises assets.Missing.
+
+    A PDF of an earlier deck goes, as it is not of this one.
+    """
     assets.copy_common(folder / "assets")
     assets.copy_reveal(folder / "assets")
     names = {lesson.path.name for lesson in lessons}
     for lesson in lessons:
         (folder / f"{lesson.name}.html").write_text(deck(lesson, names, "assets"), encoding="utf-8", newline="\n")
+        (folder / f"{lesson.name}.pdf").unlink(missing_ok=True)
 
 
 def deck(lesson: Lesson, others: Collection[str], beside: str) -> str:
