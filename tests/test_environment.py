@@ -160,7 +160,7 @@ def test_an_environment_whose_stamp_does_not_say_what_it_is_made_from_is_brought
     house.since()
     (house.folder / environment.STAMP).write_text('{"whole": true}', encoding="utf-8")
     environment.find()
-    assert house.since() == ["plain"]
+    assert house.since() == ["[course]"]
 
 
 def test_an_environment_made_by_hand_is_filled_and_not_deleted(house):
