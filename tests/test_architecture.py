@@ -43,7 +43,8 @@ HOUSE = {
     "notebooks":   (5, "paths",                                      "nbformat nbclient jupyter_client traitlets zmq"),
     "rounding":    (5, "comparison notebooks",                       "nbformat numpy torch"),
     "readme":      (5, "paths paper explanations",                   ""),
-    "lectures":    (5, "paths explanations checks lesson notebooks",     "nbformat nbconvert mistune pygments"),
+    "lectures":    (5, "paths comparison explanations paper checks explorers lesson notebooks", "nbformat nbconvert "
+                                                                     "mistune pygments PIL sphinx"),
     "grading":     (5, "paths checks lectures",                      ""),
     "commands":    (5, "paths datasets runs notebooks rounding readme lectures grading experiments training evaluation "
                        "nn doctor",                                  ""),

@@ -42,7 +42,7 @@ def copy_common(folder: Path) -> None:
         name = f"source-sans-pro-{face}.woff"
         copy(fonts / TYPEFACE / name, folder / "fonts" / name)
     copy(fonts / TYPEFACE / "LICENSE", folder / "fonts" / "LICENSE")
-    for name in ("common.css", "mathematics.js"):
+    for name in ("common.css", "explorers.js", "mathematics.js"):
         copy(HERE / name, folder / name)
 
 

@@ -14,6 +14,7 @@ from bncourse import notebooks
 from bncourse.lesson import NOTEBOOKS, opening
 
 TITLE = re.compile(r"\A(?:#+ |\*\*)(?P<title>Exercise (?P<number>\d\d\.\d+)[^*\n]*)(?:\*\*)?[ \n]*")
+MINUTES = re.compile(r"^Reading (\d+) minutes", re.M)
 
 
 class NoSuchLesson(Exception):
@@ -38,6 +39,12 @@ class Lesson:
     def name(self) -> str:
         """What files made from it are called: 03_minibatch_batchnorm."""
         return self.path.stem
+
+    @property
+    def minutes(self) -> int | None:
+        """The minutes that reading takes, as the first cell says; None where it does not."""
+        found = MINUTES.search(self.cells[0].source)
+        return int(found[1]) if found else None
 
 
 def read(path: Path) -> Lesson:
