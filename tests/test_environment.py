@@ -242,5 +242,13 @@ def test_a_python_with_the_course_installed_by_hand_is_taken_as_it_is(monkeypatc
     assert environment.find(test=True).folder == house.folder
 
 
+def test_a_package_from_a_wheel_is_served_by_the_python_that_has_it(house, monkeypatch):
+    (house.root / "pyproject.toml").unlink()
+    monkeypatch.setattr(environment, "INSTALLED", True)
+    assert environment.serves(test=True)
+    assert environment.find(test=True) == (sys.executable, Path(sys.prefix))
+    assert house == []
+
+
 def test_versions_are_compared_as_numbers():
     assert environment.numbers("2.13.0+cpu") == (2, 13, 0) > environment.numbers("2.9") > environment.numbers("2")

@@ -11,8 +11,8 @@ import pytest
 from bncourse.paths import ROOT
 
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
-COURSE = [path.relative_to(ROOT).as_posix() for pattern in ("notebooks/*.ipynb", "data/paper/*", "data/runs/*/*.json")
-          for path in ROOT.glob(pattern)]
+COURSE = [path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("data/**/*")]
+          if path.is_file() and ROOT / "data" / "cache" not in path.parents]
 SPOILS = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "cache")
 
 TRY = """
