@@ -101,6 +101,12 @@ def test_a_run_is_recorded_where_runs_are_if_asked(tmp_path, monkeypatch):
     assert not (tmp_path / "kept" / "classification").exists()
 
 
+def test_outside_a_clone_nothing_is_recorded(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(trainings, "INSTALLED", True)
+    assert command("train", "--steps", 1, "--folder", tmp_path / "kept", "--record") == 1
+    assert "runs are recorded in a clone of the course" in capsys.readouterr().err
+
+
 def with_other_classes(open_pictures):
     def opened(*arguments):
         pictures = open_pictures(*arguments)
