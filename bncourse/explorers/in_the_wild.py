@@ -34,7 +34,7 @@ def domain_explorer(before: Mapping[str, Mapping[str, np.ndarray]],
         draw,
         alt="Right answers of five seeds on MNIST's test digits under another condition, before and after new "
             "statistics, for a network with batch norm and for one without it whose activations are rescaled.",
-        pictures=widgets.Dropdown(options=list(kinds), value="fog" if "fog" in kinds else list(kinds)[0],
+        pictures=widgets.Dropdown(options=list(kinds), value="fog" if "fog" in kinds else next(iter(kinds)),
                                   description="pictures"),
         source=widgets.SelectionSlider(options=sources, value=sources[len(sources) // 4], description="statistics"),
     )
