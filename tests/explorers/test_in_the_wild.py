@@ -5,7 +5,8 @@ import pytest
 
 from bncourse.explorers.in_the_wild import domain_explorer
 
-NORMS, KINDS, SOURCES = ("batch norm", "no norm"), ("dark", "fog", "noise"), ("2 pictures", "20 pictures", "zeros alone")
+NORMS, KINDS = ("batch norm", "no norm"), ("dark", "fog", "noise")
+SOURCES = ("2 pictures", "20 pictures", "zeros alone")
 
 
 @pytest.fixture
