@@ -26,6 +26,7 @@
     bootstrap.py    start and test, from a bare clone
     environment.py  the environment that they make
     installing.py   pip, for someone who is waiting
+    leash.py        a child process that ends with its parent
     working_copy.py the lessons to work in, where only the package is installed
     paths.py        where the course keeps things
 

@@ -96,9 +96,8 @@ def measuring(patient: Patient, norms: dict[str, Norm]) -> Measured:
     return Measured(model, norms)
 
 
-def statistics(
-    measured: Measured, served: Measured, averaged: bool, frozen: set[str], explained: set[str]
-) -> Iterator[Finding]:
+def statistics(measured: Measured, served: Measured, averaged: bool, frozen: set[str],
+               explained: set[str]) -> Iterator[Finding]:
     """Batch norms whose stored statistics are not those of the loader's data: stale-statistics.
 
     What enters a layer is `measured` behind layers that normalize by the mini-batch, and in a model that is `served`,
