@@ -16,7 +16,6 @@ PACKAGES = ("kernels", "nn", "datasets", "paper", "runs", "training", "evaluatio
 SETTINGS = {"extensions": ["sphinx.ext.autodoc"], "default_role": "code", "html_theme": "basic",
             "add_module_names": False, "html_permalinks": False, "html_use_index": False, "html_domain_indices": False,
             "html_copy_source": False,
-            "python_maximum_signature_line_length": 100,
             "autodoc_inherit_docstrings": False, "suppress_warnings": ["ref.python"]}
 DIRECTIVE = """.. automodule:: {name}
    :members:
