@@ -20,11 +20,13 @@
     rounding/       what a notebook shows on other processors
     readme.py       the README's map and picture, made from the ledger and a lesson
     lectures/       slides, editions, questions and the course page, made from the notebooks
+    grading/        notebooks that students handed in -> verdicts, and the mistakes of the class
     cli.py          python3 -m bncourse ..., the command line
     commands/       one command a file
     bootstrap.py    start and test, from a bare clone
     environment.py  the environment that they make
     installing.py   pip, for someone who is waiting
+    working_copy.py the lessons to work in, where only the package is installed
     paths.py        where the course keeps things
 
 Importing this package imports nothing else.

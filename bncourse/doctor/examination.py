@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import length_hint
 
 import torch
 from torch import Tensor, nn
@@ -153,8 +154,8 @@ class Read:
                 if answers is not None and len(answers) == sizes[-1]:
                     self.told.append(answers.cpu().numpy())
                 self.measure(x, len(sizes))
-        if hasattr(loader, "__len__") and len(sizes) < len(loader):
-            remarks.append(f"The loader ended after {len(sizes)} of {len(loader)} mini-batches.")
+        if len(sizes) < length_hint(loader):
+            remarks.append(f"The loader ended after {len(sizes)} of {length_hint(loader)} mini-batches.")
         self.sizes = max(sizes), smallest(loader, min(sizes))
 
     def measure(self, x, number: int) -> None:

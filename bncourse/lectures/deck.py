@@ -20,13 +20,15 @@ TEMPLATE = Template((Path(__file__).parent / "deck.html").read_text(encoding="ut
 def write(lessons: list[Lesson], folder: Path, frames: Mapping[str, Path] = MappingProxyType({})) -> None:
     """Write a deck for each lesson into a folder, and the assets of the decks. Raises assets.Missing.
 
-    frames are the folders of `frames.make`, by the names of lessons; the explorers of other lessons stand still.
+    frames are the folders of `frames.make`, by the names of lessons; the explorers of other lessons stand still. A PDF
+    of an earlier deck goes, as it is not of this one.
     """
     assets.copy_common(folder / "assets")
     assets.copy_reveal(folder / "assets")
     names = {lesson.path.name for lesson in lessons}
     for lesson in place_all(lessons, frames, folder / "frames", "frames/"):
         (folder / f"{lesson.name}.html").write_text(deck(lesson, names, "assets"), encoding="utf-8", newline="\n")
+        (folder / f"{lesson.name}.pdf").unlink(missing_ok=True)
 
 
 def deck(lesson: Lesson, others: Collection[str], beside: str) -> str:

@@ -50,10 +50,10 @@ class ByHand(nn.Module):
 def test_layers_of_other_hands_and_of_this_package_are_found_and_instance_norms_are_not():
     model = nn.Sequential(ByHand(3), ours.BatchNorm1d(3, momentum=None), nn.InstanceNorm1d(3, track_running_stats=True),
                           nn.LazyBatchNorm1d(), nn.BatchNorm1d(3, device="meta"), nn.LayerNorm(3))  # fmt: skip
-    by_hand, cumulative = stored_of(model)
+    by_hand, averaging = stored_of(model)
     assert by_hand.mean.shape == by_hand.gamma.shape == (3,)
-    assert (by_hand.momentum, by_hand.eps, by_hand.cumulative) == (None, 1e-3, False)
-    assert (cumulative.name, cumulative.momentum, cumulative.cumulative) == ("1", None, True)
+    assert (by_hand.momentum, by_hand.eps) == (None, 1e-3)
+    assert (averaging.name, averaging.momentum, averaging.eps) == ("1", None, 1e-5)
 
 
 @pytest.mark.parametrize("mean, var", [("running_mean", "running_var"), ("moving_mean", "moving_variance")])

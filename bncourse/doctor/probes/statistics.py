@@ -52,7 +52,7 @@ class Measured(Watch):
 
     def enter(self, path, module, args, kwargs):
         x = first_tensor(args, kwargs)
-        if self.stored.get(path) and x is not None:
+        if path in self.norms and self.stored[path] and x is not None:
             self.moments.setdefault(path, Moments()).update(x, self.norms[path].axis)
 
     def function(self, path, called: Called):
