@@ -22,7 +22,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from bncourse.nn.batchnorm import BatchNorm2d, BatchNorm3d
 from bncourse.nn.dataflow import Flow, hooked, trace
 from bncourse.nn.probing import TRANSPOSED, Inference, inference, is_linear, keeps_statistics
-from bncourse.nn.trying import disagreement, observe
+from bncourse.nn.trying import copies, disagreement, observe
 
 SPATIAL = (nn.BatchNorm2d, nn.BatchNorm3d, BatchNorm2d, BatchNorm3d)
 
@@ -121,9 +121,8 @@ def fold_batchnorm(model: nn.Module, example: object = None) -> nn.Module:
     else:
         flow, expected, dtype = observe(folded, example)
         folds, left = plan(folded, flow)
-        trial = fold_all(copy.deepcopy(folded), folds)
-        wrong = disagreement(trial, example, expected, dtype) if folds else None
-        if wrong:
+        trial, example = copies(folded, example, dtype)
+        if wrong := folds and disagreement(fold_all(trial, folds), example, expected):
             left |= dict.fromkeys(folds, f"{wrong}, so nothing was folded")
             folds = {}
     fold_all(folded, folds).fold_report = FoldReport({name: fold.layer for name, fold in folds.items()}, left)

@@ -28,15 +28,15 @@ def observe(model: nn.Module, example: object) -> tuple[Flow, object, torch.dtyp
         return *watch_output(*copies(model, example, None)), None
 
 
-def disagreement(model: nn.Module, example: object, expected: object, dtype: torch.dtype | None) -> str | None:
+def disagreement(model: nn.Module, example: object, expected: object) -> str | None:
     """How the outputs of a model for an example differ from what was expected, as a phrase; None where they agree.
 
-    `dtype` is that in which the expected output was computed, see `observe`. Outputs agree where they differ by
-    rounding alone: by at most the root of the dtype's precision, in units of the largest output.
+    They agree where they differ by rounding alone: by at most the root of the precision of the outputs' dtype, in units
+    of the largest output.
     """
     try:
         with torch.no_grad():
-            found = call(*copies(model, example, dtype))
+            found = call(model, example)
     except Exception as error:  # it asks for something that the change has taken away
         return f"the folded model raises {type(error).__name__}: {error}"
     pairs = tensors(found), tensors(expected)
