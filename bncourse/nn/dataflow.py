@@ -19,9 +19,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from bncourse.nn.probing import is_batchnorm, is_linear, keeps_statistics
+from bncourse.nn.probing import LINEAR, is_batchnorm, is_linear, keeps_statistics
 
-__all__ = ["Flow", "Untraceable", "call", "hooked", "is_batchnorm", "is_linear", "tensors", "trace", "watch",
+__all__ = ["LINEAR", "Flow", "Untraceable", "call", "hooked", "is_batchnorm", "is_linear", "tensors", "trace", "watch",
            "watch_output"]
 
 ABOUT = {"shape", "size", "dim", "ndim", "dtype", "device"}  # questions about a tensor, not about its values

@@ -133,7 +133,7 @@ def refuse_compiled(model: object) -> None:
     """Raises TypeError unless a model is made of modules whose layers can be changed."""
     advice = "fold the model from which it was made"
     if not isinstance(model, nn.Module):
-        raise TypeError(f"model is a {type(model).__name__}; expected an nn.Module: {advice}")
+        raise TypeError(f"model has the type {type(model).__name__}; expected an nn.Module: {advice}")
     if isinstance(model, torch.jit.ScriptModule):
         raise TypeError(f"model is a {type(model).__name__}, whose layers are compiled: {advice}, then script")
     steps = model.graph.nodes if isinstance(model, fx.GraphModule) else ()
