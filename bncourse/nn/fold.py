@@ -144,10 +144,11 @@ def refuse_compiled(model: object) -> None:
 def plan(model: nn.Module, flow: Flow) -> tuple[dict[str, Fold], dict[str, str]]:
     """How each batch norm of a model can be folded, and why each of the others has to stay, by their names."""
     modules, folds, left = dict(model.named_modules()), {}, {}
+    owners = Counter(id(p) for module in modules.values() for p in module.parameters(recurse=False))
     for name, norm in modules.items():
         if not keeps_statistics(norm):
             continue
-        if reason := next(reasons_to_stay(name, modules, flow), None):
+        if reason := next(reasons_to_stay(name, modules, flow, owners), None):
             left[name] = reason
             continue
         layer, dims = flow.source[name], axes(name, modules, flow)
@@ -209,11 +210,12 @@ def replace(norm: nn.Module, fold: Fold) -> None:
     norm.layer, norm.dims, norm._modules = fold.layer, fold.dims, after
 
 
-def reasons_to_stay(name: str, modules: dict[str, nn.Module], flow: Flow) -> Iterator[str]:
+def reasons_to_stay(name: str, modules: dict[str, nn.Module], flow: Flow, owners: Counter) -> Iterator[str]:
     """The reasons why a batch norm cannot be folded, each a phrase for `FoldReport`; none where it can be.
 
-    `name` is the batch norm's, `modules` maps names to the modules of the model, and `flow` is what `trace` or `watch`
-    found. A later reason may fail to apply, or raise, where an earlier one holds, so that a caller takes the first.
+    `name` is the batch norm's, `modules` maps names to the modules of the model, `flow` is what `trace` or `watch`
+    found, and `owners` counts the modules that hold each parameter, by its id. A later reason may fail to apply, or
+    raise, where an earlier one holds, so that a caller takes the first.
     """
     norm = modules[name]
     if isinstance(norm, torch.jit.ScriptModule):
@@ -231,6 +233,8 @@ def reasons_to_stay(name: str, modules: dict[str, nn.Module], flow: Flow) -> Ite
         yield f"its input comes from {source}, not from a linear layer or convolution"
     if inference(norm, axes(name, modules, flow)) is None:
         yield f"{type(norm).__name__} has a forward of its own, which is not batch norm and an activation"
+    if any(owners[id(p)] > 1 for p in modules[source].parameters(recurse=False)):
+        yield f"{source} shares its parameters with another layer"
     yield from reasons_of_the_layer(source, name, modules, flow)
 
 
@@ -248,8 +252,6 @@ def reasons_of_the_layer(source: str, name: str, modules: dict[str, nn.Module], 
         yield f"the output of {source} is used by {', '.join(sorted(others))} as well"
     if readers := flow.reads[source] | flow.reads[name]:
         yield f"{', '.join(sorted(readers))} reads what {source} or {name} holds"
-    if shared(layer, modules):
-        yield f"{source} shares its parameters with another layer"
     outputs = layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
     if outputs != len(norm.running_mean) or not flow.aligned.get(name, may_align(layer, norm)):
         yield f"it normalizes another axis than {source} writes"
@@ -261,12 +263,6 @@ def may_align(layer: nn.Module, norm: nn.Module) -> bool:
     A convolution writes the second axis and a Linear the last: the same where its output has two axes.
     """
     return not (isinstance(layer, nn.Linear) and isinstance(norm, SPATIAL))
-
-
-def shared(layer: nn.Module, modules: dict[str, nn.Module]) -> bool:
-    """Whether another module of the model holds a parameter of the layer as well."""
-    owners = Counter(id(p) for module in modules.values() for p in module.parameters(recurse=False))
-    return any(owners[id(p)] > 1 for p in layer.parameters(recurse=False))
 
 
 def modules_between(source: str, name: str, modules: dict[str, nn.Module]) -> list[str]:
