@@ -25,6 +25,7 @@
     environment.py  the environment that they make
     installing.py   pip, for someone who is waiting
     paths.py        where the course keeps things
+    py.typed        type checkers may read the annotations
 
 Importing this package imports nothing else.
 """
