@@ -20,7 +20,8 @@ What differs from the page:
 - `short_numpy_buffer` keeps NumPy from copying each broadcast vector into a buffer.
 
 Where the spread of a set is so large that its square overflows (above 1e19 in float32, 1e154 in float64), the variance
-is inf, x_hat is 0 and y is beta, as in PyTorch. Nothing is said of it (`quiet`), as nothing is of inf and nan in x.
+is inf, x_hat and dx are 0 and y is beta, as in PyTorch; where x - mean overflows too, they are nan. No warning is
+given of it (`quiet`), nor of inf and nan in x.
 """
 
 from collections.abc import Iterator

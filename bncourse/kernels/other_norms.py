@@ -129,7 +129,7 @@ def groupnorm_backward(dy: Batch, cache: AffineCache
 
     Raises ValueError for a dy that is not shaped like y.
     """
-    dx, dgamma, dbeta = _affine_backward(dy, cache, axes=batch_axes(dy))
+    dx, dgamma, dbeta = _affine_backward(dy, cache, axes=batch_axes(cache.x_hat))
     return dx, dgamma, dbeta
 
 
