@@ -28,6 +28,7 @@ HOUSE = {
     "paper":       (0, "paths",                                      ""),
     "explanations": (0, "paper",                                     ""),
     "nn":          (1, "paper",                                      "torch jaxtyping"),
+    "doctor":      (2, "nn training",                                "numpy torch tqdm"),
     "training":    (2, "nn datasets runs",                           "numpy jaxtyping torch tqdm"),
     "evaluation":  (2, "datasets training",                          "numpy jaxtyping torch PIL"),
     "experiments": (3, "paths kernels datasets runs paper nn training evaluation", "numpy jaxtyping threadpoolctl "
@@ -41,7 +42,8 @@ HOUSE = {
     "rounding":    (5, "comparison notebooks",                       "nbformat numpy torch"),
     "readme":      (5, "paths paper explanations",                   ""),
     "lectures":    (5, "paths explanations checks lesson notebooks",     "nbformat nbconvert mistune pygments"),
-    "commands":    (5, "paths datasets runs notebooks rounding readme lectures experiments training evaluation nn", ""),
+    "commands":    (5, "paths datasets runs notebooks rounding readme lectures experiments training evaluation nn "
+                       "doctor",                                     ""),
     "cli":         (5, "commands",                                   ""),
     "bootstrap":   (6, "installing environment cli",                 ""),
     "__main__":    (6, "bootstrap",                                  ""),

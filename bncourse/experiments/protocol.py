@@ -15,8 +15,8 @@ from dataclasses import asdict, fields
 
 from bncourse import runs
 
-EXPERIMENTS = ("activations", "classification", "company", "depth", "ensembles", "folding", "inference", "landscape",
-               "placement", "sensitivity", "shift", "whitening")
+EXPERIMENTS = ("activations", "classification", "company", "depth", "domains", "ensembles", "folding", "inference",
+               "landscape", "placement", "recurrent", "sensitivity", "shift", "whitening")
 Progress = Callable[[int, int], object]
 LEAST_ROOM = 0.02  # where a maximum of equal values is pooled, a rounding error can send a gradient elsewhere
 

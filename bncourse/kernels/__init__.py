@@ -6,6 +6,7 @@
     fast.py                             the arithmetic of all normalizations
     layouts.py         section 3.2      which values share one mean: by channel, or over any axes
     statistics.py      section 3.1      the population's mean and variance: Algorithm 2, moving averages
+    conventions.py     section 3.1      weights from one framework's conventions to another's
     whiten.py          section 2        full whitening, with the gradient through the covariance
     other_norms.py                      layer, instance and group norm; standardization over any axes
     renormalize.py                      batch renormalization (Ioffe 2017)

@@ -4,6 +4,7 @@
     latency   (name, milliseconds from a key on a slider to its new picture)
     mistake   (package, planted mistake, the law that caught it)
     room      (cell, the tag by which its numbers are compared otherwise than others are)
+    patient   (number of the fault and the patient's name, what the doctor said of it)
 """
 
 import statistics
@@ -19,7 +20,7 @@ def pytest_configure(config):
 class Tables:
     def __init__(self):
         self.seconds, self.latencies, self.mistakes = defaultdict(float), {}, defaultdict(dict)
-        self.rooms = {}
+        self.rooms, self.patients = {}, {}
 
     def pytest_runtest_logreport(self, report):
         file, _, _ = report.nodeid.partition("::")
@@ -33,6 +34,8 @@ class Tables:
                 self.mistakes[value[0]][value[1]] = value[2]
             elif name == "room":
                 self.rooms[value[0]] = value[1]
+            elif name == "patient":
+                self.patients[value[0]] = value[1]
         if counted:
             self.seconds[counted.rpartition("/")[2]] += report.duration
 
@@ -40,6 +43,8 @@ class Tables:
     def pytest_terminal_summary(self, terminalreporter):
         for package, caught in self.mistakes.items():
             table(terminalreporter, f"bncourse.{package}: mistake, caught by", caught)
+        table(terminalreporter, "patients of the doctor: severity, finding, layers",
+              dict(sorted(self.patients.items())))
         table(terminalreporter, "cells whose numbers have more room (measured integers), or none (exact)",
               dict(sorted(self.rooms.items())))
         table(terminalreporter, "milliseconds from slider to picture, in JupyterLab",

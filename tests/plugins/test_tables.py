@@ -41,3 +41,9 @@ def test_cells_that_are_compared_otherwise_are_listed():
     rooms = ("room", ("01_b, scores", "measured")), ("room", ("00_a, count", "exact"))
     assert written(*[("a.ipynb::Cell 1", [room], 0.0) for room in rooms])[1:3] == [
         "00_a, count   exact", "01_b, scores  measured"]
+
+
+def test_patients_stand_in_the_order_of_their_faults():
+    told = ("patient", ("12 a", "risk shared: norm")), ("patient", (" 2 b", "fault company: norm"))
+    assert written(*[("tests/a.py::test_a", [each], 0.0) for each in told]) == [
+        "patients of the doctor: severity, finding, layers", " 2 b  fault company: norm", "12 a  risk shared: norm"]

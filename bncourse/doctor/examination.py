@@ -1,0 +1,190 @@
+"""`examine`: the probes in their order, and sentences for what cannot be examined."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.optim.swa_utils import AveragedModel
+from torch.utils._pytree import tree_leaves
+
+from bncourse.doctor.checkpoint import examine_held
+from bncourse.doctor.loader import batches, checked, smallest
+from bncourse.doctor.norms import Norm, batch_norms
+from bncourse.doctor.patient import Patient, examples, random_states_kept
+from bncourse.doctor.probes.bias import bias
+from bncourse.doctor.probes.company import company
+from bncourse.doctor.probes.conventions import conventions
+from bncourse.doctor.probes.dead import dead
+from bncourse.doctor.probes.depth import depth
+from bncourse.doctor.probes.digits import digits
+from bncourse.doctor.probes.dropout import dropout
+from bncourse.doctor.probes.folds import folds
+from bncourse.doctor.probes.frozen import frozen
+from bncourse.doctor.probes.gradient import gradient
+from bncourse.doctor.probes.labels import labels
+from bncourse.doctor.probes.padding import padding
+from bncourse.doctor.probes.shared import shared
+from bncourse.doctor.probes.statistics import measuring, statistics
+from bncourse.doctor.probes.twice import twice
+from bncourse.doctor.probes.values import values
+from bncourse.doctor.report import Finding, Report, finding, joined
+from bncourse.doctor.revealed import memory
+from bncourse.doctor.step import Step, training_step
+
+ONE_VALUE = "more than 1 value per channel"  # what PyTorch and this package say of a batch of one
+
+
+def examine(model: nn.Module, batch=None, *, loader=None, optimizer=None, seed: int = 0) -> Report:
+    """What is wrong with the batch norms of a model, as a `Report`.
+
+    model       any PyTorch model: batch norms of PyTorch, of this package, functional ones, and hand-written ones
+    batch       what the model is called with: a tensor, a tuple of positional arguments, or a dict of keyword
+                arguments, of at least two examples that differ. Without one only modes and stored numbers are examined
+    loader      mini-batches of training, each such a batch or a pair of one and labels; a DataLoader or a list. With
+                it the stored statistics are compared with the data, and the labels with the mini-batches
+    optimizer   the optimizer of the training, whose weight decay is looked at
+    seed        of the random numbers that passes draw
+
+    Hand the model over as it is trained, in train() with its frozen parts in eval(), or as it is served, in eval().
+    Nothing of it is changed, not even by an error: every pass runs on a copy, and random states are put back.
+
+    Raises TypeError where `model` is no module or `loader` cannot be gone through twice, and ValueError where the model
+    cannot run on the batch, with what it raised, and where the loader is empty.
+    """
+    check_model(model)
+    if loader is not None:
+        checked(loader)
+    with random_states_kept(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a model warns of, its owner has seen
+        if batch is None and loader is not None:
+            batch = next(iter(batches(loader, model)))[0]
+        return Examination(Patient(model, batch, seed), loader, optimizer).report(model)
+
+
+def check_model(model) -> None:
+    """Raises TypeError or ValueError, in a sentence, where a model is none that can be examined."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is a {type(model).__name__}; expected a torch.nn.Module")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ValueError("model is scripted, which hides its layers; examine it before torch.jit.script or trace")
+    lazy = [name for name, p in model.named_parameters() if is_lazy(p)]
+    if lazy:
+        raise ValueError(f"{lazy[0]} is lazy, with no shape yet; pass a batch through the model first")
+
+
+class Examination:
+    """An examination of a patient, probe by probe; `remarks` takes in what could not be done, and why.
+
+    `norms` are the patient's batch norms, and `memories` what those that somebody wrote remember.
+    """
+
+    def __init__(self, patient: Patient, loader, optimizer):
+        self.patient, self.loader, self.optimizer = patient, loader, optimizer
+        self.norms, model = batch_norms(patient), patient.copy(training=True)
+        self.memories = {path: memory(norm, norm.of(model)) for path, norm in self.norms.items() if norm.by_hand}
+        self.remarks: list[str] = []
+
+    def report(self, model: nn.Module) -> Report:
+        """All findings, with the paths of layers in `model`, as it was handed over."""
+        share, before = examples(self.patient.batch) or None, self.patient.prefix
+        by_hand = {before + path: held for path, held in self.memories.items()}
+        held = list(examine_held(model, self.optimizer, by_hand, share))
+        if self.loader is not None:  # which tells more of averaged weights than their presence
+            held = [each for each in held if each.name != "averaged-weights"]
+        found = self.of_the_batch() if share else company(self.patient, self.norms)
+        named = [replace(each, layers=tuple(before + path for path in each.layers)) for each in found]
+        return Report(tuple(joined([*held, *named])), tuple(self.remarks), len(self.norms))
+
+    def of_the_batch(self) -> Iterator[Finding]:
+        """The findings of all probes that let the model run."""
+        try:
+            yield from company(self.patient, self.norms)
+        except Exception as error:
+            raise ValueError(cannot_run(self.patient, error)) from error
+        yield from conventions(self.norms, self.memories)
+        yield from gradient(self.patient, self.norms)
+        yield from folds(self.patient)
+        read = Read(self.patient, self.norms, self.loader, self.remarks) if self.loader is not None else None
+        step, dropped = self.step(), []
+        if isinstance(step, Finding):
+            yield step
+        elif step is not None:
+            yield from self.of_the_step(step, read)
+            dropped = list(dropout(self.patient, self.norms))
+            yield from dropped
+        if read is not None:
+            by_batch = {entry.path for entry in step.entries if entry.by_batch} if isinstance(step, Step) else None
+            yield from read.findings(by_batch, {path for each in dropped for path in each.layers})
+
+    def step(self) -> Step | Finding | None:
+        """A step of training; or the finding that a channel has one value; or None, and a remark on what it raised."""
+        step = Step(self.patient.copy(training=True), self.norms)
+        try:
+            return training_step(self.patient, step)
+        except Exception as error:
+            if ONE_VALUE in str(error) and step.entries:
+                layers = [step.entries[-1].path]
+                return finding("one-value-per-channel", layers, "fault", f"in train() it raises '{error}'")
+            self.remarks.append(f"Not examined in training: {cannot_run(self.patient, error)}")
+            return None
+
+    def of_the_step(self, step: Step, read: "Read | None") -> Iterator[Finding]:
+        """The findings in a step of training, for mini-batches of the size of the batch, or of those that were read."""
+        count = examples(self.patient.batch)
+        yield from frozen(self.patient, step, self.optimizer is not None)
+        yield from values(step, count, *(read.sizes if read else ()))
+        for probe in (twice, shared, bias, digits, depth, dead):
+            yield from probe(step)
+        yield from padding(step, count)
+
+
+class Read:
+    """What a loader shows: the statistics that its mini-batches have, their sizes, and their labels."""
+
+    def __init__(self, patient: Patient, norms: dict[str, Norm], loader, remarks: list[str]):
+        self.patient, self.norms = patient, norms
+        self.measured, self.told, sizes = measuring(patient, norms), [], []
+        with torch.no_grad(), self.measured:
+            for x, answers in batches(loader, patient.model, patient.batch):
+                sizes.append(examples(x))
+                if answers is not None and len(answers) == sizes[-1]:
+                    self.told.append(answers.cpu().numpy())
+                self.measure(x, len(sizes))
+        if hasattr(loader, "__len__") and len(sizes) < len(loader):
+            remarks.append(f"The loader ended after {len(sizes)} of {len(loader)} mini-batches.")
+        self.sizes = max(sizes), smallest(loader, min(sizes))
+
+    def measure(self, x, number: int) -> None:
+        """Lets the copy run on a mini-batch; one with a single value in a channel is left out."""
+        try:
+            self.patient.call(self.measured.model, x)
+        except Exception as error:
+            if ONE_VALUE not in str(error):
+                raise ValueError(f"mini-batch {number} of the loader: {cannot_run(self.patient, error, x)}") from error
+
+    def findings(self, by_batch: set[str] | None, explained: set[str]) -> Iterator[Finding]:
+        """The findings in what was read.
+
+        `by_batch` are the layers that training normalizes by the mini-batch, None where that is not known; `explained`
+        are layers of which another finding says why their variance differs.
+        """
+        yield from labels(self.told, list(self.norms), self.patient.seed)
+        model = self.patient.model
+        if model.training and self.measured.untouched:
+            return  # a new model, which nobody has trained
+        still = set() if by_batch is None else set(self.norms) - by_batch
+        yield from statistics(self.measured, isinstance(model, AveragedModel), still, explained)
+
+
+def cannot_run(patient: Patient, error: Exception, batch=None) -> str:
+    """A sentence: what the model raised, on which batch, if not the patient's own, and where its parameters are."""
+    tensors = [t for t in tree_leaves(patient.batch if batch is None else batch) if isinstance(t, Tensor)]
+    given = ", ".join(f"{tuple(t.shape)} {t.dtype} on {t.device}" for t in tensors) or "no tensor"
+    held = sorted({f"{p.dtype} on {p.device}" for p in patient.model.parameters()})
+    return (
+        f"the model raised {type(error).__name__} on the batch ({error}); the batch has {given}, the parameters are "
+        f"{', '.join(held) or 'none'}; expected what the model is called with, as a tensor or a tuple of arguments"
+    )
