@@ -21,7 +21,7 @@
 
 The functions and classes of ghost, gradcheck, jacobians, layers, normalize, statistics and whiten can be imported from
 here, with them those of gradient_steps, other_norms and renormalize. algorithms is a page to read, whose functions have
-the names of those in normalize; mlp, steps and noise are used by their own names, as in `mlp.init`.
+the names of those in normalize; mlp, steps, noise and conventions are used by their own names, as in `mlp.init`.
 """
 
 from bncourse.kernels.ghost import ghostnorm_backward, ghostnorm_forward

@@ -102,6 +102,7 @@ def layernorm_backward(dy: Batch, cache: AffineCache) -> tuple[Float[Array, "N *
 
     Raises ValueError for a dy that is not shaped like y.
     """
+    check_gradient(dy, cache.x_hat.shape)
     return _affine_backward(dy, cache, axes=(0,))
 
 
@@ -129,8 +130,8 @@ def groupnorm_backward(dy: Batch, cache: AffineCache
 
     Raises ValueError for a dy that is not shaped like y.
     """
-    dx, dgamma, dbeta = _affine_backward(dy, cache, axes=batch_axes(cache.x_hat))
-    return dx, dgamma, dbeta
+    check_gradient(dy, cache.x_hat.shape)
+    return _affine_backward(dy, cache, axes=batch_axes(dy))
 
 
 def instancenorm_forward(x: Batch, gamma: PerChannel, beta: PerChannel, eps: float | int = 1e-5
@@ -154,7 +155,6 @@ def _affine(x: Array, standardized: tuple[Array, StandardizeCache], gamma: Array
 def _affine_backward(dy: Array, cache: AffineCache, axes: tuple[int, ...]) -> tuple[Array, Array, Array]:
     """dx, dgamma, dbeta; the axes are those along which gamma was broadcast."""
     x_hat, gamma, standardized = cache
-    check_gradient(dy, x_hat.shape)
     wide = dy.astype(x_hat.dtype, copy=False)
     dx_hat = (gamma * wide).reshape(standardized.layout.shape)
     dx = standardize_backward(dx_hat, standardized)
