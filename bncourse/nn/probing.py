@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bncourse.nn.batchnorm import BATCHNORMS, per_channel
+from bncourse.nn.batchnorm import BATCHNORMS
 
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 LINEAR = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
@@ -115,9 +115,9 @@ def what_follows(layer: nn.Module, eps: float | int, dims: int) -> dict[str, nn.
         if getattr(probe, name, None) is not None:
             v = normal(len(probe.running_mean))
             getattr(probe, name).copy_(0.01 + v.square() if name == "running_var" else v)
-    scale, shift = affine(probe, eps)
+    scale, shift = (v.reshape(-1, *[1] * (dims - 2)) for v in affine(probe, eps))  # one for each channel of h
     h = 10 * normal(4, len(scale), *[3] * (dims - 2))
-    x = (h - per_channel(shift, h)) / per_channel(scale, h)
+    x = (h - shift) / scale
     y, called = run_and_list(probe, x)
     for after in candidates(probe, called, h, y):
         expected = h.clone()
