@@ -133,7 +133,7 @@ def run_and_list(probe: nn.Module, x: Tensor) -> tuple[Tensor, list[str]]:
     called = []
     for name, child in probe.named_children():
         child.register_forward_pre_hook(lambda *_, name=name: called.append(name))
-    return probe.forward(x.clone()), called
+    return probe(x.clone()), called
 
 
 def candidates(probe: nn.Module, called: list[str], h: Tensor, y: Tensor) -> Iterator[dict[str, nn.Module]]:

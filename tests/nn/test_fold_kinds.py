@@ -71,6 +71,7 @@ def test_a_batch_norm_that_calls_an_activation_folds_and_keeps_it(function, rand
     model, x = made(sandwich(with_function(function)(4))).eval(), 4 * randn(3, 3, 9, 9)
     folded = fold_batchnorm(model, x)
     assert folded.fold_report.folded == {"1": "0"}
+    assert len(folded[1]) == (function is not FUNCTIONS["nothing"])
     assert_close(folded(x), model(x), 1e-9)
 
 
@@ -148,6 +149,17 @@ class Residual(Twice):
         return x + self.act(nn.BatchNorm2d.forward(self, x))
 
 
+class Spare(Twice):
+    """Holds a module that its forward does not call, and others might."""
+
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.spare = nn.ReLU()
+
+    def forward(self, x):
+        return self.act(nn.BatchNorm2d.forward(self, x))
+
+
 class Fussy(nn.BatchNorm2d):
     """Takes one size of image alone."""
 
@@ -157,7 +169,7 @@ class Fussy(nn.BatchNorm2d):
         return super().forward(x)
 
 
-OTHERS = [Absolute, ByTheBatch, ByChance, Twice, Residual, Fussy, with_function(torch.square)]
+OTHERS = [Absolute, ByTheBatch, ByChance, Twice, Residual, Spare, Fussy, with_function(torch.square)]
 
 
 @pytest.mark.parametrize("kind", OTHERS, ids=lambda kind: kind.__name__)
