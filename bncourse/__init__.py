@@ -9,6 +9,7 @@
     machine.py      what a measurement ran on
     training/       a network, mini-batches and a recipe -> measured columns; checkpoints; many processes
     evaluation.py   top-1 and top-5, crops, ensembles
+    doctor/         what is wrong with the batch norms of a model, or of a checkpoint
     experiments/    the paper's experiments, and what records and repeats them
     figures/        arrays -> pictures; they never train
     explorers/      a slider -> a picture
@@ -19,11 +20,13 @@
     rounding/       what a notebook shows on other processors
     readme.py       the README's map and picture, made from the ledger and a lesson
     lectures/       slides, editions, questions and the course page, made from the notebooks
+    grading/        notebooks that students handed in -> verdicts, and the mistakes of the class
     cli.py          python3 -m bncourse ..., the command line
     commands/       one command a file
     bootstrap.py    start and test, from a bare clone
     environment.py  the environment that they make
     installing.py   pip, for someone who is waiting
+    working_copy.py the lessons to work in, where only the package is installed
     paths.py        where the course keeps things
     py.typed        type checkers may read the annotations
 

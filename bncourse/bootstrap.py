@@ -5,6 +5,9 @@ notebook, or run every test and every notebook. All other commands are handed to
 inside the environment. Standard library only.
 """
 
+import atexit
+import importlib.util
+import io
 import json
 import os
 import signal
@@ -13,9 +16,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bncourse import environment
-from bncourse.environment import ROOT
+from bncourse import environment, working_copy
 from bncourse.installing import Stop
+from bncourse.paths import COURSE, INSTALLED, ROOT
 
 FIRST_NOTEBOOK = "notebooks/00_start_here.ipynb"
 QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
@@ -25,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command line. Returns the exit status: 1 for a failure, 2 for misuse."""
     from bncourse import cli
 
+    write_whatever_comes()
     arguments = sys.argv[1:] if arguments is None else arguments
     options, more = cli.parse(arguments)  # help and misuse end here, before anything is installed
     try:
@@ -37,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         if where is None or where.folder == Path(sys.prefix):
             return cli.run(options)
         return run([where.python, "-m", "bncourse", *arguments], dict(os.environ))
-    except Stop as sentence:
+    except (Stop, OSError) as sentence:  # the system's, where a file of the environment cannot be used
         print(f"bncourse: {sentence}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -45,11 +49,39 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
+def write_whatever_comes():
+    """Lets every text be printed: a name that is no UTF-8, an umlaut on an ASCII terminal, to a stream that is closed.
+
+    What cannot be shown becomes an escape such as \\xe4. What cannot be written any more, to a pipe that nobody reads
+    or on a full disk, is let go at the end, where Python would complain.
+    """
+    atexit.register(let_go)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def let_go():
+    """Writes out what is left for stdout, or nowhere."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ValueError:  # it was closed
+        return
+
+
 def start(port: int | None, browser: bool, more: list[str]) -> int:
     """JupyterLab on the first notebook, in a browser unless told otherwise. Raises Stop."""
     chosen = free_port(port)
     where = environment.find()
-    switch_news_off(where.folder)
+    if INSTALLED:
+        lay_lessons_out()
+    else:
+        switch_news_off(where.folder)
     print("Starting JupyterLab. Stop it with Ctrl-C, twice.", flush=True)
     return run([
         where.python, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}",
@@ -58,11 +90,13 @@ def start(port: int | None, browser: bool, more: list[str]) -> int:
         "--KernelManager.transport_encryption=auto",  # else each kernel warns about it
         *([] if browser else ["--no-browser"]),
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
-        *more], variables(where, private=not os.access(Path.home(), os.W_OK)))
+        *more], variables(where, private=not os.access(os.path.expanduser("~"), os.W_OK)))
 
 
 def test(more: list[str]) -> int:
     """All tests and all notebooks, or what pytest's own arguments `more` say. Raises Stop."""
+    if INSTALLED:
+        raise Stop("The tests are in a clone of the course, and not in the installed package.")
     where = environment.find(test=True)
     return run([where.python, "-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120",
                 "--numprocesses=logical", "--maxprocesses=4", "--no-loadscope-reorder", *more],
@@ -74,7 +108,7 @@ def variables(where: environment.Environment, private: bool) -> dict[str, str]:
 
     `private` keeps the user's Jupyter and IPython settings out too, or does without a home that cannot be written.
     """
-    own = where.folder / "bncourse-home"
+    own = (ROOT if INSTALLED else where.folder) / "bncourse-home"
     folders = {"MPLCONFIGDIR": "matplotlib"}
     if private:
         folders |= {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
@@ -83,6 +117,21 @@ def variables(where: environment.Environment, private: bool) -> dict[str, str]:
     if not any(Path(found["MPLCONFIGDIR"]).glob("fontlist-*.json")):  # else the first figure of all warns that it waits
         subprocess.run([where.python, "-c", "import matplotlib.font_manager"], env=found, capture_output=True)
     return found
+
+
+def lay_lessons_out():
+    """A working copy of the lessons in the learner's own folder, which the kernels' processes then use. Raises Stop."""
+    from bncourse.cli import absent
+
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise Stop(absent("jupyterlab"))
+    try:
+        outdated = working_copy.lay_out(COURSE / "notebooks", ROOT / "notebooks")
+    except OSError as error:
+        raise Stop(f"{ROOT} cannot be written to ({error.strerror}): let BNCOURSE_HOME name another folder") from error
+    print(f"The lessons lie in {ROOT / 'notebooks'}; what you write there stays.", flush=True)
+    for name in outdated:
+        print(f"{name} is as you left it. The course has a newer one: move yours away to be given that.", flush=True)
 
 
 def switch_news_off(folder: Path):
@@ -121,7 +170,7 @@ def is_free(port: int) -> bool:
 
 
 def run(command: list[str], variables: dict[str, str]) -> int:
-    """Runs a command in the clone until it ends, and returns its exit status. Ctrl-C is the command's to answer."""
+    """Runs a command in the course's folder until it ends, and returns its exit status. Ctrl-C is the command's."""
     with subprocess.Popen(command, cwd=str(ROOT), env=variables) as process:
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         while True:

@@ -24,8 +24,8 @@ from collections import namedtuple
 from pathlib import Path
 
 from bncourse.installing import Stop, diagnosis, watched
+from bncourse.paths import INSTALLED, ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 VERSION = "{}.{}".format(*sys.version_info)
 STAMP, LOCK = "bncourse.json", "bncourse.lock"
 
@@ -35,12 +35,12 @@ Environment = namedtuple("Environment", "python folder")
 def find(test: bool = False) -> Environment:
     """The environment to use, made or brought up to date first where that is needed.
 
-    `test` asks for the test extra as well. A Python into which this clone was installed by hand
-    (conda, say) is taken as it is. Raises Stop.
+    `test` asks for the test extra as well. A Python into which the package was installed from a wheel, or this clone
+    by hand (conda, say), is taken as it is. Raises Stop.
     """
-    if serves(test) and installed_here():
+    if INSTALLED or (serves(test) and installed_here()):
         return Environment(sys.executable, Path(sys.prefix))
-    folder = Path(os.environ.get("BNCOURSE_VENV") or ROOT / ".venv").expanduser().absolute()
+    folder = Path(os.path.expanduser(os.environ.get("BNCOURSE_VENV") or ROOT / ".venv")).absolute()
     try:
         if not is_whole(folder, test):
             build(folder, test)
@@ -52,7 +52,12 @@ def find(test: bool = False) -> Environment:
 # What is there already.
 
 def serves(test: bool = False) -> bool:
-    """Whether the Python that runs this has every requirement, new enough, and is not half-made."""
+    """Whether the Python that runs this has every requirement, new enough, and is not half-made.
+
+    What was installed from a wheel is pip's to keep whole.
+    """
+    if INSTALLED:
+        return True
     if not read_stamp(Path(sys.prefix)).get("whole", True):
         return False
     try:
@@ -73,8 +78,13 @@ def installed_here() -> bool:
 def requirements(test: bool = False) -> list[tuple[str, str]]:
     """Name and lower bound of each requirement in pyproject.toml, which are all of the form `name>=version`."""
     project = read_project()["project"]
-    wanted = project["dependencies"] + (project["optional-dependencies"]["test"] if test else [])
+    wanted = sum((project["optional-dependencies"][extra] for extra in extras(test)), project["dependencies"])
     return [tuple(requirement.split(">=")) for requirement in wanted]
+
+
+def extras(test: bool) -> list[str]:
+    """The extras of pyproject.toml that an environment of the course has: all that lessons need, and the tests' own."""
+    return ["course", "test"] if test else ["course"]
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -85,8 +95,8 @@ def numbers(version: str) -> tuple[int, ...]:
 def is_whole(folder: Path, test: bool) -> bool:
     """Whether the environment was finished, by this Python, from the present requirements."""
     stamp = read_stamp(folder)
-    return (stamp.get("whole", False) and stamp["python"] == VERSION and stamp["fingerprint"] == fingerprint()
-            and stamp["test"] >= test and python_of(folder).exists())
+    return (stamp.get("whole") is True and stamp.get("python") == VERSION and stamp.get("fingerprint") == fingerprint()
+            and stamp.get("test") in (True, test) and os.access(python_of(folder), os.X_OK))
 
 
 def fingerprint() -> str:
@@ -100,13 +110,14 @@ def read_project() -> dict:
 
 
 def read_stamp(folder: Path) -> dict:
-    """What is known of the environment; empty where it is not ours, or where its stamp is damaged: then unfinished."""
+    """What is known of the environment; empty where it is not ours, and unfinished where its stamp is damaged."""
     try:
-        return json.loads((folder / STAMP).read_text(encoding="utf-8"))
-    except ValueError:
-        return {"whole": False}
+        stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        stamp = None
     except OSError:
         return {}
+    return stamp if isinstance(stamp, dict) else {"whole": False}
 
 
 def write_stamp(folder: Path, test: bool, whole: bool):
@@ -124,7 +135,7 @@ def build(folder: Path, test: bool):
     """Makes the environment, or brings it up to date. Raises Stop, or OSError where a file cannot be written."""
     refuse_to_delete(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / LOCK):
+    with locked(folder / LOCK) as lock:
         if is_whole(folder, test):
             return
         stamp, began = read_stamp(folder), time.monotonic()
@@ -133,8 +144,8 @@ def build(folder: Path, test: bool):
         if stamp.get("whole", True) and stamp.get("python", VERSION) == VERSION and has_pip(folder):
             write_stamp(folder, test, whole=False)
         else:
-            create(folder, test)
-        install(folder, test)
+            create(folder, test, lock)
+        install(folder, test, lock)
         write_stamp(folder, test, whole=True)
         print(f"Ready after {time.monotonic() - began:.0f} s", flush=True)
 
@@ -156,8 +167,8 @@ def has_pip(folder: Path) -> bool:
         return False
 
 
-def create(folder: Path, test: bool):
-    """A fresh environment with pip alone. The stamp stays throughout, and says that it is unfinished."""
+def create(folder: Path, test: bool, lock: int):
+    """A fresh environment with pip alone. The stamp stays throughout, and says that it is unfinished. Raises Stop."""
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
         raise Stop(f"This Python ({sys.executable}) cannot make environments, because its venv module is incomplete; "
                    "on Debian or Ubuntu, run: apt-get install python3-venv")
@@ -169,37 +180,54 @@ def create(folder: Path, test: bool):
             shutil.rmtree(entry)
         elif entry.name not in (STAMP, LOCK):
             entry.unlink()
-    try:
-        venv.create(folder, with_pip=True, symlinks=os.name != "nt")
-    except subprocess.CalledProcessError as error:
-        raise Stop(diagnosis((error.output or b"").decode(errors="replace"), folder)) from error
+    venv.create(folder, symlinks=os.name != "nt")
+    status, said = watched(str(python_of(folder)), ["ensurepip", "--upgrade", "--default-pip"], lock)
+    if status:
+        raise Stop(diagnosis(said, folder))
 
 
-def install(folder: Path, test: bool):
+def install(folder: Path, test: bool, lock: int):
     """One resolve, with everything that will be needed. Raises Stop.
 
     A recent pip installs in half the time of the one that Python brings; where it cannot be had, that one will do. Byte
     code is made afterwards, by all cores at once, and without it everything works too, only later.
     """
     python = str(python_of(folder))
-    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"]
-    watched([*pip, "--retries=1", "--upgrade", "pip"], ROOT)
-    status, said = watched([*pip, "--no-compile", "--constraint", str(ROOT / "constraints.txt"),
-                            "--editable", str(ROOT) + ("[test]" if test else "")], ROOT)
+    pip = ["pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"]
+    watched(python, [*pip, "--retries=1", "--upgrade", "pip"], lock)
+    status, said = watched(python, [*pip, "--no-compile", "--constraint", str(ROOT / "constraints.txt"),
+                                    "--editable", f"{ROOT}[{','.join(extras(test))}]"], lock)
     if status:
         raise Stop(diagnosis(said, folder))
-    watched([python, "-m", "compileall", "-q", "-j", "0", str(folder)], ROOT)
+    watched(python, ["compileall", "-q", "-j", "0", str(folder)], lock)
 
 
 @contextlib.contextmanager
 def locked(path: Path):
-    """Holds the environment to one process at a time; the lock ends with the process that holds it."""
-    with open(path, "w") as file:
+    """Holds the environment to one process at a time; yields the lock's file descriptor.
+
+    The lock is the system's: it ends with the process that holds it, and with those to which that has handed the
+    descriptor, so that nobody waits for the dead, and nobody meets what they left running. The file says who it is.
+    """
+    with open(path, "a+", encoding="utf-8") as file:
         if not try_lock(file):
-            print("Waiting for another bncourse, which is setting up the environment", flush=True)
+            print(f"Waiting for another bncourse{owner(file)}, which is setting up the environment", flush=True)
             while not try_lock(file):
                 time.sleep(0.5)
-        yield
+        file.truncate(0)
+        file.write(f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}")
+        file.flush()
+        yield file.fileno()
+
+
+def owner(file) -> str:
+    """Who holds the lock, in words, as far as its file says it."""
+    try:
+        file.seek(0)
+        told = file.read(100).strip()
+    except (OSError, ValueError):
+        told = ""
+    return f" ({told})" if told else ""
 
 
 def try_lock(file) -> bool:
@@ -207,6 +235,7 @@ def try_lock(file) -> bool:
     try:
         if os.name == "nt":
             import msvcrt
+            file.seek(0)
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl

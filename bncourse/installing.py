@@ -17,15 +17,26 @@ from pathlib import Path
 STEPS = re.compile(r"\s*(Obtaining|Collecting|Downloading|Installing|WARNING: Retrying)\b")
 
 
+ROOT = Path(__file__).resolve().parents[1]
+OTHERS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH")  # which lead a Python to other packages than its own
+
+
 class Stop(Exception):
     """An expected failure, in one sentence that says what to do."""
 
 
-def watched(command: list[str], folder: Path) -> tuple[int, str]:
-    """Runs a command in a folder, showing its present step and the seconds. Returns its status and all it said."""
+def watched(python: str, arguments: list[str], lock: int | None = None) -> tuple[int, str]:
+    """Runs a module by `python -m` in the clone, showing its present step and the seconds.
+
+    `arguments` are the module and its own. It ends with this process, however that ends (bncourse/leash.py), and until
+    then holds the lock with this file descriptor as well. Returns its status and all it said.
+    """
     lines, began, live = [], time.monotonic(), sys.stdout.isatty()
-    with subprocess.Popen(command, cwd=str(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
-                          errors="replace", env={**os.environ, "PIP_USER": "0"}) as process:
+    held = {"pass_fds": [lock]} if lock is not None and os.name == "posix" else {}
+    variables = {name: value for name, value in os.environ.items() if name not in OTHERS}
+    with subprocess.Popen([python, "-m", "bncourse.leash", *arguments], cwd=str(ROOT), stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+                          env={**variables, "PIP_USER": "0"}, start_new_session=True, **held) as process:
         reader = threading.Thread(target=keep, args=(process.stdout, lines), daemon=True)
         reader.start()
         try:
@@ -35,7 +46,7 @@ def watched(command: list[str], folder: Path) -> tuple[int, str]:
                     show(lines, time.monotonic() - began, live)
             return process.wait(), "".join(lines)
         finally:
-            process.kill()
+            process.stdin.close()
             print(end="\n" if live else "", flush=True)
 
 

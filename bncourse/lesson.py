@@ -11,9 +11,9 @@ from threadpoolctl import threadpool_limits
 
 from bncourse import checks, datasets, explanations, paper, runs
 from bncourse.checks import progress
-from bncourse.paths import ROOT
+from bncourse.paths import COURSE
 
-NOTEBOOKS = ROOT / "notebooks"
+NOTEBOOKS = COURSE / "notebooks"
 
 
 def setup(seed: int = 0, data: str | None = None) -> np.random.Generator:

@@ -11,12 +11,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bncourse.paths import ROOT
+from bncourse.paths import PACKAGE
+
+CHECKOUT = PACKAGE.parent
 
 
 def revision() -> tuple[str | None, bool | None]:
     """The commit of this checkout, and whether anything but the recorded runs differs from it."""
-    if not (ROOT / ".git").exists():
+    if not (CHECKOUT / ".git").exists():
         return None, None
     commit = git("rev-parse", "HEAD")
     changes = git("status", "--porcelain", "--", ".", ":(exclude)data/runs")
@@ -26,7 +28,7 @@ def revision() -> tuple[str | None, bool | None]:
 def git(*arguments: str) -> str | None:
     """What git says, or None where there is no git or it refuses."""
     try:
-        answer = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=60)
+        answer = subprocess.run(["git", "-C", str(CHECKOUT), *arguments], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return answer.stdout.strip() if answer.returncode == 0 else None

@@ -23,6 +23,7 @@ from traitlets.config import Config
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+METADATA = {"alt": str, "bncourse": dict, "slideshow": dict}
 KEPT = ("alt", "bncourse", "jupyter", "notes", "slideshow", "tags")
 CELL_TIMEOUT = 300  # seconds
 LONGEST_CELL = 20  # lines
@@ -30,7 +31,7 @@ LARGEST_FILE = 300_000  # bytes
 
 
 class NotebookError(Exception):
-    """A cell of a notebook failed: which one, and with what."""
+    """A cell of a notebook failed: which one, and with what. Or a file is no notebook: why."""
 
 
 def refresh(path: str | Path) -> None:
@@ -75,10 +76,12 @@ def run(path: str | Path, environment: Mapping[str, str] | None = None) -> Noteb
 
 
 def check(path: str | Path) -> list[str]:
-    """Complaints about a notebook as it is stored, one sentence each; an empty list if nothing is wrong."""
+    """Complaints about a notebook as it is stored, one sentence each; an empty list if nothing is wrong.
+
+    Raises NotebookError where the file is no notebook.
+    """
     path = Path(path)
-    text = path.read_text(encoding="utf-8")
-    notebook = nbformat.reads(text, as_version=4)
+    notebook, text = read(path), path.read_text(encoding="utf-8")
     complaints = [*_order(notebook), *_outputs(notebook), *_alternatives(notebook), *_anatomy(notebook)]
     if not complaints and _text(canonical(notebook)) != text:
         complaints.append("the file is not in canonical form: refresh it")
@@ -113,9 +116,30 @@ def canonical(notebook: NotebookNode) -> NotebookNode:
 
 
 def read(path: str | Path) -> NotebookNode:
-    """A stored notebook, in the newest form of version 4."""
-    notebook = nbformat.read(path, as_version=4)
-    return nbformat.v4.upgrade(notebook, from_version=4, from_minor=notebook.nbformat_minor)
+    """A stored notebook, in the newest form of version 4. Raises NotebookError where the file is none, or OSError."""
+    content = Path(path).read_bytes()
+    try:
+        notebook = nbformat.reads(content.decode(), as_version=4)
+        notebook = nbformat.v4.upgrade(notebook, from_version=4, from_minor=notebook.nbformat_minor)
+        nbformat.validate(notebook)
+    except Exception as error:  # nbformat has many, as it reads what it has not looked at yet
+        told = str(error).partition("\n")[0][:200]
+        raise NotebookError(f"{path} is not a notebook: {type(error).__name__}, {told}") from None
+    _check_metadata(notebook, path)
+    return notebook
+
+
+def _check_metadata(notebook: NotebookNode, path: str | Path) -> None:
+    """Raises NotebookError where metadata that the course reads, and nbformat does not know, has another type."""
+    owners = [("the notebook", notebook.metadata), *((f"cell {cell.id}", cell.metadata) for cell in notebook.cells)]
+    for owner, metadata in owners:
+        for name, kind in METADATA.items():
+            if not isinstance(metadata.get(name, kind()), kind):
+                raise NotebookError(f"{path}: metadata.{name} of {owner} is {metadata[name]!r}; "
+                                    f"expected {kind.__name__}")
+        for name, value in metadata.get("slideshow", {}).items():
+            if not isinstance(value, str):
+                raise NotebookError(f"{path}: metadata.slideshow.{name} of {owner} is {value!r}; expected text")
 
 
 def _text(notebook: NotebookNode) -> str:
@@ -164,7 +188,8 @@ def _alternatives(notebook: NotebookNode) -> Iterator[str]:
             if re.search(r"""!\[\s*\]\(|<img(?![^>]*\balt=["'][^"'])""", cell.source):
                 yield f"a picture in cell {cell.id} has no alternative text"
         for output in cell.get("outputs", []):
-            described = cell.metadata.get("alt") or output.get("metadata", {}).get("image/png", {}).get("alt")
+            told = output.get("metadata", {}).get("image/png")
+            described = cell.metadata.get("alt") or (isinstance(told, dict) and told.get("alt"))
             if "image/png" in output.get("data", {}) and not described:
                 yield (f"the picture of cell {cell.id} has no alternative text: give the cell the metadata "
                        "'alt', or display the figure with metadata={'image/png': {'alt': ...}}")
@@ -185,7 +210,11 @@ def _anatomy(notebook: NotebookNode) -> Iterator[str]:
             yield f"cell {cell.id} is marked {asked[0]}: every cell is compared, and none may fail"
         if "evidence" in tags.split() and not cell.metadata.get("jupyter", {}).get("source_hidden"):
             yield f"cell {cell.id} is tagged 'evidence' and not folded: give it the metadata jupyter.source_hidden"
-        nodes = list(ast.walk(ast.parse(cell.source)))
+        try:
+            nodes = list(ast.walk(ast.parse(cell.source)))
+        except (SyntaxError, ValueError) as error:  # ValueError: a null byte
+            yield f"cell {cell.id} is not Python: {error}"
+            continue
         importing += any(isinstance(node, ast.Import | ast.ImportFrom) for node in nodes)
         if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in nodes):
             yield f"cell {cell.id} imports with a star: name what is used"

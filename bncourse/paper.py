@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from bncourse.paths import DATA
+from bncourse.paths import COURSE
 
-PAPER = DATA / "paper"
+PAPER = COURSE / "data" / "paper"
 IDS = tuple(f"C{number}" for number in range(1, 62))
 PERCENTILES = (15, 50, 85)  # of the inputs to a sigmoid, the three lines of Figure 1(b) and (c)
 VERDICTS = ("holds", "holds in part", "contested", "a setting", "not tested here")

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from bncourse import explanations, paper
-from bncourse.paths import ROOT
+from bncourse.paths import INSTALLED, ROOT
 
 README = ROOT / "README.md"
 PICTURES = ROOT / "pictures"
@@ -47,7 +47,9 @@ def pictures(notebooks: Path = ROOT / "notebooks") -> dict[str, bytes]:
 
 
 def stale() -> list[str]:
-    """What `refresh` would change, and the pictures that README.md does not show."""
+    """What `refresh` would change, and the pictures that README.md does not show; nothing outside a clone."""
+    if INSTALLED:
+        return []
     text, wanted = README.read_text(encoding="utf-8"), pictures()
     kept = {path.name: path.read_bytes() for path in PICTURES.glob("*.png")}
     found = [] if with_map(text) == text else ["README.md: the map differs from data/paper/claims.toml"]
@@ -59,7 +61,9 @@ def stale() -> list[str]:
 
 
 def refresh() -> None:
-    """Make the tables and the pictures anew."""
+    """Make the tables and the pictures anew, in a clone."""
+    if INSTALLED:
+        return
     text = with_explanations(with_map(README.read_text(encoding="utf-8")))
     README.write_text(text, encoding="utf-8", newline="\n")
     PICTURES.mkdir(exist_ok=True)

@@ -17,9 +17,11 @@ from bncourse.paths import ROOT
 
 HOUSE = {
     # module       layer  of the house                               of others
+    "leash":       (0, "",                                           ""),
     "installing":  (0, "",                                           ""),
-    "environment": (0, "installing",                                 ""),
     "paths":       (0, "",                                           ""),
+    "environment": (0, "installing paths",                           ""),
+    "working_copy": (0, "",                                          ""),
     "machine":     (0, "paths",                                      ""),
     "comparison":  (0, "",                                           "numpy PIL"),
     "kernels":     (0, "",                                           "numpy jaxtyping"),
@@ -28,9 +30,9 @@ HOUSE = {
     "paper":       (0, "paths",                                      ""),
     "explanations": (0, "paper",                                     ""),
     "nn":          (1, "paper",                                      "torch jaxtyping"),
-    "doctor":      (2, "nn training",                                "numpy torch tqdm"),
     "training":    (2, "nn datasets runs",                           "numpy jaxtyping torch tqdm"),
     "evaluation":  (2, "datasets training",                          "numpy jaxtyping torch PIL"),
+    "doctor":      (2, "nn training",                                "numpy torch tqdm"),
     "experiments": (3, "paths kernels datasets runs paper nn training evaluation", "numpy jaxtyping threadpoolctl "
                                                                      "torch"),
     "figures":     (3, "datasets kernels runs paper",                "numpy jaxtyping matplotlib PIL"),
@@ -41,16 +43,24 @@ HOUSE = {
     "notebooks":   (5, "paths",                                      "nbformat nbclient jupyter_client traitlets zmq"),
     "rounding":    (5, "comparison notebooks",                       "nbformat numpy torch"),
     "readme":      (5, "paths paper explanations",                   ""),
-    "lectures":    (5, "paths explanations checks lesson notebooks",     "nbformat nbconvert mistune pygments"),
-    "commands":    (5, "paths datasets runs notebooks rounding readme lectures experiments training evaluation nn "
-                       "doctor",                                     ""),
-    "cli":         (5, "commands",                                   ""),
-    "bootstrap":   (6, "installing environment cli",                 ""),
+    "lectures":    (5, "paths comparison explanations paper checks explorers lesson notebooks", "nbformat nbconvert "
+                                                                     "mistune pygments PIL sphinx"),
+    "grading":     (5, "paths checks lectures",                      ""),
+    "commands":    (5, "paths datasets runs notebooks rounding readme lectures grading experiments training evaluation "
+                       "nn doctor",                                  ""),
+    "cli":         (5, "paths commands",                             ""),
+    "bootstrap":   (6, "paths installing environment working_copy cli", ""),
     "__main__":    (6, "bootstrap",                                  ""),
     "__init__":    (6, "",                                           ""),
 }
 # The two modules of the lowest layer that end in PyTorch's tensors.
 MAKE_TENSORS = {"bncourse.datasets.transforms", "bncourse.datasets.batches"}
+
+# What is installed without the extra `course` can do all of this.
+LIGHT = {"bootstrap", "cli", "datasets", "doctor", "environment", "evaluation", "experiments", "installing", "kernels",
+         "machine", "nn", "paper", "paths", "runs", "training", "working_copy"}
+DISTRIBUTIONS = packages_distributions()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 FILES = sorted((ROOT / "bncourse").rglob("*.py"))
 NAMES = [path.relative_to(ROOT).as_posix() for path in FILES]
@@ -126,13 +136,30 @@ def test_a_command_imports_what_it_needs_when_it_runs(path):
 
 
 def test_what_is_imported_is_required():
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-    direct = [re.match(r"[\w-]+", text)[0] for text in wanted]
-    theirs = [re.match(r"[\w-]+", text)[0] for name in direct for text in requires(name) or []]
-    provided = {name.lower().replace("_", "-") for name in direct + theirs}
-    found = packages_distributions()
+    provided = with_theirs(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["course"])
     for name in {other for path in FILES for other in imports(path)[1]}:
-        assert {each.lower().replace("_", "-") for each in found[name]} & provided, name
+        assert distributions_of(name) & provided, name
+
+
+def test_what_trains_and_measures_needs_no_extra():
+    wanted = direct(PROJECT["dependencies"])
+    for path in (path for path in FILES if row(path) in LIGHT):
+        assert [module for module in imports(path)[1] if not distributions_of(module) & wanted] == [], path.name
+
+
+def direct(requirements):
+    """The names of the packages that are asked for."""
+    return {re.match(r"[\w-]+", text)[0].lower().replace("_", "-") for text in requirements}
+
+
+def with_theirs(requirements):
+    """The names of the packages that are asked for, and of those that they ask for."""
+    return direct(requirements) | direct(text for name in direct(requirements) for text in requires(name) or [])
+
+
+def distributions_of(module):
+    """The packages that bring a module of this name."""
+    return {each.lower().replace("_", "-") for each in DISTRIBUTIONS[module]}
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)

@@ -87,6 +87,42 @@ def test_a_port_is_free_until_somebody_listens():
     assert bootstrap.is_free(port)
 
 
+@pytest.fixture
+def installed(started, monkeypatch, tmp_path):
+    """The package without a clone, in a Python that has JupyterLab."""
+    monkeypatch.setattr(bootstrap, "INSTALLED", True)
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path / "mine")
+    monkeypatch.setattr(bootstrap, "is_free", lambda port: True)
+    return started
+
+
+def test_without_a_clone_start_lays_the_lessons_out_and_leaves_jupyters_settings_alone(installed, tmp_path, capsys):
+    assert bootstrap.main(["start", "--no-browser"]) == 7
+    ((command, _),) = installed
+    assert f"--ServerApp.root_dir={tmp_path / 'mine'}" in command and not (tmp_path / "venv").exists()
+    notebook = tmp_path / "mine" / bootstrap.FIRST_NOTEBOOK
+    assert notebook.read_bytes() == (ROOT / bootstrap.FIRST_NOTEBOOK).read_bytes()
+    notebook.write_text("mine")
+    (tmp_path / "mine" / "notebooks" / ".lessons.json").unlink()
+    bootstrap.main(["start"])
+    assert notebook.read_text() == "mine"
+    assert "00_start_here.ipynb is as you left it. The course has a newer one" in capsys.readouterr().out
+
+
+def test_without_a_clone_what_start_lacks_is_one_sentence(installed, monkeypatch, tmp_path, capsys):
+    (tmp_path / "mine").touch()
+    assert bootstrap.main(["start"]) == 1
+    assert "let BNCOURSE_HOME name another folder" in capsys.readouterr().err
+    monkeypatch.setattr(bootstrap.importlib.util, "find_spec", lambda name: None)
+    assert bootstrap.main(["start"]) == 1
+    assert 'pip install "bncourse[course]"' in capsys.readouterr().err and installed == []
+
+
+def test_without_a_clone_there_are_no_tests(installed, capsys):
+    assert bootstrap.main(["test"]) == 1
+    assert "The tests are in a clone" in capsys.readouterr().err and installed == []
+
+
 def test_test_runs_every_test_and_notebook_unless_told_otherwise(started):
     assert bootstrap.main(["test"]) == 7
     assert bootstrap.main(["test", "-k", "a or b", "tests/kernels", "-x"]) == 7

@@ -1,8 +1,14 @@
 """The command line: misuse is status 2, a failure is one sentence and status 1, a defect keeps its traceback."""
 
+import argparse
+import io
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from bncourse import cli, datasets, notebooks, readme, runs
+from bncourse import bootstrap, cli, datasets, notebooks, readme, runs
 from bncourse.datasets import files, mnist
 from bncourse.paths import ROOT
 
@@ -28,6 +34,29 @@ def test_misuse_is_status_2_with_the_word_that_was_not_understood(arguments, cap
         cli.parse(arguments)
     assert end.value.code == 2
     assert (arguments[-1] if len(arguments) > 1 else "what") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("called, name", [("/usr/bin/bncourse", "bncourse"), ("C:/bncourse.exe", "bncourse"),
+                                          ("/site/bncourse/__main__.py", "python3 -m bncourse")])
+def test_help_names_the_program_as_it_was_called_and_its_version(called, name, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", [called])
+    for arguments, told in ((["--help"], f"usage: {name} "), (["data", "--help"], f"usage: {name} data "),
+                            (["--version"], "bncourse 0.")):
+        with pytest.raises(SystemExit) as end:
+            cli.parse(arguments)
+        assert end.value.code == 0 and capsys.readouterr().out.startswith(told)
+
+
+def test_without_a_clone_a_package_that_is_lacking_is_one_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(notebooks, "check", raising(ModuleNotFoundError("No module named 'x'", name="matplotlib")))
+    with pytest.raises(ModuleNotFoundError):
+        run("notebooks", "check", "a.ipynb")
+    monkeypatch.setattr(cli, "INSTALLED", True)
+    assert run("notebooks", "check", "a.ipynb") == 1
+    assert "the package matplotlib is not installed" in capsys.readouterr().err
+    monkeypatch.setattr(notebooks, "check", raising(ModuleNotFoundError("No module named 'x'", name="bncourse.x")))
+    with pytest.raises(ModuleNotFoundError):
+        run("notebooks", "check", "a.ipynb")
 
 
 def test_what_is_meant_for_pytest_or_jupyter_is_left_over_in_order():
@@ -119,3 +148,67 @@ def raising(error):
     def call(_):
         raise error
     return call
+
+
+@pytest.mark.parametrize("arguments, name, value", [
+    (["notebooks", "jitter", "--draws", "2", "a.ipynb"], "paths", [Path("a.ipynb")]),
+    (["notebooks", "jitter", "a.ipynb", "--draws", "2", "b.ipynb"], "paths", [Path("a.ipynb"), Path("b.ipynb")]),
+    (["slides", "03", "--pdf", "04"], "lessons", ["03", "04"]),
+    (["runs", "replay", "--steps", "3", "depth", "shift"], "names", ["depth", "shift"]),
+    (["train", "--steps", "3", "bn-x30"], "variant", "bn-x30"),
+])
+def test_options_stand_before_between_and_behind_other_arguments(arguments, name, value):
+    options, more = cli.parse(arguments)
+    assert getattr(options, name) == value and more == []
+
+
+@pytest.mark.parametrize("error", [
+    MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+    RuntimeError("CUDA out of memory")])
+def test_too_little_memory_is_one_sentence(monkeypatch, capsys, error):
+    monkeypatch.setattr(notebooks, "check", raising(error))
+    assert run("notebooks", "check", "a.ipynb") == 1
+    assert capsys.readouterr().err == ("bncourse notebooks: the memory does not suffice; expected a smaller network, "
+                                       "mini-batch or number of processes\n")
+
+
+def test_where_nobody_reads_on_a_command_ends_without_a_word():
+    code = """import argparse, sys
+from bncourse import bootstrap, cli
+bootstrap.write_whatever_comes()
+sys.exit(cli.run(argparse.Namespace(command="x", do=lambda options: print("word " * 100_000))))"""
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b"" and process.wait() == 1
+
+
+def test_a_disk_that_is_full_when_the_last_line_is_written_is_one_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert cli.run(argparse.Namespace(command="data", do=lambda options: 0)) == 1
+    assert capsys.readouterr().err == "bncourse data: [Errno 28] No space left on device\n"
+
+
+class Full(io.StringIO):
+    def flush(self):
+        raise OSError(28, "No space left on device")
+
+
+def test_any_name_is_printed_and_a_closed_stream_takes_it(monkeypatch):
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="ascii"))
+    monkeypatch.setattr(sys, "stderr", None)
+    bootstrap.write_whatever_comes()
+    print("\u00e4 \udcff", flush=True)
+    print("lost", file=sys.stderr)
+    assert shown.getvalue() == b"\\xe4 \\udcff\n"
+    sys.stderr.close()
+
+
+def test_a_folder_of_data_that_cannot_be_found_is_told_as_it_was_named(monkeypatch, capsys):
+    monkeypatch.setenv("BNCOURSE_DATA", "~no-such-user/data")
+    monkeypatch.setenv("BNCOURSE_DATASET", "no-such-set")
+    assert run("data") == 1
+    out, err = capsys.readouterr()
+    assert "~no-such-user" in out
+    assert err.startswith("bncourse data: BNCOURSE_DATASET is 'no-such-set'; expected one of")

@@ -118,7 +118,7 @@ def test_the_notes_of_a_lesson_take_as_long_as_is_said():
 
 LESSONS = {path.stem[3:] for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")}
 MACHINERY = {"checks": {"frame", "layer_check", "layer_laws", "mistakes", "progress", "statements", "values"},
-             "explorers": {"base", "progress"}, "figures": {"style"}}
+             "explorers": {"base", "frames", "progress"}, "figures": {"style"}}
 
 
 @pytest.mark.parametrize("folder", MACHINERY)

@@ -5,7 +5,7 @@ pip and venv are stood in for: what is tested is when they are called, and what 
 
 import errno
 import json
-import subprocess
+import os
 import sys
 import threading
 from pathlib import Path
@@ -26,7 +26,7 @@ def house(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "ROOT", did.root)
     monkeypatch.setenv("BNCOURSE_VENV", str(did.folder))
     monkeypatch.setattr(environment, "installed_here", lambda: False)
-    monkeypatch.setattr(environment, "has_pip", lambda folder: environment.python_of(folder).exists())
+    monkeypatch.setattr(environment, "has_pip", lambda folder: os.access(environment.python_of(folder), os.X_OK))
     monkeypatch.setattr("venv.create", did.create)
     monkeypatch.setattr(environment, "watched", did.pip)
     return did
@@ -44,13 +44,15 @@ class House(list):
         self.append("create")
         python = environment.python_of(folder)
         python.parent.mkdir()
-        python.touch()
+        python.touch(mode=0o755)
         (folder / "pyvenv.cfg").touch()
 
-    def pip(self, command, _folder):
+    def pip(self, _python, command, _lock):
+        if command[0] == "ensurepip":
+            return 0, ""
         if "--editable" not in command:
             return 1, "pip is no newer, or byte code cannot be made: no harm"
-        self.append(command[-1].removeprefix(str(self.root)) or "plain")
+        self.append(command[-1].removeprefix(str(self.root)))
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
@@ -65,25 +67,26 @@ class House(list):
 def test_the_second_time_nothing_is_done(house):
     found = environment.find()
     assert found == (str(environment.python_of(house.folder)), house.folder)
-    assert house.since() == ["create", "plain"]
+    assert house.since() == ["create", "[course]"]
     assert environment.find() == found
     assert house.since() == []
 
 
 def test_one_resolve_under_the_constraints_installs_everything(house, monkeypatch):
     commands = []
-    monkeypatch.setattr(environment, "watched", lambda command, folder: commands.append(command) or (0, ""))
+    monkeypatch.setattr(environment, "watched", lambda python, command, lock: commands.append(command) or (0, ""))
     environment.find(test=True)
-    newer, command, compiled = commands
-    assert newer[-2:] == ["--upgrade", "pip"] and "compileall" in compiled and "--no-compile" in command
+    first, newer, command, compiled = commands
+    assert first[0] == "ensurepip" and newer[-2:] == ["--upgrade", "pip"]
+    assert "compileall" in compiled and "--no-compile" in command
     assert command[command.index("--constraint") + 1] == str(house.root / "constraints.txt")
-    assert command[command.index("--editable") + 1] == f"{house.root}[test]"
+    assert command[command.index("--editable") + 1] == f"{house.root}[course,test]"
 
 
 def test_the_test_extra_is_added_and_also_serves_the_course(house):
     environment.find()
     environment.find(test=True)
-    assert house.since() == ["create", "plain", "[test]"]
+    assert house.since() == ["create", "[course]", "[course,test]"]
     environment.find()
     assert house.since() == []
 
@@ -95,7 +98,7 @@ def test_other_requirements_bring_it_up_to_date_with_its_extra(house, name):
     text = (house.root / name).read_text(encoding="utf-8")
     (house.root / name).write_text(text.replace("numpy", "anumpy"), encoding="utf-8")
     environment.find()
-    assert house.since() == ["[test]"]
+    assert house.since() == ["[course,test]"]
 
 
 def test_what_has_nothing_to_do_with_requirements_does_not(house):
@@ -113,10 +116,10 @@ def test_an_unfinished_environment_is_made_again(house, answer):
     with pytest.raises((KeyboardInterrupt, Stop)):
         environment.find()
     (house.folder / "lib").mkdir()
-    assert house.since() == ["create", "plain"]
+    assert house.since() == ["create", "[course]"]
     house.answer = 0, ""
     environment.find()
-    assert house.since() == ["create", "plain"]
+    assert house.since() == ["create", "[course]"]
     assert not (house.folder / "lib").exists()
 
 
@@ -128,10 +131,11 @@ def test_an_environment_interrupted_while_it_is_brought_up_to_date_is_made_again
     house.since()
     house.answer = 0, ""
     environment.find()
-    assert house.since() == ["create", "[test]"]
+    assert house.since() == ["create", "[course,test]"]
 
 
-@pytest.mark.parametrize("damage", ["stamp", "python", "version"])
+@pytest.mark.parametrize("damage", ["stamp", "python", "version", "no program", "[]", "5",
+                                    pytest.param("[" * 100_000, id="deep")])
 def test_a_damaged_environment_is_made_again(house, damage):
     environment.find()
     house.since()
@@ -140,11 +144,23 @@ def test_a_damaged_environment_is_made_again(house, damage):
         stamp.write_text('{"whole": tr', encoding="utf-8")
     elif damage == "python":
         environment.python_of(house.folder).unlink()
+    elif damage == "no program":
+        environment.python_of(house.folder).chmod(0o644)
+    elif damage != "version":
+        stamp.write_text(damage, encoding="utf-8")
     else:
         told = json.loads(stamp.read_text(encoding="utf-8"))
         stamp.write_text(json.dumps({**told, "python": "3.99"}), encoding="utf-8")
     environment.find()
-    assert house.since() == ["create", "plain"]
+    assert house.since() == ["create", "[course]"]
+
+
+def test_an_environment_whose_stamp_does_not_say_what_it_is_made_from_is_brought_up_to_date(house):
+    environment.find()
+    house.since()
+    (house.folder / environment.STAMP).write_text('{"whole": true}', encoding="utf-8")
+    environment.find()
+    assert house.since() == ["plain"]
 
 
 def test_an_environment_made_by_hand_is_filled_and_not_deleted(house):
@@ -153,7 +169,7 @@ def test_an_environment_made_by_hand_is_filled_and_not_deleted(house):
     (house.folder / "mine.txt").touch()
     house.since()
     environment.find()
-    assert house.since() == ["plain"]
+    assert house.since() == ["[course]"]
     assert (house.folder / "mine.txt").exists()
 
 
@@ -170,10 +186,10 @@ def test_a_full_disk_while_pip_runs_or_files_are_made_is_told(house, monkeypatch
     with pytest.raises(Stop, match="The disk is full"):
         environment.find()
 
-    def create(folder, **_):
-        raise subprocess.CalledProcessError(1, "ensurepip", b"OSError: [Errno 28] No space left on device")
+    def fail(_python, command, _lock):
+        return (1, "OSError: [Errno 28] No space left on device") if command[0] == "ensurepip" else pytest.fail(command)
 
-    monkeypatch.setattr("venv.create", create)
+    monkeypatch.setattr(environment, "watched", fail)
     with pytest.raises(Stop, match="The disk is full"):
         environment.find()
 
@@ -201,7 +217,7 @@ def test_two_processes_make_it_one_after_the_other(tmp_path, capsys):
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
-    assert "Waiting for another bncourse" in capsys.readouterr().out
+    assert f"Waiting for another bncourse (process {os.getpid()}, since " in capsys.readouterr().out
 
 
 def test_this_python_serves_unless_something_is_missing_or_too_old(monkeypatch):
@@ -224,6 +240,14 @@ def test_a_python_with_the_course_installed_by_hand_is_taken_as_it_is(monkeypatc
     assert environment.find(test=True) == (sys.executable, Path(sys.prefix))
     monkeypatch.setattr(environment, "serves", lambda test: not test)
     assert environment.find(test=True).folder == house.folder
+
+
+def test_a_package_outside_a_clone_serves_and_has_no_course_to_start(house):
+    (house.root / "pyproject.toml").unlink()
+    assert environment.serves()
+    with pytest.raises(Stop, match="clone it"):
+        environment.find()
+    assert house == []
 
 
 def test_versions_are_compared_as_numbers():

@@ -1,11 +1,16 @@
 """What goes wrong while pip runs comes out as one sentence that says what to do."""
 
+import os
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
-from bncourse import installing
+from bncourse import environment, installing
 from bncourse.installing import diagnosis, show, watched
+from bncourse.paths import ROOT
 
 SAID = {
     "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device": "The disk is full",
@@ -40,9 +45,18 @@ def test_an_unknown_failure_shows_the_last_words(tmp_path):
     assert "line 99" in told and "line 88" in told and "line 87" not in told
 
 
-def test_all_that_a_command_says_is_kept_with_its_status(tmp_path):
-    code = "import sys; print('Collecting x'); print('broken', file=sys.stderr); sys.exit(3)"
-    assert watched([sys.executable, "-u", "-c", code], tmp_path) == (3, "Collecting x\nbroken\n")
+def module(folder, code):
+    """A clone that has, beside the leash, a module `told` with this code."""
+    (folder / "bncourse").mkdir()
+    (folder / "bncourse" / "leash.py").write_text((ROOT / "bncourse/leash.py").read_text(encoding="utf-8"))
+    (folder / "told.py").write_text(code)
+    return folder
+
+
+def test_all_that_a_module_says_is_kept_with_its_status(tmp_path, monkeypatch):
+    code = "import sys; print('Collecting x', flush=True); print('broken', file=sys.stderr); sys.exit(3)"
+    monkeypatch.setattr(installing, "ROOT", module(tmp_path, code))
+    assert watched(sys.executable, ["told"]) == (3, "Collecting x\nbroken\n")
 
 
 def test_an_interrupted_command_is_stopped(tmp_path, monkeypatch):
@@ -50,9 +64,48 @@ def test_an_interrupted_command_is_stopped(tmp_path, monkeypatch):
     popen = installing.subprocess.Popen
     monkeypatch.setattr(installing.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[0])
     monkeypatch.setattr(installing.threading.Thread, "join", interrupt)
+    monkeypatch.setattr(installing, "ROOT", module(tmp_path, "import time; time.sleep(60)"))
     with pytest.raises(KeyboardInterrupt):
-        watched([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path)
+        watched(sys.executable, ["told"])
     assert started[0].returncode not in (None, 0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="process groups and fork")
+def test_what_runs_ends_with_the_process_that_watches_it_and_holds_its_lock_until_then(tmp_path, monkeypatch):
+    code = """import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+open("pids.part", "w").write(f"{os.getpid()} {child.pid}"); os.replace("pids.part", "pids")
+time.sleep(60)"""
+    clone = module(tmp_path, code)
+    watcher = f"""import sys
+from bncourse import environment, installing
+installing.ROOT = installing.Path({str(clone)!r})
+with environment.locked({str(tmp_path / "lock")!r}) as lock:
+    installing.watched(sys.executable, ["told"], lock)"""
+    with subprocess.Popen([sys.executable, "-c", watcher], cwd=ROOT) as process:
+        wait_until((clone / "pids").exists)
+        process.kill()
+    with environment.locked(tmp_path / "lock"):  # is free as soon as `told` is gone
+        told, child = map(int, (clone / "pids").read_text().split())
+        assert not alive(told)
+    wait_until(lambda: not alive(child))
+
+
+def wait_until(true, seconds=30):
+    """Returns once `true()` is, and fails where it is not in time."""
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def alive(pid):
+    """Whether a process of that number runs; one that has ended and was not asked about does not."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text() if Path("/proc/self").exists() else (
+            os.kill(pid, 0) is None)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def interrupt(*_):

@@ -13,14 +13,15 @@ from bncourse.paths import ROOT
 
 CONDA = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-PLAIN, EXTRA = PROJECT["dependencies"], PROJECT["optional-dependencies"]["test"]
+EXTRAS = PROJECT["optional-dependencies"]
+PLAIN, EXTRA = PROJECT["dependencies"] + EXTRAS["course"], EXTRAS["test"]
 LOCK = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
 PINS = dict(line.split("==") for line in LOCK if not line.startswith("#"))
 CUDA = re.compile(r"nvidia-|cuda-|triton$")  # pinned by PyTorch's Linux build itself
 
 
 def test_the_complete_environment_has_what_lecture_material_needs():
-    assert set(PROJECT["optional-dependencies"]["lectures"]) <= set(EXTRA)
+    assert set(EXTRAS["lectures"]) <= set(EXTRA)
 
 
 def conda_requirements():

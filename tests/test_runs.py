@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import platform
 import shutil
 import subprocess
@@ -65,21 +66,38 @@ def test_a_run_is_never_overwritten(tmp_path):
 
 
 def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
-    def interrupted(self, target):
+    def interrupted(*_):
         raise KeyboardInterrupt
-    monkeypatch.setattr(Path, "rename", interrupted)
+    monkeypatch.setattr(os, "link", interrupted)
     with pytest.raises(KeyboardInterrupt):
         make_run().save(tmp_path)
     assert list((tmp_path / "activations").iterdir()) == []
 
 
-def test_two_writers_cannot_both_record_a_run(tmp_path):
-    unfinished = tmp_path / "activations" / ".batchnorm.json.part"
-    unfinished.parent.mkdir()
-    unfinished.write_text("the other's")
-    with pytest.raises(RunExists, match="being written"):
+def other_first(link):
+    """A link for which another process was quicker by a moment."""
+    def linked(unfinished, path):
+        Path(path).write_text("the other's")
+        return link(unfinished, path)
+    return linked
+
+
+def without_links(*_):
+    raise OSError("this file system has no links")
+
+
+@pytest.mark.parametrize("link", [os.link, without_links], ids=["links", "no links"])
+def test_two_writers_cannot_both_record_a_run(tmp_path, monkeypatch, link):
+    monkeypatch.setattr(os, "link", other_first(link))
+    with pytest.raises(RunExists, match="is recorded already"):
         make_run().save(tmp_path)
-    assert unfinished.read_text() == "the other's"
+    assert (tmp_path / "activations" / "batchnorm.json").read_text() == "the other's"
+    assert [file.name for file in (tmp_path / "activations").iterdir()] == ["batchnorm.json"]
+
+
+def test_a_run_is_saved_where_there_are_no_links(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "link", without_links)
+    assert Run.load(make_run().save(tmp_path)) == make_run()
 
 
 @pytest.mark.parametrize("field", ["experiment", "variant", "config", "provenance", "columns"])
@@ -233,7 +251,7 @@ def checkout(tmp_path, monkeypatch):
     """A git checkout with one commit, in the place of this one."""
     if shutil.which("git") is None:
         pytest.skip("there is no git on this machine")
-    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    monkeypatch.setattr(machine, "CHECKOUT", tmp_path)
     (tmp_path / "code.py").write_text("x = 1\n")
     who = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"]
     for command in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "begin"]):
@@ -259,7 +277,7 @@ def test_a_recorded_run_is_no_dirt(checkout):
 
 def test_outside_its_own_checkout_there_is_no_revision(checkout, monkeypatch):
     (checkout / "installed").mkdir()
-    monkeypatch.setattr(machine, "ROOT", checkout / "installed")
+    monkeypatch.setattr(machine, "CHECKOUT", checkout / "installed")
     assert machine.revision() == (None, None)
 
 

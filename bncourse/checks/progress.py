@@ -41,6 +41,7 @@ def remember(exercise: str) -> None:
         return
     days = passed()
     days.setdefault(exercise, datetime.date.today().isoformat())
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".new")
     draft.write_text(json.dumps(dict(sorted(days.items())), indent=1) + "\n", encoding="utf-8")
     os.replace(draft, path)

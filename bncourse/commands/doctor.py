@@ -25,7 +25,7 @@ a graver one, and 2 where nothing could be examined."""
 def add(commands):
     """Adds `doctor` to the commands of an argparse parser."""
     doctor = commands.add_parser("doctor", help="say what is wrong with a model's batch norms", allow_abbrev=False,
-                                 usage="python3 -m bncourse doctor CHECKPOINT | package.module:build [options]",
+                                 usage="%(prog)s CHECKPOINT | package.module:build [options]",
                                  epilog=EPILOG, formatter_class=RawDescriptionHelpFormatter)
     option = doctor.add_argument
     option("patient", metavar="PATIENT", help="a checkpoint, or package.module:build")

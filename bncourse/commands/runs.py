@@ -2,7 +2,7 @@
 
 import ast
 
-from bncourse.paths import ROOT
+from bncourse.paths import PACKAGE
 
 
 def add(commands):
@@ -27,7 +27,7 @@ def planned() -> list[str]:
 
     The files are read and not imported, so that help comes at once and from a bare clone.
     """
-    texts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "bncourse" / "experiments").glob("*.py")}
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in (PACKAGE / "experiments").glob("*.py")}
     likely = {name: text for name, text in texts.items() if "PLAN" in text and "def run(" in text}
     return sorted(name for name, text in likely.items() if {"PLAN", "run"} <= defined(text))
 

@@ -10,6 +10,7 @@ def add(commands):
     slides = commands.add_parser("slides", help="make the slides, to be shown without a network")
     slides.add_argument("lessons", nargs="*", metavar="NN", help="lessons to make (default: all)")
     slides.add_argument("--pdf", action="store_true", help="print each deck as a PDF too; needs a Chromium")
+    slides.add_argument("--still", action="store_true", help="let explorers stand still: seconds instead of a minute")
     slides.add_argument("--to", type=Path, default=ROOT / "build" / "slides", metavar="FOLDER",
                         help="where to write them (default: build/slides)")
     slides.set_defaults(do=make, complete=True)
@@ -17,12 +18,13 @@ def add(commands):
 
 def make(options) -> int:
     """Writes the decks, and says where they are."""
-    from bncourse.lectures import deck, folders, lessons, pdf
+    from bncourse.lectures import deck, folders, frames, lessons, pdf
 
     browser = pdf.chromium() if options.pdf else ""
     chosen = lessons.find(options.lessons)
+    moving = {} if options.still else frames.make(chosen, ROOT / "build" / "frames")
     with folders.whole_folder(options.to, "slides", keep=bool(options.lessons)) as draft:
-        deck.write(chosen, draft)
+        deck.write(chosen, draft, moving)
         for lesson in chosen if options.pdf else []:
             print(pdf.write(draft / f"{lesson.name}.html", browser).name, flush=True)
     print(f"{len(chosen)} deck(s); open one in a browser, S shows the speaker's notes: {options.to}")

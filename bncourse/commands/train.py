@@ -14,7 +14,7 @@ inception-sigmoid; member-1 to -6 of the ensemble. The same command goes on from
 def add(commands):
     """Adds `train` to the commands of an argparse parser."""
     train = commands.add_parser("train", help="train one of section 4.2's networks", epilog=EPILOG, allow_abbrev=False,
-                                usage="python3 -m bncourse train [VARIANT] [options]")
+                                usage="%(prog)s [VARIANT] [options]")
     option = train.add_argument
     option("variant", nargs="?", default="bn-x5", help=SUPPRESS)
     option("--data", default="scenes", metavar="NAME", help="scenes, a set in the data folder, or its path")

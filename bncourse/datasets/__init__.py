@@ -30,13 +30,18 @@ import os
 import numpy as np
 from jaxtyping import Int, UInt8
 
+
+class UnknownDataset(ValueError):
+    """A name that is that of no data set; the message says where it stood."""
+
+
 TITLES = {"glyphs": "glyphs, digits made from a seed (synthetic)", "mnist": "MNIST, handwritten digits"}
 
 
 def chosen() -> str:
     """The data set that the environment variable BNCOURSE_DATASET names; "glyphs" where the variable is not set.
 
-    Raises ValueError where the variable names an unknown data set.
+    Raises UnknownDataset where the variable names another.
     """
     return check_dataset("BNCOURSE_DATASET", os.environ.get("BNCOURSE_DATASET") or "glyphs")
 
@@ -47,7 +52,7 @@ def load(name: str | None = None, split: str = "train") -> tuple[UInt8[np.ndarra
 
     `name` is "glyphs" or "mnist", and where it is None the data set that `chosen` names. `split` is "train" or "test".
     Returns images (N, 28, 28) uint8, where 0 is paper and 255 is ink, and labels (N,) int64 from 0 to 9. Raises
-    ValueError for an unknown name or split, and `files.DataError` where files are missing or wrong.
+    ValueError for an unknown name (UnknownDataset) or split, and `files.DataError` where files are missing or wrong.
     """
     name = chosen() if name is None else check_dataset("name", name)
     return importlib.import_module(f"bncourse.datasets.{name}").load(split)
@@ -56,13 +61,13 @@ def load(name: str | None = None, split: str = "train") -> tuple[UInt8[np.ndarra
 def describe(name: str | None = None) -> str:
     """A few words that say what a data set is, for captions; the same words on every machine.
 
-    `name` is "glyphs" or "mnist", and where it is None the data set that `chosen` names. Raises ValueError.
+    `name` is "glyphs" or "mnist", and where it is None the data set that `chosen` names. Raises UnknownDataset.
     """
     return TITLES[chosen() if name is None else check_dataset("name", name)]
 
 
 def check_dataset(where: str, name: str) -> str:
-    """The name, if it is that of a data set. Raises ValueError otherwise, which says `where` the name stood."""
+    """The name, if it is that of a data set. Raises UnknownDataset otherwise, which says `where` the name stood."""
     if name not in TITLES:
-        raise ValueError(f"{where} is {name!r}; expected one of {', '.join(TITLES)}")
+        raise UnknownDataset(f"{where} is {name!r}; expected one of {', '.join(TITLES)}")
     return name

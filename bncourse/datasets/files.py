@@ -42,7 +42,7 @@ class WrongData(DataError):
 
 def folder() -> Path:
     """The folder in which real data lies: the one that BNCOURSE_DATA names, else data/cache of the repository."""
-    return Path(os.environ.get("BNCOURSE_DATA") or DATA / "cache").expanduser()
+    return Path(os.path.expanduser(os.environ.get("BNCOURSE_DATA") or DATA / "cache"))  # leaves an unknown ~name alone
 
 
 def fetch(name: str, sha256: str, urls: Sequence[str], otherwise: str) -> Path:

@@ -30,6 +30,7 @@ PICTURE = re.compile(r"(?:.*[/ ])?[^./][^/]*\.(?:jpeg|jpg|png)", re.IGNORECASE) 
 INDEXES = ("imagenet_class_index.json", "classes.txt", "LOC_synset_mapping.txt", "wnids.txt")
 LISTS = ("{split}.txt", "LOC_{split}_solution.csv", "{split}/{split}_annotations.txt")
 LAYOUT = "train and val (folders of class folders), or train.tar and val.tar"
+NUMBER = re.compile(r"-?[0-9]{1,9}")
 SAMPLED = 1000  # pictures whose bytes a fingerprint reads
 
 
@@ -75,7 +76,8 @@ class Split:
         """
         digest = hashlib.sha256()
         for member, label in zip(self.members, self.labels.tolist(), strict=True):
-            digest.update(f"{self.source.names[member]} {label} {self.source.sizes[member]}\n".encode())
+            line = f"{self.source.names[member]} {label} {self.source.sizes[member]}\n"
+            digest.update(line.encode(errors="surrogateescape"))
         for i in np.unique(np.linspace(0, len(self) - 1, SAMPLED).astype(int)):
             digest.update(self.source.read(self.members[i]))
         return digest.hexdigest()
@@ -167,12 +169,13 @@ def class_list(folder: Path, split: str) -> dict[str, str]:
     if short := [row for row in rows if len(row) < 2]:
         raise WrongData(f"{path} has the line {short[0][0]!r}; expected the name of a picture, then its class")
     synsets = (class_index(folder) or (None,))[0]
-    if synsets is None and any(row[1].isdigit() for row in rows):
+    by_number = [row[1] for row in rows if NUMBER.fullmatch(row[1])]
+    if synsets is None and by_number:
         raise WrongData(f"{path} gives classes by numbers; expected one of {', '.join(INDEXES)} in {folder}")
-    try:
-        return {row[0]: synsets[int(row[1])] if row[1].isdigit() else row[1] for row in rows}
-    except IndexError:
-        raise WrongData(f"{path} gives a class beyond the {len(synsets):,} of {folder}") from None
+    if beyond := [number for number in by_number if not 0 <= int(number) < len(synsets)]:
+        raise WrongData(f"{path} gives a class beyond the {len(synsets):,} of {folder}, {beyond[0]}; expected 0 to "
+                        f"{len(synsets) - 1:,}")
+    return {row[0]: synsets[int(row[1])] if NUMBER.fullmatch(row[1]) else row[1] for row in rows}
 
 
 def class_index(folder: Path) -> tuple[list[str], list[str]] | None:
@@ -186,8 +189,10 @@ def class_index(folder: Path) -> tuple[list[str], list[str]] | None:
             rows = [table[str(label)][:2] for label in range(len(table))]
         else:
             rows = [(line.split(None, 1) * 2)[:2] for line in read_text(path).splitlines() if line.strip()]
-        synsets, names = [str(row[0]) for row in rows], [str(row[1]) for row in rows]
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        synsets, names = [row[0] for row in rows], [row[1] for row in rows]
+        if not all(isinstance(text, str) for text in synsets + names):
+            raise TypeError("a class is no text")
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         raise WrongData(f"{path} is no index of classes; expected a line 'n01440764 tench' for each class, or JSON "
                         '{"0": ["n01440764", "tench"], ...}') from None
     if not rows or len(set(synsets)) < len(synsets):
@@ -206,8 +211,8 @@ def other_classes(folder: Path, split: str) -> list[str] | None:
 
 
 def read_text(path: Path) -> str:
-    """A text file in UTF-8. Raises WrongData."""
+    """A text file in UTF-8, with or without a byte-order mark. Raises WrongData."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise WrongData(f"{path} is no text in UTF-8") from None

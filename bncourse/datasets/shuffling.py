@@ -18,6 +18,11 @@ ORDERS = ("full", "within-shard", "fixed", "as stored")
 SHARD = 1024
 ONCE = 2**32 - 1  # in the place of an epoch's number, for what is drawn once and not for each epoch
 
+
+class BatchError(ValueError):
+    """Mini-batches that cannot be made of the examples that there are; the message says how many there are."""
+
+
 Indices = Int[np.ndarray, "..."]
 
 
@@ -42,7 +47,14 @@ def epoch_order(n: int, order: str = "full", *, seed: int = 0, epoch: int = 0, s
 
 
 def generator(*words: int) -> np.random.Generator:
-    """Random numbers that depend on these integers, each 0 or more and below 2**32, and on nothing else."""
+    """Random numbers that depend on these integers, each 0 or more and below 2**32, and on nothing else.
+
+    NumPy takes zeros at the end for no words, so the numbers of (seed, epoch) are those of (seed, epoch, 0): the order
+    of an epoch and the distortion of its example 0. Recorded runs were drawn so. Raises ValueError for a larger word,
+    which would be two.
+    """
+    if not all(0 <= word <= ONCE for word in words):
+        raise ValueError(f"words are {words}; expected each from 0 to {ONCE:,}")
     return np.random.Generator(np.random.PCG64(words))
 
 
@@ -56,7 +68,7 @@ def batches_of(n: int, batch: int, rank: int = 0, world: int = 1, keep_last: boo
     processes do what one process does with batches of world * batch. Examples that fill no whole piece are left out
     of the epoch, the same number for every process; with `keep_last`, for evaluation, they are shared out evenly,
     so that every example is taken exactly once, and some processes may have one batch more than others.
-    Raises ValueError for a batch, rank or world that cannot be, and where not one piece is full.
+    Raises ValueError for a batch, rank or world that cannot be, and BatchError where not one piece is full.
     """
     if batch < 1:
         raise ValueError(f"batch is {batch}; expected 1 or more")
@@ -64,8 +76,8 @@ def batches_of(n: int, batch: int, rank: int = 0, world: int = 1, keep_last: boo
         raise ValueError(f"rank is {rank} and world is {world}; expected a rank from 0 to world - 1")
     whole, left = divmod(n, world * batch)
     if whole == 0 and not keep_last:
-        raise ValueError(f"{n:,} examples fill no batch of {batch} on each of {world} processes; "
-                         "expected a smaller batch, or keep_last")
+        raise BatchError(f"{n:,} examples fill no batch of {batch} on each of {world} processes; "
+                         f"expected {n // world:,} or less")
     starts = [(piece * world + rank) * batch for piece in range(whole)]
     places = [slice(start, start + batch) for start in starts]
     if keep_last:

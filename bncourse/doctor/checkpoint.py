@@ -27,7 +27,8 @@ from bncourse.doctor.probes.silent import silent
 from bncourse.doctor.probes.synchronized import synchronized
 from bncourse.doctor.report import Finding, Report, joined, listed
 from bncourse.doctor.revealed import Memory
-from bncourse.doctor.stored import Stored, by_layer, has_numbers, kept_by, stored_in, stored_of, tensors_of
+from bncourse.doctor.stored import Stored, by_layer, has_numbers, kept_by, kept_for, stored_in, stored_of, tensors_of
+from bncourse.doctor.watch import Functional
 
 
 def examine_stored(layers: list[Stored]) -> Iterator[Finding]:
@@ -40,17 +41,21 @@ def examine_held(
     model: nn.Module,
     optimizer: Optimizer | None = None,
     by_hand: Mapping[str, Memory] = MappingProxyType({}),
+    functional: Mapping[str, Functional] = MappingProxyType({}),
     share: int | None = None,
 ) -> Iterator[Finding]:
     """What is wrong with what a model holds, and an optimizer of its parameters; the model is only read.
 
-    `by_hand` are batch norms that somebody wrote, by their paths in the model, with where they keep their statistics;
-    `share` is the number of examples in a mini-batch.
+    `by_hand` are batch norms that somebody wrote, by their paths in the model, with where they keep their statistics,
+    and `functional` the calls of `F.batch_norm` by the modules that make them; `share` is the number of examples in a
+    mini-batch.
     """
     yield from synchronized(model, share)
     layers = stored_of(model)
     known = {layer.name for layer in layers}
     layers += [kept_by(path, model.get_submodule(path), held) for path, held in by_hand.items() if path not in known]
+    known |= set(by_hand)
+    layers += [kept_for(path, called) for path, called in functional.items() if path not in known]
     held = chain(model.named_parameters(remove_duplicate=False), model.named_buffers(remove_duplicate=False))
     tensors = {name: tensor.detach() for name, tensor in held if has_numbers(tensor)}
     yield from examine_stored(layers)

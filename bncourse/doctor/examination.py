@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import length_hint
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +12,8 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils._pytree import tree_leaves
 
 from bncourse.doctor.checkpoint import examine_held
-from bncourse.doctor.loader import batches, checked, smallest
-from bncourse.doctor.norms import Norm, batch_norms
+from bncourse.doctor.loader import batches, checked, described, smallest
+from bncourse.doctor.norms import Norm, batch_norms, captured
 from bncourse.doctor.patient import Patient, examples, random_states_kept
 from bncourse.doctor.probes.bias import bias
 from bncourse.doctor.probes.company import company
@@ -27,7 +28,7 @@ from bncourse.doctor.probes.gradient import gradient
 from bncourse.doctor.probes.labels import labels
 from bncourse.doctor.probes.padding import padding
 from bncourse.doctor.probes.shared import shared
-from bncourse.doctor.probes.statistics import measuring, statistics
+from bncourse.doctor.probes.statistics import measuring, serving, statistics
 from bncourse.doctor.probes.twice import twice
 from bncourse.doctor.probes.values import values
 from bncourse.doctor.report import Finding, Report, finding, joined
@@ -59,6 +60,7 @@ def examine(model: nn.Module, batch=None, *, loader=None, optimizer=None, seed: 
         checked(loader)
     with random_states_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what a model warns of, its owner has seen
+        check_batch(batch)
         if batch is None and loader is not None:
             batch = next(iter(batches(loader, model)))[0]
         return Examination(Patient(model, batch, seed), loader, optimizer).report(model)
@@ -75,15 +77,31 @@ def check_model(model) -> None:
         raise ValueError(f"{lazy[0]} is lazy, with no shape yet; pass a batch through the model first")
 
 
+def check_batch(batch) -> None:
+    """Raises TypeError where a batch is nothing that a model can be called with, and ValueError where it is empty."""
+    if batch is None:
+        return
+    if not isinstance(batch, Tensor | tuple | dict):
+        raise TypeError(
+            f"batch is {described(batch)}; expected a tensor, a tuple of arguments, or a dict of keyword arguments"
+            + ("; torch.from_numpy makes a tensor" if type(batch).__module__ == "numpy" else "")
+        )
+    if not examples(batch):
+        raise ValueError(f"batch is {described(batch)} without an example; expected at least one tensor with examples")
+
+
 class Examination:
     """An examination of a patient, probe by probe; `remarks` takes in what could not be done, and why.
 
-    `norms` are the patient's batch norms, and `memories` what those that somebody wrote remember.
+    `norms` are the patient's batch norms, `memories` what those that somebody wrote remember, and `functional` the
+    calls of `F.batch_norm` by the modules that make them.
     """
 
     def __init__(self, patient: Patient, loader, optimizer):
         self.patient, self.loader, self.optimizer = patient, loader, optimizer
-        self.norms, model = batch_norms(patient), patient.copy(training=True)
+        capture, model = captured(patient) if examples(patient.batch) else None, patient.copy(training=True)
+        self.norms = batch_norms(patient, capture)
+        self.functional = capture.functional if capture else {}
         self.memories = {path: memory(norm, norm.of(model)) for path, norm in self.norms.items() if norm.by_hand}
         self.remarks: list[str] = []
 
@@ -91,7 +109,8 @@ class Examination:
         """All findings, with the paths of layers in `model`, as it was handed over."""
         share, before = examples(self.patient.batch) or None, self.patient.prefix
         by_hand = {before + path: held for path, held in self.memories.items()}
-        held = list(examine_held(model, self.optimizer, by_hand, share))
+        functional = {before + path: called for path, called in self.functional.items()}
+        held = list(examine_held(model, self.optimizer, by_hand, functional, share))
         if self.loader is not None:  # which tells more of averaged weights than their presence
             held = [each for each in held if each.name != "averaged-weights"]
         found = self.of_the_batch() if share else company(self.patient, self.norms)
@@ -100,10 +119,8 @@ class Examination:
 
     def of_the_batch(self) -> Iterator[Finding]:
         """The findings of all probes that let the model run."""
-        try:
-            yield from company(self.patient, self.norms)
-        except Exception as error:
-            raise ValueError(cannot_run(self.patient, error)) from error
+        self.look_at_the_batch()
+        yield from company(self.patient, self.norms)
         yield from conventions(self.norms, self.memories)
         yield from gradient(self.patient, self.norms)
         yield from folds(self.patient)
@@ -118,6 +135,25 @@ class Examination:
         if read is not None:
             by_batch = {entry.path for entry in step.entries if entry.by_batch} if isinstance(step, Step) else None
             yield from read.findings(by_batch, {path for each in dropped for path in each.layers})
+
+    def look_at_the_batch(self) -> None:
+        """Lets a copy run at inference; raises ValueError where it cannot, and remarks on a batch that tells little."""
+        batch, model = self.patient.batch, self.patient.copy(training=False)
+        try:
+            with torch.no_grad():
+                self.patient.call(model)
+        except Exception as error:
+            if ONE_VALUE not in str(error):
+                raise ValueError(cannot_run(self.patient, error)) from error
+        tensors = [t for t in tree_leaves(batch) if isinstance(t, Tensor) and t.is_floating_point()]
+        if any(not torch.isfinite(t).all() for t in tensors):
+            self.remarks.append(
+                "The batch holds NaN or infinity; expected numbers. What follows from them is no finding."
+            )
+        if examples(batch) == 1:
+            self.remarks.append("The batch has one example; with several that differ more can be seen.")
+        elif all(torch.equal(t, t[:1].expand_as(t)) for t in tensors if t.dim()) and tensors:
+            self.remarks.append("All examples of the batch are equal; with several that differ more can be seen.")
 
     def step(self) -> Step | Finding | None:
         """A step of training; or the finding that a channel has one value; or None, and a remark on what it raised."""
@@ -146,24 +182,27 @@ class Read:
 
     def __init__(self, patient: Patient, norms: dict[str, Norm], loader, remarks: list[str]):
         self.patient, self.norms = patient, norms
-        self.measured, self.told, sizes = measuring(patient, norms), [], []
-        with torch.no_grad(), self.measured:
-            for x, answers in batches(loader, patient.model, patient.batch):
-                sizes.append(examples(x))
-                if answers is not None and len(answers) == sizes[-1]:
-                    self.told.append(answers.cpu().numpy())
-                self.measure(x, len(sizes))
-        if hasattr(loader, "__len__") and len(sizes) < len(loader):
-            remarks.append(f"The loader ended after {len(sizes)} of {len(loader)} mini-batches.")
+        self.measured, self.served = measuring(patient, norms), serving(patient, norms)
+        self.told, sizes = [], []
+        for x, answers in batches(loader, patient.model, patient.batch):
+            sizes.append(examples(x))
+            if answers is not None and len(answers) == sizes[-1]:
+                self.told.append(answers.cpu().numpy())
+            self.measure(x, len(sizes))
+        if len(sizes) < length_hint(loader):
+            remarks.append(f"The loader ended after {len(sizes)} of {length_hint(loader)} mini-batches.")
         self.sizes = max(sizes), smallest(loader, min(sizes))
 
     def measure(self, x, number: int) -> None:
-        """Lets the copy run on a mini-batch; one with a single value in a channel is left out."""
-        try:
-            self.patient.call(self.measured.model, x)
-        except Exception as error:
-            if ONE_VALUE not in str(error):
-                raise ValueError(f"mini-batch {number} of the loader: {cannot_run(self.patient, error, x)}") from error
+        """Lets both copies run on a mini-batch; one with a single value in a channel is left out."""
+        for watch in (self.measured, self.served):
+            try:
+                with torch.no_grad(), watch:
+                    self.patient.call(watch.model, x)
+            except Exception as error:
+                if ONE_VALUE not in str(error):
+                    said = cannot_run(self.patient, error, x)
+                    raise ValueError(f"mini-batch {number} of the loader: {said}") from error
 
     def findings(self, by_batch: set[str] | None, explained: set[str]) -> Iterator[Finding]:
         """The findings in what was read.
@@ -176,7 +215,8 @@ class Read:
         if model.training and self.measured.untouched:
             return  # a new model, which nobody has trained
         still = set() if by_batch is None else set(self.norms) - by_batch
-        yield from statistics(self.measured, isinstance(model, AveragedModel), still, explained)
+        averaged = isinstance(model, AveragedModel)
+        yield from statistics(self.measured, self.served, averaged, still, explained)
 
 
 def cannot_run(patient: Patient, error: Exception, batch=None) -> str:

@@ -1,16 +1,9 @@
 """What a command line gives the doctor: a model, built by its owner's code, and a batch.
 
-<<<<<<< HEAD
-    built("package.module:build")     the module is imported, and build() called: the owner's code runs
-    drawn(["16,3,32,32"])             a tensor of this shape, of standard normal numbers, in a list
-    drawn(["16,128:int64:1000"])      whole numbers from 0 to 999, such as the tokens of a text
-    stored("batch.npy")               an array of numpy.save
-=======
 built("package.module:build")     the module is imported, and build() called: the owner's code runs
-drawn("16,3,32,32")               a tensor of this shape, of standard normal numbers
-drawn("16,128:int64:1000")        whole numbers from 0 to 999, such as the tokens of a text
+drawn(["16,3,32,32"])             a tensor of this shape, of standard normal numbers, in a list
+drawn(["16,128:int64:1000"])      whole numbers from 0 to 999, such as the tokens of a text
 stored("batch.npy")               an array of numpy.save
->>>>>>> main
 """
 
 import inspect

@@ -6,6 +6,7 @@ What iterating changes about a loader is its generator: random states are put ba
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import length_hint
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ def checked(loader) -> None:
             f"loader is {described(loader)}, which can be gone through only once, and would be used up; pass the "
             f"DataLoader itself, or list(...)"
         )
-    if hasattr(loader, "__len__") and len(loader) == 0:
+    if length_hint(loader, 1) == 0:
         raise ValueError("loader is empty: 0 mini-batches; expected one or more (drop_last=True with little data?)")
 
 
@@ -79,7 +80,7 @@ def batches(loader, model: nn.Module, batch=None) -> Iterator[tuple[object, Tens
 
     Raises ValueError where the loader yields none, and where a mini-batch has no tensor.
     """
-    total = len(loader) if hasattr(loader, "__len__") else None
+    total = length_hint(loader) or None
     count = 0
     with generators_kept(loader):
         for item in tqdm(loader, total=total, desc="measuring", leave=False, disable=None):

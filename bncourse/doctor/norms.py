@@ -7,14 +7,14 @@ the second and not the first. So a batch norm that somebody wrote by hand is fou
 """
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bncourse.doctor.patient import Patient
-from bncourse.doctor.watch import Watch, first_tensor
+from bncourse.doctor.watch import Called, Functional, Watch, first_tensor
 from bncourse.nn.batchnorm import BATCHNORMS
 
 CLASSES = (_BatchNorm, *BATCHNORMS)
@@ -43,12 +43,16 @@ class Norm:
 
 
 class Capture(Watch):
-    """Keeps the arguments of the first call of each module that might be a batch norm."""
+    """Keeps the arguments of the first call of each module that might be a batch norm, and of `F.batch_norm`.
+
+    `functional` holds the latter by the module that calls it, with copies of the statistics as they were before.
+    """
 
     def __init__(self, model: nn.Module):
         super().__init__(model)
         self.calls: dict[str, tuple[tuple, dict]] = {}
         self.shapes_kept: set[str] = set()
+        self.functional: dict[str, Functional] = {}
 
     def enter(self, path, module, args, kwargs):
         if path not in self.calls and first_tensor(args, kwargs) is not None:
@@ -59,25 +63,37 @@ class Capture(Watch):
         if x is not None and isinstance(output, Tensor) and output.shape == x.shape and x.dim() > 1:
             self.shapes_kept.add(path)
 
+    def function(self, path, called: Called):
+        known = Functional.of(called)
+        if known is not None and known.running_mean is not None and path not in self.functional:
+            copies = {name: getattr(known, name).detach().clone() for name in ("running_mean", "running_var")}
+            self.functional[path] = replace(known, **copies)
+        return called.run()
 
-def batch_norms(patient: Patient) -> dict[str, Norm]:
+
+def captured(patient: Patient) -> Capture:
+    """What a forward pass in training mode shows of a patient's modules; as far as it comes, where it raises."""
+    capture = Capture(patient.copy(training=True))
+    try:
+        with torch.no_grad(), capture:
+            patient.call(capture.model)
+    except Exception:  # the passes that need the model in training say what it raised
+        pass
+    return capture
+
+
+def batch_norms(patient: Patient, capture: Capture | None = None) -> dict[str, Norm]:
     """The batch norms of a patient by their paths, in the order of its modules.
 
     Those of PyTorch and of this package are known by their classes. Modules of other classes are tried where a pass in
-    training mode reaches them, the inner ones first; a module around a batch norm is not one itself.
+    training mode reaches them, the inner ones first; a module around a batch norm is not one itself. `capture` is such
+    a pass, where there was one.
     """
-    model = patient.copy(training=True)
-    calls, candidates = {}, set()
-    if patient.batch is not None:
-        capture = Capture(model)
-        try:
-            with torch.no_grad(), capture:
-                patient.call(model)
-        except Exception:  # the passes that need the model in training say what it raised
-            pass
-        calls, candidates = capture.calls, capture.shapes_kept
+    if capture is None and patient.batch is not None:
+        capture = captured(patient)
+    calls, candidates = (capture.calls, capture.shapes_kept) if capture else ({}, set())
     found = {}
-    for path, module in reversed(list(model.named_modules())):
+    for path, module in reversed(list(patient.copy(training=True).named_modules())):
         if any(inside(other, path) for other in found):
             continue
         if isinstance(module, CLASSES):

@@ -15,7 +15,12 @@ from itertools import islice
 import torch
 from torch import nn
 
+from bncourse.doctor.loader import batches
+from bncourse.doctor.norms import batch_norms
+from bncourse.doctor.patient import Patient, duplicated, random_states_kept
+from bncourse.doctor.probes.statistics import measuring
 from bncourse.doctor.report import Finding, Report, listed
+from bncourse.doctor.revealed import memory
 from bncourse.nn.batchnorm import BATCHNORMS
 from bncourse.nn.dataflow import Flow, Untraceable, is_batchnorm, is_linear, trace, watch
 from bncourse.nn.fold import reasons_of_the_layer
@@ -43,7 +48,7 @@ def repair(model: nn.Module, report: Report, loader: Iterable | None = None) -> 
     sentences = []
     for finding in report.findings:
         if finding.name in BY_LAYER:
-            sentences += [BY_LAYER[finding.name](path, module_at(model, path)) for path in finding.layers]
+            sentences += [BY_LAYER[finding.name](model, path) for path in finding.layers]
         elif finding.name == "wasted-bias":
             sentences += biases(model, finding.layers, loader)
         elif finding.name not in MEASURED:
@@ -59,8 +64,9 @@ def module_at(model: nn.Module, path: str) -> nn.Module | None:
         return None
 
 
-def modes(path: str, module: nn.Module | None) -> str:
+def modes(model: nn.Module, path: str) -> str:
     """Puts a layer into eval mode, where that makes it use stored statistics, and says what was done."""
+    module = module_at(model, path)
     if module is None:
         return f"{path}: not repaired; there is no such module"
     if isinstance(module, BATCHNORMS) and module.running_mean is None:
@@ -68,11 +74,14 @@ def modes(path: str, module: nn.Module | None) -> str:
     if not any(inner.training for inner in module.modules()):
         return f"{path}: not repaired; it is in eval mode, and normalizes by the batch all the same"
     module.eval()
+    if any(inner.training for inner in module_at(duplicated(model).eval(), path).modules()):
+        return f"{path}: not repaired; a train() of the model's own puts it back into training mode at each eval()"
     return f"{path}: put into eval mode; model.train() puts it back into training mode"
 
 
-def momentum(path: str, module: nn.Module | None) -> str:
+def momentum(model: nn.Module, path: str) -> str:
     """Turns a momentum of another convention round, makes one that is too small, or 1, usual, and says so."""
+    module = module_at(model, path)
     old = module.momentum if isinstance(module, BATCHNORMS) else None
     if old is None:
         return f"{path}: momentum not changed; it is not that of a batch norm of PyTorch or of this package"
@@ -99,24 +108,36 @@ def statistics(model: nn.Module, findings: list[Finding], loader: Iterable | Non
         return []
     if loader is None:
         return [f"{listed(tuple(paths))}: statistics not measured; that needs a loader: repair(model, report, loader)"]
-    tracking = set(tracking_layers(model).values())
-    known = {path: module for path in paths if (module := module_at(model, path)) in tracking}
-    frozen = {path for path, module in known.items() if path not in broken and is_frozen(module)}
-    chosen = {path: module for path, module in known.items() if path not in frozen}
-    sentences = [f"{path}: not measured; it is no batch norm of PyTorch or of this package with running statistics"
-                 for path in paths if path not in known]  # fmt: skip
-    sentences += [f"{path}: not measured; it is frozen, and what follows was trained on these statistics"
-                  for path in frozen]  # fmt: skip
-    if chosen:
-        measure(model, set(chosen.values()), loader)
-        count = int(next(iter(chosen.values())).num_batches_tracked)
-        sentences.append(f"{listed(tuple(chosen))}: statistics measured over {count} mini-batches")
-    return sentences
+    frozen = {path for path in paths if path not in broken and is_frozen(module_at(model, path))}
+    common = {path: others for path in paths if (others := sharing(model, module_at(model, path)))}
+    chosen = [path for path in paths if path not in frozen and path not in common]
+    known = {path: module for path in chosen if has_statistics(module := module_at(model, path))}
+    sentences = [f"{path}: not measured; it is frozen, and what follows was trained on these statistics"
+                 for path in frozen]  # fmt: skip
+    sentences += [f"{path}: not measured; it shares its statistics with {listed(others)}: give each its own buffers"
+                  for path, others in common.items()]  # fmt: skip
+    if known:
+        measure(model, set(known.values()), loader)
+        sentences.append(f"{listed(tuple(known))}: statistics measured over the loader's mini-batches")
+    others = [path for path in chosen if path not in known]
+    return sentences + (measure_by_hand(model, others, loader) if others else [])
 
 
-def is_frozen(module: nn.Module) -> bool:
+def sharing(model: nn.Module, module: nn.Module | None) -> tuple[str, ...]:
+    """The paths of the other modules that keep their statistics in the buffers of a module."""
+    own = {buffer.data_ptr() for buffer in module.buffers(recurse=False) if buffer.dim()} if module else set()
+    others = ((path, other) for path, other in model.named_modules() if other is not module)
+    return tuple(path for path, other in others if own & {b.data_ptr() for b in other.buffers(recurse=False)})
+
+
+def has_statistics(module: nn.Module | None) -> bool:
+    """Whether a module is a batch norm of PyTorch or of this package with running statistics."""
+    return isinstance(module, BATCHNORMS) and module.running_mean is not None
+
+
+def is_frozen(module: nn.Module | None) -> bool:
     """Whether a module has parameters, and none of them is trained."""
-    trained = [p.requires_grad for p in module.parameters()]
+    trained = [p.requires_grad for p in module.parameters()] if module is not None else []
     return len(trained) > 0 and not any(trained)
 
 
@@ -127,6 +148,28 @@ def measure(model: nn.Module, chosen: set[nn.Module], loader: Iterable) -> None:
     population_statistics(model, loader)
     for buffer, value in before:
         buffer.copy_(value)
+
+
+def measure_by_hand(model: nn.Module, paths: list[str], loader: Iterable) -> list[str]:
+    """Gives batch norms that somebody wrote the statistics of a loader, and says so; each shows where it keeps them."""
+    with random_states_kept():
+        patient = Patient(model, next(iter(batches(loader, model)))[0])
+        norms = batch_norms(patient)
+        measured = measuring(patient, norms)
+        with torch.no_grad(), measured:
+            for x, _ in batches(loader, model):
+                patient.call(measured.model, x)
+        sentences = []
+        for path in paths:
+            held = memory(norms[path], module_at(model, path)) if path in measured.moments and path in norms else None
+            if held is None or not (held.mean and held.var):
+                sentences.append(f"{path}: not measured; it is no batch norm whose statistics could be found")
+                continue
+            for name, value in ((held.mean, measured.moments[path].mean), (held.var, measured.moments[path].var)):
+                statistic = getattr(module_at(model, path), name)
+                statistic.data.copy_(value.reshape(statistic.shape))
+            sentences.append(f"{path}: {held.mean} and {held.var} measured over the loader's mini-batches")
+    return sentences
 
 
 def biases(model: nn.Module, paths: tuple[str, ...], loader: Iterable | None) -> Iterator[str]:

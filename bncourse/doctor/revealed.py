@@ -58,7 +58,7 @@ def by_experiment(norm: Norm, module: nn.Module) -> Memory:
     sizes = [-1 if axis == norm.axis % x.dim() else 1 for axis in range(x.dim())]
     means, scales = (5 + 5 * torch.rand(shape[norm.axis], generator=generator).reshape(sizes) for _ in range(2))
     inputs = [(means + scales * torch.randn(shape, generator=generator)).to(x) for _ in range(2)]
-    module = copy.deepcopy(module).train()
+    module = finite(copy.deepcopy(module).train())
     states = [tensors_of(module)]
     for value in inputs:
         with torch.no_grad():
@@ -80,6 +80,15 @@ def by_experiment(norm: Norm, module: nn.Module) -> Memory:
     buffers = dict(module.named_buffers(recurse=False))
     found.registered = all(name in buffers for name in (found.mean, found.var) if name)
     return found
+
+
+def finite(module: nn.Module) -> nn.Module:
+    """The module, whose remembered numbers are 1 where they were not finite: a NaN would stay one."""
+    for tensor in (*module.buffers(recurse=False), *vars(module).values()):
+        if isinstance(tensor, Tensor) and tensor.is_floating_point() and not isinstance(tensor, nn.Parameter):
+            with torch.no_grad():
+                tensor[~torch.isfinite(tensor)] = 1.0
+    return module
 
 
 def tensors_of(module: nn.Module) -> dict[str, Tensor]:

@@ -19,6 +19,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 
 from bncourse.doctor.revealed import Memory
+from bncourse.doctor.watch import Functional
 from bncourse.nn.batchnorm import BATCHNORMS
 
 NAMES = {
@@ -33,15 +34,14 @@ ROLES = {name: role for role, names in NAMES.items() for name in names}
 
 @dataclass
 class Stored:
-    """What one batch norm has stored. Tensors are `(C,)`, detached, and the layer's own numbers, not to be written to.
+    """What one batch norm has stored. Tensors are `(C,)`, on the CPU, and may be the layer's own: not to be written to.
 
     name         the layer's path in the model, or the part of its keys before `.running_mean`
     mean, var    the running statistics
     count        how many mini-batches they have seen; None where it is not counted
     gamma, beta  the scale and the shift; None where there is none
-    momentum     the weight of the new mini-batch; None where it is not known
+    momentum     the weight of the new mini-batch; None where it is not known, or where they are averages of all
     eps          what is added to the variance; None where it is not known
-    cumulative   whether the statistics are plain averages of all mini-batches, PyTorch's `momentum=None`
     saved        whether it comes from a checkpoint, whose owner means to use it, and not from a model, which may be new
     """
 
@@ -53,7 +53,6 @@ class Stored:
     beta: Tensor | None = None
     momentum: float | None = None
     eps: float | None = None
-    cumulative: bool = False
     saved: bool = False
 
     @property
@@ -86,11 +85,18 @@ def kept_by(path: str, module: nn.Module, held: Memory) -> Stored:
 
     Its parameters of one number for each channel are taken for gamma and beta, in their order.
     """
-    mean, var = (getattr(module, name).detach().flatten() if name else None for name in (held.mean, held.var))
+    mean, var = (vector(getattr(module, name)) if name else None for name in (held.mean, held.var))
     channels = {len(statistic) for statistic in (mean, var) if statistic is not None}
-    vectors = [p.detach().flatten() for p in module.parameters(recurse=False) if p.numel() in channels]
+    vectors = [vector(p) for p in module.parameters(recurse=False) if p.numel() in channels]
     gamma, beta = [*vectors, None, None][:2]
     return Stored(path, mean, var, gamma=gamma, beta=beta)
+
+
+def kept_for(path: str, called: Functional) -> Stored:
+    """What a module keeps for the calls of `F.batch_norm` in it."""
+    vectors = (called.running_mean, called.running_var, called.weight, called.bias)
+    mean, var, gamma, beta = (None if v is None else v.detach().flatten() for v in vectors)
+    return Stored(path, mean, var, gamma=gamma, beta=beta, eps=called.eps)
 
 
 def held_by(module: nn.Module, names: tuple[str, ...]) -> Tensor | None:
@@ -105,12 +111,17 @@ def has_numbers(tensor: Tensor | None) -> bool:
     return tensor is None or not (is_lazy(tensor) or tensor.is_meta)
 
 
+def vector(tensor: Tensor) -> Tensor:
+    """A tensor as `Stored` has it: flat, detached, and on the CPU, where every device's numbers can be in float64."""
+    return tensor.detach().flatten().cpu()
+
+
 def flat(held: dict[str, Tensor | None]) -> dict[str, Tensor | int | None]:
-    """The tensors as `Stored` has them: flat, detached, and the count as a number.
+    """What a layer holds as `Stored` has it: vectors, and the count as a number.
 
     A weight that has another size than the statistics is that of a convolution in the same module, and left out.
     """
-    flattened: dict[str, Any] = {role: None if t is None else t.detach().flatten() for role, t in held.items()}
+    flattened: dict[str, Any] = {role: None if t is None else vector(t) for role, t in held.items()}
     count, statistic = flattened["count"], flattened["var" if flattened["mean"] is None else "mean"]
     flattened["count"] = int(count[0]) if count is not None and len(count) == 1 else None
     for role in ("gamma", "beta"):
@@ -120,13 +131,12 @@ def flat(held: dict[str, Tensor | None]) -> dict[str, Tensor | int | None]:
 
 
 def settings(module: nn.Module) -> dict[str, Any]:
-    """momentum, eps and cumulative of a module, as `Stored` has them."""
+    """momentum and eps of a module, as `Stored` has them."""
     eps = getattr(module, "eps", getattr(module, "epsilon", None))
     momentum = getattr(module, "momentum", None) if isinstance(module, BATCHNORMS) else None
     return {
         "eps": float(eps) if isinstance(eps, int | float) else None,
         "momentum": None if momentum is None else float(momentum),
-        "cumulative": isinstance(module, BATCHNORMS) and momentum is None,
     }
 
 

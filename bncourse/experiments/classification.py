@@ -24,9 +24,9 @@ from bncourse.datasets.imagenet import open_split
 from bncourse.datasets.scenes import Scenes
 from bncourse.datasets.transforms import Center, Training
 from bncourse.experiments.options import train_command
-from bncourse.experiments.protocol import Progress, recorded_run, room_for_rounding, tell
+from bncourse.experiments.protocol import Progress, RecordError, recorded_run, room_for_rounding, tell
 from bncourse.experiments.small_scale import PLAN
-from bncourse.experiments.variants import SMALL, VARIANTS, Config, Scale, at_scale, from_record, to_record
+from bncourse.experiments.variants import SMALL, VARIANTS, Config, ConfigError, Scale, at_scale, from_record, to_record
 from bncourse.nn import BNInception
 from bncourse.training import Recipe, random_states, train
 from bncourse.training.distributed import ALONE, World
@@ -166,12 +166,15 @@ def replay(recorded: runs.Run, steps: int = 300, progress: Progress | None = Non
 
     It is trained twice, the second time from weights that are moved by a rounding error: `room of loss` says in each
     row how far rounding may have taken the loss on another processor. On as many threads of the same one, not at all.
-    Raises ValueError where the run has no row within them.
+    Raises RecordError where the run has no row within them.
     """
-    config = from_record(recorded.config)
+    try:
+        config = from_record(recorded.config)
+    except ConfigError as error:
+        raise RecordError(str(error)) from None
     rows = [step for step in recorded.columns["step"] if step <= steps]
     if not rows:
-        raise ValueError(f"steps is {steps}; expected {recorded.columns['step'][0]} or more, the run's first row")
+        raise RecordError(f"steps is {steps}; expected {recorded.columns['step'][0]} or more, the run's first row")
     pictures, trained = open_pictures(config), []
     how = recipe(config, steps=rows[-1], threads=recorded.provenance["threads"])
     for which in (0, 1):

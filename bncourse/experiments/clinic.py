@@ -52,6 +52,14 @@ def test_digits() -> tuple[np.ndarray, np.ndarray]:
     return images[:TEST] / np.float32(255), labels[:TEST]
 
 
+def zero_layer(inputs: int, outputs: int) -> nn.Linear:
+    """A last layer whose parameters are all 0, which needs no random numbers."""
+    layer = nn.Linear(inputs, outputs)
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
+
+
 def frozen_backbone(mended: bool = False, seed: int = 0) -> dict[str, float]:
     """A backbone whose parameters are frozen is not frozen: its running statistics follow the new pictures.
 
@@ -65,8 +73,7 @@ def frozen_backbone(mended: bool = False, seed: int = 0) -> dict[str, float]:
     model = trained(seed)
     old, before, old_task = copy.deepcopy(model.state_dict()), model[-1], right(model, *test_digits())
     model.requires_grad_(False)
-    model[-1] = nn.Linear(before.in_features, 10)
-    nn.init.zeros_(model[-1].weight)
+    model[-1] = zero_layer(before.in_features, 10)
     model.train()
     if mended:
         model[:-1].eval()
@@ -143,7 +150,7 @@ def checkpoint_counts_twice(mended: bool = False, seed: int = 0) -> dict[str, fl
         model[k].momentum = 1 - (1 - model[k].momentum) ** 0.5
     losses = [list(descent(each, *digits("train"), batches(seed, 20), 0.1)) for each in (plain, Checkpointed(model))]
     apart = [((model[k].running_var - plain[k].running_var) / plain[k].running_var).abs().max() for k in NORMS]
-    return {"steps": 20, "counted": float(model[NORMS[0]].num_batches_tracked),
+    return {"steps": 20.0, "counted": float(model[NORMS[0]].num_batches_tracked),
             "losses apart": float(np.abs(np.subtract(*losses)).max()), "variances apart": float(max(apart)),
             "right without": right(plain.eval(), *test_digits()), "right": right(model.eval(), *test_digits())}
 
@@ -178,8 +185,7 @@ def order_in_pairs(mended: bool = False, seed: int = 0) -> dict[str, float]:
     warpem/miss-alignment#6: "training loss goes down, but validation loss is essentially random", and the remedy.
     """
     rng, model, (images, _) = np.random.default_rng(seed), network(SMALL, seed), digits("train")
-    model[-1] = nn.Linear(model[-1].in_features, 1)
-    nn.init.zeros_(model[-1].weight)
+    model[-1] = zero_layer(model[-1].in_features, 1)
     optimizer, shares = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9), []
     for i in batches(seed, 150, 32):
         swap = mended * rng.integers(0, 2, len(i))

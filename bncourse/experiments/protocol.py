@@ -18,6 +18,12 @@ from bncourse import runs
 EXPERIMENTS = ("activations", "classification", "company", "depth", "domains", "ensembles", "folding", "inference",
                "landscape", "placement", "recurrent", "sensitivity", "shift", "whitening")
 Progress = Callable[[int, int], object]
+
+
+class RecordError(ValueError):
+    """A record that its experiment cannot repeat; the message says what of it."""
+
+
 LEAST_ROOM = 0.02  # where a maximum of equal values is pooled, a rounding error can send a gradient elsewhere
 
 
@@ -66,8 +72,11 @@ def to_record(config: object) -> dict:
 
 
 def from_record(kind: type, record: dict) -> object:
-    """The configuration of this class that `to_record` wrote: a list is a tuple."""
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in record.items()})
+    """The configuration of this class that `to_record` wrote: a list is a tuple. Raises RecordError for another."""
+    try:
+        return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in record.items()})
+    except (TypeError, ValueError) as error:
+        raise RecordError(f"config is none of this experiment: {error}") from None
 
 
 def check_rates_and_seeds(rates: tuple, seeds: tuple) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from bncourse import runs
-from bncourse.experiments.protocol import EXPERIMENTS, Progress, distance
+from bncourse.experiments.protocol import EXPERIMENTS, Progress, RecordError, distance
 
 
 class RecordingError(ValueError):
@@ -53,7 +53,7 @@ def recorded(experiment: str, part: str, folder: Path | None = None) -> list[run
     if absent:
         raise RecordingError(f"{len(absent)} of {len(paths)} runs are not recorded, {absent[0]} the first; "
                              f"python3 -m bncourse runs record {experiment} makes them")
-    return [runs.Run.load(path) for path in paths]
+    return [runs.recorded(path) for path in paths]
 
 
 def run_path(experiment: str, config, folder: Path | None = None) -> Path:
@@ -69,13 +69,12 @@ def missing(experiment: str, folder: Path | None = None) -> list:
 def record(experiment: str, config, folder: Path | None = None, progress: Progress | None = None) -> Path:
     """Measure one configuration and write it, whole or not at all; returns the file's path.
 
-    Before anything is measured, raises `runs.RunExists` where the run is recorded already or a file shows that
-    it is just being written, and RecordingError where the folder cannot be written to.
+    Before anything is measured, raises `runs.RunExists` where the run is recorded already, and RecordingError where
+    the folder cannot be written to.
     """
     measure, path = module(experiment).run, run_path(experiment, config, folder)
-    for file in (path, path.with_name(f".{path.name}.part")):
-        if file.exists():
-            raise runs.RunExists(f"{file} exists; a run is never overwritten. Remove the file to record it again")
+    if path.exists():
+        raise runs.RunExists(f"{path} exists; a run is never overwritten. Remove the file to record it again")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
@@ -94,14 +93,18 @@ def can_replay(experiment: str) -> bool:
 def replay(recorded: runs.Run, steps: int = 300) -> list[str]:
     """Measure the first rows of a run again, those within so many steps, and say what differs; nothing: empty.
 
-    Raises RecordingError where the experiment cannot be replayed, and what it raises where its data are missing.
+    Raises RecordingError where the experiment or the record cannot be replayed, and what the experiment raises where
+    its data are missing.
     """
     if steps < 0:
         raise RecordingError(f"steps is {steps}; expected 0 or more")
     if not can_replay(recorded.experiment):
         raise RecordingError(f"{recorded.experiment} has no replay; expected an experiment that can be repeated")
     experiment = module(recorded.experiment)
-    return differences(recorded, experiment.replay(recorded, steps), experiment.TOLERANCE)
+    try:
+        return differences(recorded, experiment.replay(recorded, steps), experiment.TOLERANCE)
+    except (runs.RunError, RecordError) as error:
+        raise RecordingError(f"{recorded.experiment}/{recorded.variant} cannot be repeated: {error}") from None
 
 
 def differences(recorded: runs.Run, again: runs.Run, tolerance: dict[str, float | int]) -> list[str]:

@@ -20,6 +20,7 @@ from bncourse.evaluation import Crops, Score
 from bncourse.experiments.classification import VALIDATION_BATCH, open_pictures
 from bncourse.experiments.trainings import KeptError, Trained, at_least, trained
 from bncourse.nn import fold_batchnorm
+from bncourse.training.distributed import device_named
 
 ENSEMBLE = "ensemble"
 
@@ -84,7 +85,7 @@ def predict(network: Trained, pictures, *, crops: bool = False, fold: bool = Fal
     transform = Center(config.scale.size)
     if crops:
         transform = Crops(config.scale.size, squares=3 if config.scale.name == "imagenet" else 1)
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_named(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     model = network.model
     if fold:
         model = fold_batchnorm(model, torch.zeros(1, 3, config.scale.size, config.scale.size))

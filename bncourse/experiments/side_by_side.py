@@ -23,7 +23,7 @@ from dataclasses import asdict
 
 from bncourse import runs
 from bncourse.experiments.recording import module
-from bncourse.paths import ROOT
+from bncourse.paths import PACKAGE
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 COMMAND = "from bncourse.experiments.side_by_side import train_as_told; train_as_told()"
@@ -56,7 +56,7 @@ def side_by_side(configs: Sequence, progress: Callable[[int, int, int], object] 
 
 def start(config) -> subprocess.Popen:
     """Starts a process that trains the configuration, and that writes messages to its standard output."""
-    paths = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    paths = [str(PACKAGE.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     variables = os.environ | dict.fromkeys(THREADS, "1") | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     process = subprocess.Popen([sys.executable, "-c", COMMAND], env=variables, text=True, encoding="utf-8",
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

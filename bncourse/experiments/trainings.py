@@ -21,8 +21,8 @@ from torch import nn
 from bncourse import runs
 from bncourse.experiments import classification
 from bncourse.experiments.variants import Config, from_record, to_record
-from bncourse.paths import DATA, ROOT
-from bncourse.training import checkpoint, reports
+from bncourse.paths import DATA, INSTALLED, ROOT
+from bncourse.training import checkpoint, contents, reports
 from bncourse.training.distributed import join
 
 DESCRIPTION_FILE = "training.json"
@@ -95,7 +95,10 @@ def at_least(name: str, value: int | None, least: int) -> None:
 
 
 def run_path(config: Config, folder: Path, record: bool) -> Path:
-    """The file of the run. Raises RunExists where it is recorded already."""
+    """The file of the run. Raises RunExists where it is recorded already, KeptError outside a clone."""
+    if record and INSTALLED:
+        raise KeptError("runs are recorded in a clone of the course; leave record out, and the run is written "
+                        "beside the checkpoints")
     path = Path(runs.RUNS if record else folder) / "classification" / f"{config.variant()}.json"
     if path.exists():
         raise runs.RunExists(f"{relative(path)} is recorded already; choose another seed, or remove it and "
@@ -129,7 +132,7 @@ def read_description(about: Path) -> dict:
     except FileNotFoundError:
         raise KeptError(f"{relative(about.parent)} holds no {DESCRIPTION_FILE}; expected the folder of a training"
                         ) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise KeptError(f"{relative(about)} does not describe a training: {error}") from None
 
 
@@ -145,22 +148,28 @@ def trained(path: str | os.PathLike) -> Trained:
         raise KeptError(f"{relative(folder)} holds no checkpoint yet; expected one, written in training")
     config = from_record(told["config"])
     facts, state = checkpoint.load(file)
+    contents.check_kinds(facts, state, str(relative(file)))
     model = classification.initial(config, len(told["classes"]))
     try:
         model.load_state_dict(state["model"])
-    except (RuntimeError, KeyError):
+    except (RuntimeError, AttributeError):  # another name or shape, and what is no tensor
         raise KeptError(f"{relative(file)} is not of the network that {DESCRIPTION_FILE} beside it describes") from None
     return Trained(config, told["classes"], facts["step"], model.eval())
 
 
 def announce(config: Config, pictures: classification.Pictures, folder: Path) -> None:
-    """Says what is about to be trained, on what, where it is kept, and whether it goes on from a checkpoint."""
+    """Says what is about to be trained, on what, where it is kept, and whether it goes on from a checkpoint.
+
+    A damaged checkpoint behind a whole one is set aside: the training goes on bit for bit all the same.
+    """
     kind = "synthetic pictures" if config.data == "scenes" else "pictures"
     print(f"{config.name} on {config.data}: {len(pictures.train):,} {kind} of {len(pictures.train.classes)} classes, "
           f"{config.scale.name} scale\n{config.scale.steps:,} steps of {config.scale.batch}, learning rate "
           f"{config.learning_rate():g}; checkpoints in {relative(folder)}")
     if config.data == "scenes":
         print("Scenes are for trying out: python3 -m bncourse data says which photographs there are")
+    for path in checkpoint.set_aside_damaged(folder):
+        print(f"damaged, and now called {path.name}; the checkpoint before it is used")
     for path in checkpoint.found(folder)[-1:]:
         print(f"going on from {path.name}")
     print(end="", flush=True)
@@ -187,5 +196,5 @@ def tensorboard_writer(folder: Path) -> Callable[[dict], None]:
 
 
 def relative(path: Path) -> Path:
-    """The path, relative to the project where it lies within the project."""
-    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    """The path, relative to the clone where it lies within a clone."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) and not INSTALLED else path

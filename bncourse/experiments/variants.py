@@ -14,26 +14,16 @@ weight of L2 and the constant of the decay are not in the paper: those here are 
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import reduce
 
+from bncourse.experiments.ranges import ConfigError, expect, expect_types, positive
+from bncourse.nn.inception import STEMS
+from bncourse.training.recipe import LARGEST_FACTOR, LARGEST_SEED, MOST_STEPS
 
-class ConfigError(ValueError):
-    """A configuration that is out of range; the message names the field."""
-
-
-def expect(true: object, name: str, of: object, expected: str):
-    """Raises ConfigError, naming the field of the configuration `of`, unless the first argument is true."""
-    if not true:
-        raise ConfigError(f"{name} is {getattr(of, name)!r}; expected {expected}")
-
-
-def positive(value) -> bool:
-    """Whether the value is an int or a float above zero, and finite."""
-    return type(value) in (int, float) and 0 < value < math.inf
+WIDEST = 8  # times the paper's widths, which is 0.9 billion weights
 
 
 @dataclass(frozen=True)
@@ -61,12 +51,15 @@ class Scale:
     batch: int = 32
 
     def __post_init__(self):
-        for name in ("size", "steps", "every", "batch"):
-            expect(type(getattr(self, name)) is int and getattr(self, name) >= 1, name, self, "an int of 1 or more")
-        for name in ("lr", "width"):
-            expect(positive(getattr(self, name)), name, self, "a positive number")
+        expect_types(self)
+        for name in ("size", "steps", "every", "batch", "halving"):
+            value = getattr(self, name)
+            expect(value is None or 1 <= value <= MOST_STEPS, name, self,
+                   f"an int of 1 or more, at most {MOST_STEPS:,}")
+        expect(positive(self.lr), "lr", self, "a positive number")
+        expect(0 < self.width <= WIDEST, "width", self, f"a positive number, at most {WIDEST}")
         expect(0 < self.area <= 1, "area", self, "a share above 0, at most 1")
-        expect(self.halving is None or self.halving >= 1, "halving", self, "None or an int of 1 or more")
+        expect(self.stem in STEMS, "stem", self, f"one of {', '.join(map(repr, STEMS))}")
 
 
 # Inception's rate is the paper's; the halving is ours: in 31 million steps 1/74, six times faster 1/64 in 5 million.
@@ -118,17 +111,24 @@ class Config:
     synchronized: bool = False
 
     def __post_init__(self):
+        expect_types(self)
         for name in ("rate", "decay", "init_gain"):
             expect(positive(getattr(self, name)), name, self, "a positive number")
+        expect(0 < self.learning_rate() <= LARGEST_FACTOR, "rate", self,
+               f"a factor of the scale's lr, {self.scale.lr:g}, with which it is above 0, at most {LARGEST_FACTOR:g}")
         for name in ("dropout", "momentum"):
             expect(0 <= getattr(self, name) < 1, name, self, "a fraction from 0 to below 1")
-        expect(0 <= self.l2 < math.inf, "l2", self, "0 or more")
-        expect(type(self.seed) is int and self.seed >= 0, "seed", self, "an int of 0 or more")
+        expect(0 <= self.l2 <= LARGEST_FACTOR, "l2", self, f"0 or more, at most {LARGEST_FACTOR:g}")
+        expect(0 <= self.seed <= LARGEST_SEED, "seed", self, f"an int of 0 or more, at most {LARGEST_SEED:,}")
         expect(self.per_activation in range(11), "per_activation", self, "0 to 10, the number of modules")
         expect(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.data), "data", self,
                "letters, digits, '-', '_' and '.', as it names a file")
         expect(self.processes >= 1 and self.scale.batch % self.processes == 0, "processes", self,
                f"a number that divides the mini-batch of {self.scale.batch}")
+        alone = self.scale.batch == 1 if self.synchronized else self.scale.batch == self.processes
+        if self.batchnorm and alone:
+            raise ConfigError(f"batch is {self.scale.batch} for {self.processes} process(es); expected 2 or more "
+                              "examples in each, or batch norm has a single value in a map of 1x1")
         for name, known in CHOICES.items():
             expect(getattr(self, name) in known, name, self, f"one of {', '.join(map(repr, known))}")
 
@@ -274,7 +274,11 @@ PROCESS_FIELDS = {"processes": 1, "synchronized": False}  # as one process alone
 def from_record(record: dict) -> Config:
     """The configuration that a run recorded: `from_record(run.config)`. Raises ConfigError."""
     try:
-        return Config(**(record | {"scale": Scale(**record["scale"])}))
+        scale = Scale(**record["scale"])
+        absent = [field.name for field in fields(Config) if field.name not in (*record, *PROCESS_FIELDS)]
+        if absent:
+            raise KeyError(f"it lacks {', '.join(absent)}")
+        return Config(**(record | {"scale": scale}))
     except (TypeError, KeyError) as error:
         raise ConfigError(f"config does not describe a training of section 4.2: {error}") from None
 

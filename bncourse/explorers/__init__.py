@@ -2,6 +2,7 @@
 
     file                     lesson  what the learner moves
     base.py                  all     `Explorer`: controls, a Reset button and the picture that follows them
+    frames.py                all     what an explorer shows at chosen stops, for pages without a kernel
     progress.py              all     `Progress`: a bar in a notebook, a line on a terminal
     start_here.py            00      batch size and epochs, against steps and the noise of the gradient
     covariate_shift.py       01      the light on test pictures, for a classifier that fails and is repaired

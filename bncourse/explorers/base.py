@@ -14,7 +14,7 @@ import html
 import io
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +29,14 @@ from traitlets import Unicode
 from bncourse.figures.style import compressed_png
 
 DPI = 100
+NAME_HANDLES = """(() => {
+  const name = () => document.querySelectorAll(".bncourse-explorer .widget-slider").forEach(slider => {
+    const label = slider.querySelector(".widget-label").textContent;
+    slider.querySelectorAll("[role=slider]").forEach(handle => handle.setAttribute("aria-label", label));
+  });
+  name();
+  [100, 1000, 5000].forEach(wait => setTimeout(name, wait));
+})();"""
 
 
 class Explorer(widgets.VBox):
@@ -39,30 +47,31 @@ class Explorer(widgets.VBox):
     drew is the background, which stays, and `update` is called instead, for the first picture too: it adds artists,
     which are taken away before the next update, and changes titles and what `moving` names. That is about three times
     as fast. Where nothing is added or named, everything is drawn again. `alt` says in words what the picture shows.
+    `grids` is what a page without a kernel offers: see `bncourse.explorers.frames`.
 
     Raises TypeError when a control is not a widget with a value, and whatever the first `draw` raises. A later
     error of `draw` is shown under the picture, which then still shows the last values that could be drawn.
     """
 
     def __init__(self, draw: Callable, /, *, alt: str, figsize: tuple[float, float] = (6.4, 3.6),
-                 **controls: Any):
+                 grids: Sequence[Mapping[str, Sequence]] = (), **controls: Any):
         for name, control in controls.items():
             if not (isinstance(control, widgets.Widget) and control.has_trait("value")):
                 raise TypeError(f"control {name} is {control!r}; expected a widget with a value, "
                                 "such as IntSlider(1, 0, 9)")
-        self.controls, self.alt = controls, alt
+        self.controls, self.alt, self.grids = controls, alt, grids
         self._initial = self.values()
         self._quiet = False
         self._drawing = threading.Lock()  # JupyterLab may send each control's changes to a thread of its own
-        self._plot = _Plot(draw, figsize, self._initial)
+        self._plot = Plot(draw, figsize, self._initial)
         width = f"{round(figsize[0] * DPI)}px"
         self.image = _Picture(value=self._plot.png(self._initial), format="png", tooltip=alt,
                               layout=widgets.Layout(width=width, max_width="100%"))
-        self.message = widgets.HTML(layout=widgets.Layout(display="none"))
+        self.message = widgets.HTML(tooltip="", layout=widgets.Layout(display="none"))
         self.reset_button = widgets.Button(description="Reset", tooltip="Back to the first setting")
         self.reset_button.on_click(lambda _button: self.reset())
         _align(controls, width)
-        super().__init__([*controls.values(), self.reset_button, self.image, self.message])
+        super().__init__([*controls.values(), self.reset_button, self.image, self.message, _names()])
         self.add_class("bncourse-explorer")
         for control in controls.values():
             control.observe(self._redraw, "value")
@@ -70,6 +79,15 @@ class Explorer(widgets.VBox):
     def values(self) -> dict[str, Any]:
         """The value of each control, by name, as `draw` gets them."""
         return {name: control.value for name, control in self.controls.items()}
+
+    def plot(self, dpi: int) -> "Plot":
+        """Another plot of the same function, at its first values and of any resolution, in dots an inch."""
+        return Plot(self._plot.draw, tuple(self.figure.get_size_inches()), self._initial, dpi)
+
+    @property
+    def initial(self) -> dict[str, Any]:
+        """The first value of each control, by name."""
+        return dict(self._initial)
 
     @property
     def figure(self) -> Figure:
@@ -134,6 +152,15 @@ class Explorer(widgets.VBox):
         return data, {"image/png": {"alt": self.alt}}
 
 
+def _names() -> widgets.Output:
+    """A script on the page that names the handles of sliders after their labels, since ipywidgets leaves them nameless.
+
+    A page that runs no scripts in outputs is as it was.
+    """
+    script = {"output_type": "display_data", "data": {"application/javascript": NAME_HANDLES}, "metadata": {}}
+    return widgets.Output(outputs=(script,), layout=widgets.Layout(height="0", overflow="hidden", margin="0"))
+
+
 class _Picture(widgets.Image):
     """An image whose tooltip reaches the page as its title, by which a screen reader names it.
 
@@ -149,12 +176,12 @@ def moving(*artists: Artist) -> None:
         artist.set_animated(True)
 
 
-class _Plot:
+class Plot:
     """One figure, laid out once for the first values of the controls, and drawn for any values afterwards."""
 
-    def __init__(self, draw: Callable, figsize: tuple[float, float], values: dict[str, Any]):
+    def __init__(self, draw: Callable, figsize: tuple[float, float], values: dict[str, Any], dpi: int = DPI):
         self.draw = draw
-        self.figure = Figure(figsize=figsize, dpi=DPI, layout="constrained")
+        self.figure = Figure(figsize=figsize, dpi=dpi, layout="constrained")
         self.canvas = FigureCanvasAgg(self.figure)
         self.update = draw(self.figure, **values)
         self.still, self.moving, self.background = set(self._artists()), [], None
@@ -168,6 +195,13 @@ class _Plot:
             self.background = self.canvas.copy_from_bbox(self.figure.bbox)
 
     def png(self, values: dict[str, Any]) -> bytes:
+        """The picture of these values as the bytes of a PNG."""
+        file = io.BytesIO()
+        self.image(values).save(file, "PNG", compress_level=1)
+        return file.getvalue()
+
+    def image(self, values: dict[str, Any]) -> Image.Image:
+        """The picture of these values, in RGB."""
         if callable(self.update):
             self._move(values)
         else:
@@ -181,10 +215,8 @@ class _Plot:
             self.canvas.draw()
         for artist in self.moving:
             self.figure.draw_artist(artist)
-        file = io.BytesIO()
         size, pixels = self.canvas.get_width_height(), self.canvas.buffer_rgba()
-        Image.frombuffer("RGBA", size, pixels, "raw", "RGBA", 0, 1).convert("RGB").save(file, "PNG", compress_level=1)
-        return file.getvalue()
+        return Image.frombuffer("RGBA", size, pixels, "raw", "RGBA", 0, 1).convert("RGB")
 
     def _move(self, values: dict[str, Any]) -> None:
         """Remove the artists that the last update added, and update."""
@@ -227,6 +259,8 @@ def _align(controls: dict[str, widgets.Widget], width: str) -> None:
     """Name the controls that have no description, and give all of them one width and one column of names."""
     for name, control in controls.items():
         control.description = control.description or name
+        if control.has_trait("tooltip"):
+            control.tooltip = control.tooltip or control.description  # without one the page shows "null"
     column = f"{max((len(control.description) for control in controls.values()), default=0) + 1}ch"
     for control in controls.values():
         control.layout.width, control.layout.max_width = width, "100%"

@@ -78,4 +78,6 @@ def descent_explorer() -> Explorer:
         correlation=widgets.FloatSlider(0.6, min=-0.95, max=0.95, step=0.05, description="their correlation"),
         share=widgets.FloatSlider(0.75, min=0.05, max=1.1, step=0.05, description="share of the largest rate"),
         steps=widgets.IntSlider(20, 0, 100, description="steps walked"),
+        grids=[{"ratio": (1, 2, 4, 8, 20), "correlation": (-0.95, -0.6, 0, 0.3, 0.6, 0.8, 0.95)},
+               {"share": (0.05, 0.25, 0.5, 0.75, 0.9, 1, 1.05), "steps": (*range(6), 10, 20, 50, 100)}],
     )

@@ -51,6 +51,8 @@ def shift_explorer(network: mlp.Network, statistics: tuple, pictures: np.ndarray
         light=widgets.FloatSlider(0.5, min=-0.5, max=1, step=0.1, description="light"),
         shadow=widgets.FloatSlider(0.0, min=0, max=0.9, step=0.1, description="shadow"),
         n=_sizes(len(pictures)),
+        grids=[{"contrast": (-1, -0.5, -0.2, 0, 0.2, 0.5, 1, 1.5), "light": (-0.5, -0.2, 0, 0.2, 0.5, 0.8, 1)},
+               {"shadow": (0, 0.2, 0.4, 0.6, 0.8, 0.9)}, {"n": (2, 5, 20, 100)}],
     )
 
 

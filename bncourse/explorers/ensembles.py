@@ -29,7 +29,14 @@ def ensemble_explorer(run: Run) -> Explorer:
         crops=widgets.SelectionSlider(options=numbers, value=numbers[-1], description="crops"),
         mean=widgets.ToggleButtons(options=list(MEANS), value="of probabilities", description="mean"),
         measure=widgets.ToggleButtons(options=list(MEASURES), value="top-5", description="measure"),
+        grids=[{"networks": some_sets(names), "crops": numbers}, {"mean": list(MEANS), "measure": list(MEASURES)}],
     )
+
+
+def some_sets(names: Sequence[int]) -> list[tuple[int, ...]]:
+    """Each network by itself, then the first two, three and so on, and the pair of the first and the fourth."""
+    grown = [tuple(names[:count]) for count in range(2, len(names) + 1)]
+    return [*((name,) for name in names), (names[0], names[3]), *grown] if len(names) > 3 else grown
 
 
 def settings(run: Run) -> tuple[list[int], list[int]]:

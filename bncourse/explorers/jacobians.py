@@ -48,4 +48,5 @@ def depth_explorer(gradient: Callable[..., np.ndarray], activations: Mapping[str
         depth=widgets.IntSlider(MOST, min=5, max=MOST, description="layers"),
         batch=widgets.SelectionSlider(options=[8, 16, 32, 64, 128], value=64, description="batch"),
         activation=widgets.Dropdown(options=[*activations], description="activation"),
+        grids=[{"depth": (5, 10, 20, 35, 50), "batch": (8, 32, 64, 128), "activation": [*activations]}],
     )

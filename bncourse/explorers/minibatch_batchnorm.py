@@ -38,4 +38,6 @@ def batch_explorer() -> Explorer:
         gamma=widgets.FloatSlider(1.0, min=-3, max=3, step=0.1, description="gamma"),
         beta=widgets.FloatSlider(0.0, min=-4, max=4, step=0.1, description="beta"),
         eps=widgets.IntSlider(-5, -7, 1, description="log10 eps"),
+        grids=[{"m": (1, 2, 3, 4, 16, 64, 256), "first": (-9, -6, -3, 0, 2.7, 2.8, 2.9, 4, 7, 10)},
+               {"gamma": (-3, -1, 0, 0.5, 1, 1.4, 3), "beta": (-4, -2, 0, 1, 2, 3.1, 4)}, {"eps": range(-7, 2)}],
     )

@@ -36,4 +36,5 @@ def batch_explorer() -> Explorer:
         m=widgets.IntSlider(5, 0, 10, description="log2 m"),
         examples=widgets.Dropdown(options=[2_000, 60_000, 1_281_167], value=60_000, description="examples"),
         epochs=widgets.IntSlider(20, 1, 100, description="epochs"),
+        grids=[{"m": range(11), "examples": (2_000, 60_000, 1_281_167), "epochs": (1, 5, 20, 100)}],
     )

@@ -39,4 +39,5 @@ def step_explorer(sizes: np.ndarray, losses: Mapping[int, Mapping[str, np.ndarra
                                      description="step"),
         trained=widgets.SelectionSlider(options=[(f"{n:,}", n) for n in losses], value=list(losses)[-1],
                                         description="trained"),
+        grids=[{"step": [float(size) for size in sizes[::3]], "trained": list(losses)}],
     )

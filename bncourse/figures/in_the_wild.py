@@ -62,7 +62,7 @@ def by_length(rows: Mapping[str, Mapping[int, np.ndarray]], title: str, xlabel: 
         ends[name] = np.median(seeds[-1])
     ax.set_xticks(steps)
     ax.set_ylim(0, 100)
-    for name, height in spread_labels(ends, gap=8).items():
+    for name, height in spread_labels(ends, gap=8, down=True).items():
         label_end(ax, steps[-1], height, name, LINES[name]["color"])
     return ax
 
@@ -82,6 +82,9 @@ def fading(gradients: Mapping[str, np.ndarray], title: str, ax: Axes | None = No
         ends[name] = np.median(share[:, 0])
     ax.set_yscale("log")
     low, high = ax.get_ylim()
+    ticks = [tick for tick in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10) if low <= tick <= high]
+    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.minorticks_off()
     for name, height in spread_labels(ends, factor=(high / low) ** (1 / 12)).items():
         ax.annotate(name, (1, height), (-8, 0), textcoords="offset points", va="center", ha="right", fontsize=11,
                     color=LINES[name]["color"], annotation_clip=False)

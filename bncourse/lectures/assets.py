@@ -9,6 +9,8 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
+from bncourse.paths import INSTALLED
+
 HERE = Path(__file__).parent
 REVEAL = ("dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "LICENSE")
 TYPEFACE = "dist/theme/fonts/source-sans-pro"
@@ -40,7 +42,7 @@ def copy_common(folder: Path) -> None:
         name = f"source-sans-pro-{face}.woff"
         copy(fonts / TYPEFACE / name, folder / "fonts" / name)
     copy(fonts / TYPEFACE / "LICENSE", folder / "fonts" / "LICENSE")
-    for name in ("common.css", "mathematics.js"):
+    for name in ("common.css", "explorers.js", "mathematics.js"):
         copy(HERE / name, folder / name)
 
 
@@ -49,7 +51,7 @@ def package(name: str) -> Path:
     found = find_spec(name)
     if found is None:
         raise Missing(f"the package {name.replace('_', '-')} is not installed; expected the extra `lectures`: "
-                      "python3 -m pip install -e .[lectures]")
+                      f"python3 -m pip install {'bncourse' if INSTALLED else '-e .'}[lectures]")
     return Path(found.submodule_search_locations[0])
 
 

@@ -21,6 +21,7 @@ CODE_LINE, CODE_CHARACTERS, CODE_FRAME = 26, 98, 22
 TABLE_LINE, TABLE_CHARACTERS, NARROW, ROW_FRAME = 29, 114, 24, 11
 FORMULA, SMALL_FORMULA, FORMULA_FRAME = 78, 48, 20
 FIGURE = 360  # the least that a picture is given; it takes what is left on its slide
+CONTROLS, IN_A_ROW = 44, 2  # a row of an explorer's controls
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def of_text(cell: NotebookNode, link: markup.Link) -> Iterator[Block | Start]:
 def of_code(cell: NotebookNode, link: markup.Link) -> Iterator[Block]:
     """The blocks of a code cell: its pictures and tables, or else its code and output; none if it only asserts."""
     pictures = [output for output in cell.outputs if markup.kind(output) == "picture"]
-    yield from (Block((markup.picture(output),), (FIGURE,)) for output in pictures)
+    yield from (Block((markup.picture(output),), (FIGURE + controls_height(output),)) for output in pictures)
     tables = [output for output in cell.outputs if markup.kind(output) == "markdown"]
     for output in tables:
         yield from (of_element(element, link) for element in markup.elements(output.data["text/markdown"]))
@@ -120,6 +121,12 @@ def of_code(cell: NotebookNode, link: markup.Link) -> Iterator[Block]:
         for output in cell.outputs:
             lines = markup.shown_text(output).rstrip().split("\n")
             yield preformatted("output", [markup.html.escape(line) for line in lines], lines)
+
+
+def controls_height(picture: NotebookNode) -> int:
+    """The height of the controls that move a picture, and of the button under them; 0 where nothing does."""
+    told = picture.get("metadata", {}).get("image/png", {}).get("frames")
+    return CONTROLS * math.ceil((len(told["controls"]) + 1) / IN_A_ROW) if told else 0
 
 
 def only_asserts(source: str) -> bool:

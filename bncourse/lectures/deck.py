@@ -4,24 +4,31 @@ A deck is one HTML file with its pictures inside; style, mathematics and reveal.
 """
 
 import html
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
 
 from bncourse.lectures import assets, blocks, markup
+from bncourse.lectures.frames import place_all
 from bncourse.lectures.lessons import Lesson
 from bncourse.lectures.pages import Page, stacks
 
 TEMPLATE = Template((Path(__file__).parent / "deck.html").read_text(encoding="utf-8"))
 
 
-def write(lessons: list[Lesson], folder: Path) -> None:
-    """Write a deck for each lesson into a folder, and the assets of the decks. Raises assets.Missing."""
+def write(lessons: list[Lesson], folder: Path, frames: Mapping[str, Path] = MappingProxyType({})) -> None:
+    """Write a deck for each lesson into a folder, and the assets of the decks. Raises assets.Missing.
+
+    frames are the folders of `frames.make`, by the names of lessons; the explorers of other lessons stand still. A PDF
+    of an earlier deck goes, as it is not of this one.
+    """
     assets.copy_common(folder / "assets")
     assets.copy_reveal(folder / "assets")
     names = {lesson.path.name for lesson in lessons}
-    for lesson in lessons:
+    for lesson in place_all(lessons, frames, folder / "frames", "frames/"):
         (folder / f"{lesson.name}.html").write_text(deck(lesson, names, "assets"), encoding="utf-8", newline="\n")
+        (folder / f"{lesson.name}.pdf").unlink(missing_ok=True)
 
 
 def deck(lesson: Lesson, others: Collection[str], beside: str) -> str:
@@ -49,7 +56,7 @@ def section(page: Page, first: bool) -> str:
     level = 1 if first else 2
     part = f' <span class="part">{page.part}</span>' if page.part > 1 else ""
     shown = "".join(f'<div class="block{" fragment" if block.fragment and place else ""}'
-                    f'{" tall" if "<figure>" in block.html else ""}">{block.html}</div>'
+                    f'{" tall" if "<figure" in block.html else ""}">{block.html}</div>'
                     for place, block in enumerate(page.blocks))
     said = f'<aside class="notes">{markup.markdown(page.notes)}</aside>' if page.notes else ""
     return (f'<section class="{"title" if first else "page"}"><div class="page">'

@@ -34,8 +34,17 @@ def entry(question: Question) -> str:
     lines = [f"::{escape(question.name)}::[html]{html(question.text)} {{"]
     for letter, text in question.options.items():
         lines.append(f"\t{'=' if letter == question.answer else '~'}{html(text)}")
-    why = LETTER.sub(lambda found: quoted_option(question, found[1]), question.why)
-    return "\n".join([*lines, f"\t####{html(why)}", "}"])
+    return "\n".join([*lines, f"\t####{html(with_texts(question))}", "}"])
+
+
+def with_texts(question: Question) -> str:
+    """Why the answer of a question is right, in Markdown, each option named by its text instead of its letter.
+
+    A letter inside a formula names no option.
+    """
+    parts = re.split(r"(\$[^$]*\$)", question.why)
+    parts[::2] = [LETTER.sub(lambda found: quoted_option(question, found[1]), part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def quoted_option(question: Question, letter: str) -> str:

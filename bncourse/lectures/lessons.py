@@ -8,12 +8,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
 from nbformat import NotebookNode
 
+from bncourse import notebooks
 from bncourse.lesson import NOTEBOOKS, opening
 
 TITLE = re.compile(r"\A(?:#+ |\*\*)(?P<title>Exercise (?P<number>\d\d\.\d+)[^*\n]*)(?:\*\*)?[ \n]*")
+MINUTES = re.compile(r"^Reading (\d+) minutes", re.M)
 
 
 class NoSuchLesson(Exception):
@@ -39,13 +40,19 @@ class Lesson:
         """What files made from it are called: 03_minibatch_batchnorm."""
         return self.path.stem
 
+    @property
+    def minutes(self) -> int | None:
+        """The minutes that reading takes, as the first cell says; None where it does not."""
+        found = MINUTES.search(self.cells[0].source)
+        return int(found[1]) if found else None
+
 
 def read(path: Path) -> Lesson:
     """The lesson in a file. Raises NoSuchLesson where the file is not one."""
     try:
-        number, title, question = opening(path)
-        return Lesson(path, number, title, question, nbformat.read(path, as_version=4))
-    except (ValueError, LookupError, StopIteration) as error:
+        notebook = notebooks.read(path)
+        return Lesson(path, *opening(path), notebook)
+    except (ValueError, LookupError, StopIteration, notebooks.NotebookError) as error:
         raise NoSuchLesson(f"{path.name} is not a lesson; expected a notebook whose first cell is '# NN · Title' and "
                            f"'**Its question**' ({type(error).__name__}: {error})") from error
 

@@ -1,6 +1,7 @@
 """Cells as HTML: Markdown with its mathematics left for MathJax, code with its words marked, stored outputs."""
 
 import html
+import json
 import re
 from collections.abc import Callable
 
@@ -65,11 +66,12 @@ def code(source: str) -> str:
 
 
 def picture(output: NotebookNode) -> str:
-    """A stored picture with its alternative text, inside the page itself."""
+    """A stored picture with its alternative text, inside the page itself, and what moves it where there are frames."""
     told = output.get("metadata", {}).get("image/png", {})
     alt, width = html.escape(told.get("alt", "")), told.get("width", 640)
     png = "".join(output.data["image/png"]).replace("\n", "")
-    return f'<figure><img src="data:image/png;base64,{png}" alt="{alt}" width="{width}"></figure>'
+    moves = f' data-frames="{html.escape(json.dumps(told["frames"]))}"' if "frames" in told else ""
+    return f'<figure{moves}><img src="data:image/png;base64,{png}" alt="{alt}" width="{width}"></figure>'
 
 
 def kind(output: NotebookNode) -> str:

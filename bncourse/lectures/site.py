@@ -1,87 +1,155 @@
 """The course as static pages: an index, each lesson to read, its slides, and the notebooks to download.
 
 Every address is relative and nothing is asked of another host, so any web server, or none, can show it. The same
-notebooks give the same bytes.
+notebooks give the same bytes. Links to Colab and Binder are there only where a repository is named.
 """
 
+import base64
 import html
+import io
 import zipfile
-from collections.abc import Collection
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
+
+from PIL import Image
 
 from bncourse import explanations
-from bncourse.lectures import assets, deck, editions, markup
-from bncourse.lectures.lessons import Lesson
-from bncourse.lectures.questions import bank, markdown
+from bncourse.lectures import api, assets, deck, editions, elsewhere, linking, markup, quiz, reading, reference, search
+from bncourse.lectures.frames import is_explorer, place_all
+from bncourse.lectures.lessons import Lesson, has_tag
+from bncourse.lectures.questions import parse
 
 HERE = Path(__file__).parent
 PAGE = Template((HERE / "page.html").read_text(encoding="utf-8"))
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the date of every file in an archive, so that archives are the same every time
+STYLE = ("site.css", "site.js", "search.js")
+THUMBNAIL = 440  # pixels
+SHOWN_FIRST = "04"  # the lesson whose explorer the first page shows
 
 
-def write(lessons: list[Lesson], edition: str, folder: Path) -> None:
-    """Write the site of an edition into a folder: its pages, decks and notebooks. Raises assets.Missing."""
+def write(lessons: list[Lesson], edition: str, folder: Path, frames: Mapping[str, Path] = MappingProxyType({}),
+          repository: str = "", packages: tuple[str, ...] = api.PACKAGES) -> None:
+    """Write the site of an edition into a folder: its pages, decks and notebooks.
+
+    frames are the folders of `frames.make`, by the names of lessons; the explorers of other lessons stand still.
+    repository is OWNER/NAME on GitHub, packages are those of which the names are described. Raises assets.Missing.
+    """
     assets.copy_common(folder / "assets")
     assets.copy_reveal(folder / "assets")
-    for name in ("site.css", "site.js"):
+    for name in STYLE:
         assets.copy(HERE / name, folder / "assets" / name)
-    edited = editions.in_edition(lessons, edition)
-    for name in ("lessons", "slides", "notebooks"):
+    for name in ("lessons", "slides", "notebooks", "api"):
         (folder / name).mkdir()
+    edited = editions.in_edition(lessons, edition)
+    write_notebooks(edited, edition, folder, repository)
+    moving = place_all(edited, frames, folder / "frames", "../frames/")
+    quizzes = {lesson.name: {cell.id: quiz.form(question, edition == "instructor")
+                             for cell, question in questions(lesson)} for lesson in lessons}
+    entries = reference.glossary(lessons)
+    write_lessons(moving, quizzes, entries, folder, repository)
+    write_reference(lessons, entries, folder, packages)
+    save(folder / "questions.html", page("Questions", questions_page(lessons, quizzes)))
+    first = [lesson for lesson in edited if lesson.number == SHOWN_FIRST] or edited[:1]
+    first = place_all(first, frames, folder / "frames", "frames/")
+    save(folder / "index.html", index(edited, first[0], edition, folder))
+
+
+def write_notebooks(edited: list[Lesson], edition: str, folder: Path, repository: str) -> None:
+    """Write the notebooks to download, all of them as an archive, and their forms for Colab."""
     editions.write(edited, folder / "notebooks")
     pack(sorted((folder / "notebooks").glob("*.ipynb")), folder / "notebooks" / f"{edition}.zip")
+    if repository:
+        (folder / "colab").mkdir()
+        editions.write([elsewhere.for_colab(lesson, repository) for lesson in edited], folder / "colab")
+
+
+def write_lessons(lessons: list[Lesson], quizzes: Mapping[str, Mapping[str, str]], entries: list[reference.Entry],
+                  folder: Path, repository: str) -> None:
+    """Write the page and the deck of each lesson."""
     names = {lesson.path.name for lesson in lessons}
-    for place, lesson in enumerate(edited):
-        around = edited[place - 1] if place else None, edited[place + 1] if place + 1 < len(edited) else None
-        save(folder / "lessons" / f"{lesson.name}.html", lesson_page(lesson, names, *around))
+    for place, lesson in enumerate(lessons):
+        before, after = (lessons[other] if 0 <= other < len(lessons) else None for other in (place - 1, place + 1))
+        more = elsewhere.links(lesson, repository) if repository else ""
+        body = reading.body(lesson, names, quizzes[lesson.name], more)
+        body = linking.to_words(linking.to_claims(body, "../claims.html"), reference.words(entries), "../glossary.html")
+        above, below = (reading.steps(before, after, place) for place in ("above", "below"))
+        save(folder / "lessons" / f"{lesson.name}.html",
+             page(f"{lesson.number} · {lesson.title}", f"{above}\n{body}\n{below}", "../"))
         save(folder / "slides" / f"{lesson.name}.html", deck.deck(lesson, names, "../assets"))
-    save(folder / "questions.html", questions_page(lessons, edition))
-    save(folder / "index.html", index(edited, edition))
 
 
-def index(lessons: list[Lesson], edition: str) -> str:
-    """The first page: what there is, lesson by lesson."""
-    items = "\n".join(
-        f"<li><h3><a href='lessons/{x.name}.html'>{x.number} · {html.escape(x.title)}</a></h3>"
-        f"<p>{markup.markdown(x.question).strip().removeprefix('<p>').removesuffix('</p>')}</p>"
-        f"<p class='ways'>{links_to(x, '')}</p></li>" for x in lessons)
+def write_reference(lessons: list[Lesson], entries: list[reference.Entry], folder: Path, packages: tuple) -> None:
+    """Write the ledger, the glossary, the public names, and the page that searches them and the lessons."""
+    save(folder / "claims.html", page("The claims of the paper", reference.ledger_page(lessons, packages)))
+    save(folder / "glossary.html", page("Glossary", reference.glossary_page(entries)))
+    for name, body in api.pages(packages).items() if packages else ():
+        save(folder / "api" / f"{name}.html", page(f"bncourse.{name}", body, "../"))
+    save(folder / "api" / "index.html", page("The package", api.contents(packages), "../"))
+    save(folder / "assets" / "search-index.js", search.script(lessons, entries))
+    save(folder / "search.html", page("Search", (HERE / "search.html").read_text(encoding="utf-8")))
+
+
+def index(lessons: list[Lesson], first: Lesson, edition: str, folder: Path) -> str:
+    """The first page: the explorer of the lesson `first`, then what there is, lesson by lesson."""
+    (folder / "pictures").mkdir()
+    items = "\n".join(card(lesson, folder) for lesson in lessons)
     body = ((HERE / "index.html").read_text(encoding="utf-8")
-            .replace("$lessons", items).replace("$edition", edition)
-            .replace("$explanations", markup.markdown(explanations.table())))
-    return page("Batch normalization: a course", body, "assets", "")
+            .replace("$lessons", items).replace("$edition", edition).replace("$claims", reference.counted())
+            .replace("$explorer", markup.picture(pictures(first)[-1]) if pictures(first) else "")
+            .replace("$explanations", linking.to_claims(markup.markdown(explanations.table()), "claims.html")))
+    return page("Batch normalization: a course", reading.scrolling(body))
 
 
-def links_to(lesson: Lesson, up: str) -> str:
-    """Links to a lesson's slides and notebook; each link names the lesson, for readers who hear links one by one."""
-    about = f"<span class='aside'> of lesson {lesson.number}</span>"
-    return (f"<a href='{up}slides/{lesson.name}.html'>slides{about}</a> "
-            f"<a href='{up}notebooks/{lesson.path.name}' download>notebook{about}</a>")
+def card(lesson: Lesson, folder: Path) -> str:
+    """A lesson on the first page: picture, title, question, minutes, ways in."""
+    question = quiz.inline(lesson.question)
+    minutes = f"<p class='minutes'>{lesson.minutes} minutes</p>" if lesson.minutes else ""
+    return (f"<li>{thumbnail(lesson, folder)}<div><h3><a href='lessons/{lesson.name}.html'>{lesson.number} · "
+            f"{html.escape(lesson.title)}</a></h3><p>{question}</p>{minutes}"
+            f"<p class='ways'>{reading.links_to(lesson, '')}</p></div></li>")
 
 
-def lesson_page(lesson: Lesson, names: Collection[str], before: Lesson | None, after: Lesson | None) -> str:
-    """A lesson to read, with the way to its neighbours."""
-    link = deck.link_to(names)
-    parts = [f"<p class='ways'>{links_to(lesson, '../')}</p>"]
-    for cell in lesson.cells:
-        if cell.cell_type == "markdown":
-            parts.append(f"<div class='text'>{markup.markdown(cell.source, link)}</div>")
-        else:
-            parts += [markup.code(cell.source), *(markup.output(output, link) for output in cell.outputs)]
-    steps = [f"<a href='{x.name}.html' rel='{way}'>{x.number} · {html.escape(x.title)}</a>"
-             for x, way in ((before, "prev"), (after, "next")) if x]
-    parts.append(f"<nav class='steps' aria-label='Lessons before and after'>{' '.join(steps)}</nav>")
-    return page(f"{lesson.number} · {lesson.title}", "\n".join(parts), "../assets", "../")
+def thumbnail(lesson: Lesson, folder: Path) -> str:
+    """The picture of a lesson, small: that of the README, or else the explorer's, or the last."""
+    found = pictures(lesson)
+    if not found:
+        return "<span></span>"
+    told = found[0].metadata["image/png"]
+    image = Image.open(io.BytesIO(base64.b64decode(found[0].data["image/png"]))).convert("RGB")
+    image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+    image.save(folder / "pictures" / f"{lesson.name}.webp", quality=85)
+    return (f"<img src='pictures/{lesson.name}.webp' width='{image.width}' height='{image.height}' loading='lazy' "
+            f"alt='{html.escape(told['alt'])}'>")
 
 
-def questions_page(lessons: list[Lesson], edition: str) -> str:
-    text = markdown(bank(lessons), answers=edition == "instructor")
-    return page("Questions", markup.markdown(text), "assets", "")
+def pictures(lesson: Lesson) -> list:
+    """The pictures of a lesson: that of the README first, that of the explorer last."""
+    found = [(has_tag(cell, "readme"), is_explorer(cell.source), output)
+             for cell in lesson.cells if cell.cell_type == "code" for output in cell.outputs
+             if markup.kind(output) == "picture"]
+    return [output for *_, output in sorted(found, key=lambda one: (not one[0], one[1]))]
 
 
-def page(title: str, body: str, beside: str, up: str) -> str:
-    return PAGE.substitute(title=html.escape(title), body=body, assets=beside, up=up, version=version("bncourse"))
+def questions(lesson: Lesson) -> list[tuple]:
+    """The cells of a lesson that hold questions, each with its question."""
+    return [(cell, parse(lesson, cell)) for cell in lesson.cells if has_tag(cell, "question")]
+
+
+def questions_page(lessons: list[Lesson], quizzes: Mapping[str, Mapping[str, str]]) -> str:
+    """All questions, to be answered by a click."""
+    parts = ["<h1>Questions</h1>", "<p>Choose an answer; the page says whether it is the right one.</p>"]
+    for lesson in lessons:
+        parts += [f"<h2 id='{lesson.number}'><a href='lessons/{lesson.name}.html'>{lesson.number} · "
+                  f"{html.escape(lesson.title)}</a></h2>", *quizzes[lesson.name].values()]
+    return "\n".join(parts)
+
+
+def page(title: str, body: str, up: str = "") -> str:
+    return PAGE.substitute(title=html.escape(title), body=body, assets=f"{up}assets", up=up,
+                           version=version("bncourse"))
 
 
 def save(path: Path, text: str) -> None:

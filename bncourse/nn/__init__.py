@@ -1,6 +1,8 @@
 """Batch normalization in PyTorch: modules that keep their statistics, and the networks of section 4.2.
 
-    batchnorm.py       Algorithm 1, 3.1, 3.2   BatchNorm1d, 2d, 3d: in place of those of torch.nn
+    normalize.py       Algorithm 1, 3, 3.2     the transform and its gradient, in operations on tensors
+    batchnorm.py       3.1, 3.2                BatchNorm1d, 2d, 3d: in place of those of torch.nn
+    convert.py         -                       `convert_batchnorm`: torch.nn's batch norms in a model to ours, and back
     ghost.py           -                       GhostBatchNorm1d, 2d, 3d: parts of a mini-batch, each by itself
     renorm.py          -                       BatchRenorm1d, 2d, 3d: corrected towards the moving statistics
     population.py      Algorithm 2, 7 to 11    `population_statistics`: the statistics that inference uses, measured
@@ -18,7 +20,15 @@
 Nothing here uses bncourse.kernels: the same mathematics is written twice, and the tests compare the two.
 """
 
-from bncourse.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from bncourse.nn.batchnorm import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+)
+from bncourse.nn.convert import convert_batchnorm
 from bncourse.nn.dataflow import Untraceable
 from bncourse.nn.fold import FoldReport, fold_batchnorm
 from bncourse.nn.ghost import GhostBatchNorm1d, GhostBatchNorm2d, GhostBatchNorm3d
@@ -38,7 +48,11 @@ __all__ = [
     "GhostBatchNorm1d",
     "GhostBatchNorm2d",
     "GhostBatchNorm3d",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
     "Untraceable",
+    "convert_batchnorm",
     "fold_batchnorm",
     "population_statistics",
 ]

@@ -6,9 +6,9 @@
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from bncourse.nn.batchnorm import BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d
+from bncourse.nn.batchnorm import BatchNorm
 
 
 class GhostBatchNorm(BatchNorm):
@@ -40,19 +40,13 @@ class GhostBatchNorm(BatchNorm):
         return f"{super().extra_repr()}, virtual_batch_size={self.virtual_batch_size}"
 
 
-class GhostBatchNorm1d(GhostBatchNorm):
+class GhostBatchNorm1d(GhostBatchNorm, nn.BatchNorm1d):
     """Ghost batch norm of C units, x `(N, C)`, or of C feature maps along a sequence, x `(N, C, L)`."""
 
-    dims = BatchNorm1d.dims
 
-
-class GhostBatchNorm2d(GhostBatchNorm):
+class GhostBatchNorm2d(GhostBatchNorm, nn.BatchNorm2d):
     """Ghost batch norm of images, x `(N, C, H, W)`."""
 
-    dims = BatchNorm2d.dims
 
-
-class GhostBatchNorm3d(GhostBatchNorm):
+class GhostBatchNorm3d(GhostBatchNorm, nn.BatchNorm3d):
     """Ghost batch norm of volumes or films, x `(N, C, D, H, W)`."""
-
-    dims = BatchNorm3d.dims

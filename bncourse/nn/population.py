@@ -17,8 +17,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from bncourse.nn.batchnorm import BATCHNORMS, batch_statistics, values_per_channel
+from bncourse.nn.batchnorm import BATCHNORMS
 from bncourse.nn.dataflow import call, tensors
+from bncourse.nn.normalize import batch_statistics, values_per_channel
 
 log = logging.getLogger(__name__)
 

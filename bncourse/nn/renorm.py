@@ -12,18 +12,10 @@ r and d are clipped, and count as constants in the gradient. Without clipping y 
 
 from collections.abc import Callable
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from bncourse.nn.batchnorm import (
-    BatchNorm,
-    BatchNorm1d,
-    BatchNorm2d,
-    BatchNorm3d,
-    Normalize,
-    per_channel,
-    track,
-    values_per_channel,
-)
+from bncourse.nn.batchnorm import BatchNorm, track
+from bncourse.nn.normalize import normalize, per_channel, values_per_channel
 
 
 def paper_bounds(step: int) -> tuple[float, float]:
@@ -55,9 +47,10 @@ class BatchRenorm(BatchNorm):
         """y, shaped and typed like x."""
         if not self.training:
             return super().forward(input)
-        self._check_shape_and_type(input)
+        self._check_input_dim(input)
+        self._check_type_and_channels(input)
         self._check_normalizable(input, by_batch=True)
-        x_hat, mean, rest, var = Normalize.apply(input, None, None, self.eps)
+        x_hat, mean, rest, var = normalize(input, None, None, self.eps)
         r, d = self.correction(mean, rest, var)
         scale, shift = (r, d) if self.weight is None else (self.weight * r, self.weight * d)
         shift = shift if self.bias is None else shift + self.bias
@@ -74,19 +67,13 @@ class BatchRenorm(BatchNorm):
         return r, ((mean - self.running_mean + rest) / sigma).clamp(-d_max, d_max)
 
 
-class BatchRenorm1d(BatchRenorm):
+class BatchRenorm1d(BatchRenorm, nn.BatchNorm1d):
     """Batch renormalization of C units, x `(N, C)`, or of C feature maps along a sequence, x `(N, C, L)`."""
 
-    dims = BatchNorm1d.dims
 
-
-class BatchRenorm2d(BatchRenorm):
+class BatchRenorm2d(BatchRenorm, nn.BatchNorm2d):
     """Batch renormalization of images, x `(N, C, H, W)`."""
 
-    dims = BatchNorm2d.dims
 
-
-class BatchRenorm3d(BatchRenorm):
+class BatchRenorm3d(BatchRenorm, nn.BatchNorm3d):
     """Batch renormalization of volumes or films, x `(N, C, D, H, W)`."""
-
-    dims = BatchNorm3d.dims

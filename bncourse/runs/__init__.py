@@ -23,8 +23,8 @@ from bncourse.runs.reading import (
     steps_to,
 )
 from bncourse.runs.record import PROVENANCE, RunError, from_json
-from bncourse.runs.run import RUNS, Run, RunExists, find, fingerprint, provenance, to_json
+from bncourse.runs.run import RUNS, Run, RunExists, find, fingerprint, provenance, recorded, to_json
 
 __all__ = ["PROVENANCE", "RUNS", "TITLES", "Run", "RunError", "RunExists", "best", "by", "caption", "column", "curve",
            "data_title", "device_title", "ensemble_table", "find", "fingerprint", "from_json", "last",
-           "mean_and_spread", "provenance", "select", "setting", "stack", "steps_to", "to_json"]
+           "mean_and_spread", "provenance", "recorded", "select", "setting", "stack", "steps_to", "to_json"]

@@ -20,6 +20,19 @@ class RunError(ValueError):
     """A run that is malformed; the message names the field."""
 
 
+class MissingColumn(RunError, KeyError):
+    """A run was asked for a column that it has not."""
+
+    __str__ = ValueError.__str__  # a KeyError shows its message in quotation marks
+
+
+class Columns(dict):
+    """The columns of a run by name. Raises MissingColumn for a name that is none of them."""
+
+    def __missing__(self, name):
+        raise MissingColumn(f"columns has no {name!r}; expected one of {', '.join(self)}")
+
+
 def written(fields: dict) -> str:
     """The fields of a run as strict JSON, one line for each column: a recorded run is small and still readable."""
     lines = [f"    {json.dumps(name)}: {json.dumps([encode(value) for value in values])}"
@@ -34,6 +47,7 @@ def from_json(text: str) -> dict:
     record = json.loads(text, parse_constant=refuse_number, parse_float=finite, object_pairs_hook=without_duplicates)
     check_keys("run", record, list(FIELDS))
     check_type("columns", record["columns"], dict)
+    record["columns"] = Columns(record["columns"])
     for name, values in record["columns"].items():
         check_type(f"columns.{name}", values, list)
         record["columns"][name] = [float(value) if value in NOT_FINITE else value for value in values]

@@ -6,6 +6,7 @@ the measured columns. It lies in `data/runs/<experiment>/<variant>.json`, is wri
 
 import hashlib
 import os
+import uuid
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from bncourse import machine
-from bncourse.paths import DATA, ROOT
+from bncourse.paths import COURSE, ROOT
 from bncourse.runs.record import RunError, check_fields, check_name, from_json, written
 
-RUNS = DATA / "runs"
+RUNS = COURSE / "data" / "runs"
 
 
 class RunExists(FileExistsError):
@@ -43,31 +44,25 @@ class Run:
     def save(self, folder: str | os.PathLike = RUNS) -> Path:
         """Writes `<folder>/<experiment>/<variant>.json` whole, and returns its path.
 
-        Raises RunExists where the run is recorded already, or is just being written.
+        Of several processes that save a run of one name, one does. Raises RunExists where it is recorded already.
         """
         path = Path(folder) / self.experiment / f"{self.variant}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.part")
+        unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
         try:
-            file = unfinished.open("x", encoding="utf-8", newline="\n")
-        except FileExistsError:
-            raise RunExists(f"{unfinished} exists: the run is being written by another process, "
-                            "or its writing was interrupted; then remove that file") from None
-        try:
-            with file:
-                file.write(to_json(self))
-            if path.exists():
-                raise RunExists(f"{path} is recorded already; choose another variant, or remove it first")
-            unfinished.rename(path)
+            unfinished.write_text(to_json(self), encoding="utf-8", newline="\n")
+            give_name(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
         return path
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Run":
-        """Reads a recorded run. Raises RunError, naming the file and the field, where it is malformed."""
+        """Reads a run. Raises RunError, naming the file and the field, where it is malformed."""
         try:
             return cls(**from_json(Path(path).read_text(encoding="utf-8")))
+        except RecursionError:
+            raise RunError(f"{path}: is nested too deeply for a run") from None
         except ValueError as error:
             raise RunError(f"{path}: {error}") from None
 
@@ -83,10 +78,42 @@ def to_json(run: Run) -> str:
     return written(asdict(run))
 
 
+def give_name(unfinished: Path, path: Path) -> None:
+    """Gives a finished file its name. Raises RunExists where another has it, also if it came in this moment."""
+    exists = RunExists(f"{path} is recorded already; choose another variant, or remove it first")
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:
+        raise exists from None
+    except OSError:  # a file system without links
+        if path.exists():
+            raise exists from None
+        unfinished.rename(path)
+
+
 def find(experiment: str, folder: str | os.PathLike = RUNS) -> list[Run]:
-    """The recorded runs of an experiment, by variant in alphabetical order; none recorded: empty."""
+    """The recorded runs of an experiment, by variant in alphabetical order; none recorded: empty.
+
+    Raises RunError as `recorded` does.
+    """
     check_name("experiment", experiment)
-    return [Run.load(path) for path in sorted((Path(folder) / experiment).glob("[!.]*.json"))]
+    return [recorded(path) for path in sorted((Path(folder) / experiment).glob("[!.]*.json"))]
+
+
+def recorded(path: Path) -> Run:
+    """The run at its place, `<experiment>/<variant>.json`.
+
+    Raises RunError, naming the file, where the run is malformed, is of another experiment or variant than its place
+    says, or measured nothing.
+    """
+    run = Run.load(path)
+    for field, told, place in (("experiment", run.experiment, path.parent.name), ("variant", run.variant, path.stem)):
+        if told != place:
+            raise RunError(f"{path}: {field} is {told!r}; expected {place!r}, by its place: was the file moved?")
+    if not run.columns or not all(run.columns.values()):
+        raise RunError(f"{path}: there are {'no columns' if not run.columns else 'no rows in the columns'}; expected "
+                       "what was measured")
+    return run
 
 
 def provenance(*, command: str, seed: int, data: str, sha256: str, seconds: int | float,
@@ -97,7 +124,7 @@ def provenance(*, command: str, seed: int, data: str, sha256: str, seconds: int 
     processor unless given (an accelerator's name, say); `threads` is what the environment or a loaded PyTorch says
     unless given. Revision and dirt are null outside a git checkout. Raises RunError for a user's path in the command.
     """
-    for private in (str(ROOT), str(Path.home())):
+    for private in (str(ROOT), os.path.expanduser("~")):
         if len(private) > 1 and private in command:
             raise RunError(f"command is {command!r}, which holds the path {private}; "
                            "expected one relative to the project")

@@ -90,6 +90,22 @@ def newest(folder: str | os.PathLike, fall_back: bool = False) -> Path | None:
     return None
 
 
+def set_aside_damaged(folder: str | os.PathLike) -> list[Path]:
+    """Renames the damaged checkpoints that are newer than the newest whole one, and returns their new paths.
+
+    They end in ".damaged" and count no more. Where no checkpoint is whole, nothing is renamed. Raises OSError.
+    """
+    damaged = []
+    for path in found(folder)[::-1]:
+        try:
+            load(path)
+        except DamagedCheckpoint:
+            damaged.append(path)
+        else:
+            return [each.replace(each.with_name(each.name + ".damaged")) for each in damaged]
+    return []
+
+
 def load(path: str | os.PathLike) -> tuple[dict, dict]:
     """The facts and the state that `save` wrote into the file at `path`; tensors are on the CPU.
 
@@ -124,7 +140,10 @@ def from_bytes(content: bytes, name: str) -> tuple[dict, dict]:
         raise DamagedCheckpoint(f"{name} holds {tensors[:8]!r} after its facts; expected the archive that `torch.save` "
                                 "writes. It is not opened, as a pickle could run a program")
     try:
-        return json.loads(facts), torch.load(io.BytesIO(tensors), map_location="cpu", weights_only=True)
+        found = json.loads(facts), torch.load(io.BytesIO(tensors), map_location="cpu", weights_only=True)
+        if not all(isinstance(each, dict) for each in found):
+            raise ValueError("its facts or its tensors have no names")
+        return found
     except pickle.UnpicklingError as error:
         reason = next((line.strip() for line in str(error).splitlines() if "GLOBAL" in line), str(error))
         raise DamagedCheckpoint(f"{name} holds a pickle of more than tensors and plain values, and is not "

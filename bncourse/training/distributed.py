@@ -114,11 +114,11 @@ def join(device: str = "cpu") -> Iterator[World]:
     """A context in which this process has joined the others that torchrun started; it yields their World.
 
     Without torchrun the world has one process. `device` is "cpu", or "cuda" for one GPU for each process of a machine.
-    Raises DistributedError where torchrun's environment variables contradict one another, where a machine has too few
-    GPUs, and where not all processes come in time.
+    Raises DistributedError where torchrun's environment variables contradict one another, where a machine has no GPU
+    or too few, and where not all processes come in time.
     """
     if not any(name in os.environ for name in VARIABLES):
-        yield World(device=torch.device(device))
+        yield World(device=device_named(device))
         return
     rank, local, size = torchrun_environment()
     place = device_of(device, local)
@@ -187,6 +187,14 @@ def torchrun_environment() -> tuple[int, int, int]:
         raise DistributedError(f"RANK is {rank}, LOCAL_RANK {local} and WORLD_SIZE {size}; expected "
                                f"LOCAL_RANK <= RANK < WORLD_SIZE; {HINT}")
     return rank, local, size
+
+
+def device_named(name: str) -> torch.device:
+    """The device of that name, "cpu" or "cuda". Raises DistributedError for "cuda" where PyTorch finds no GPU."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise DistributedError("device is 'cuda', and PyTorch finds no GPU on this machine; expected 'cpu', or a GPU "
+                               "with its driver and a PyTorch that is made for it")
+    return torch.device(name)
 
 
 def device_of(kind: str, local: int) -> torch.device:

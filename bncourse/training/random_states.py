@@ -42,6 +42,16 @@ def restore(states: dict) -> None:
         torch.cuda.set_rng_state(states["cuda"])
 
 
+def fit(states: object) -> bool:
+    """Whether these are random states that `capture` may have returned, so that `restore` takes them."""
+    try:
+        with unchanged():
+            restore(states)
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RuntimeError):
+        return False
+    return True
+
+
 @contextmanager
 def unchanged() -> Iterator[None]:
     """A context after which the random states are what they were before it, however many numbers it drew."""

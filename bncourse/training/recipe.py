@@ -10,7 +10,13 @@ from dataclasses import dataclass, fields
 PRECISIONS = ("float32", "bf16")
 COUNTS = ("steps", "batch", "decay_steps", "devices")
 OPTIONAL_COUNTS = ("evaluate_every", "checkpoint_every", "threads")  # or None
-TRUE_OR_FALSE = ("smooth_decay", "early_rows", "decay_everything", "channels_last", "compiled", "sync_batchnorm")
+LARGEST_FACTOR = 3e38  # of a tensor in float32
+MOST_STEPS = 999_999_999  # as a checkpoint's name has nine digits
+LARGEST_SEED = 2**32 - 1  # a larger one is two words to NumPy, and other seeds then share their random numbers
+
+
+class RecipeError(ValueError):
+    """A recipe with a value that cannot be; the message names the field."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Recipe:
     devices:           processes that share each mini-batch, one for each device
     threads:           threads of each process on the CPU; None leaves what the environment says
 
-    Raises TypeError where a field has another type, and ValueError where its value cannot be; both name the field.
+    Raises TypeError where a field has another type, and RecipeError where its value cannot be; both name the field.
     """
 
     steps: int
@@ -65,14 +71,15 @@ class Recipe:
             check_type(field.name, getattr(self, field.name), field.type)
         for name in COUNTS + OPTIONAL_COUNTS:
             value = getattr(self, name)
-            check(name, value, value is None or value >= 1, "1 or more")
-        check("lr", self.lr, 0 < self.lr < math.inf, "a positive number")
+            check(name, value, value is None or 1 <= value <= MOST_STEPS, f"1 or more, and at most {MOST_STEPS:,}")
+        check("lr", self.lr, 0 < self.lr <= LARGEST_FACTOR, f"a positive number, at most {LARGEST_FACTOR:g}")
         check("momentum", self.momentum, 0 <= self.momentum < 1, "0 or more, and below 1")
         check("decay", self.decay, 0 < self.decay <= 1, "a factor above 0, at most 1, where 1 keeps lr as it is")
         check("decay_speed", self.decay_speed, 0 < self.decay_speed < math.inf, "a positive number")
-        check("weight_decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "0 or more")
+        check("weight_decay", self.weight_decay, 0 <= self.weight_decay <= LARGEST_FACTOR,
+              f"0 or more, and at most {LARGEST_FACTOR:g}")
         check("precision", self.precision, self.precision in PRECISIONS, " or ".join(map(repr, PRECISIONS)))
-        check("seed", self.seed, self.seed >= 0, "0 or more")
+        check("seed", self.seed, 0 <= self.seed <= LARGEST_SEED, f"0 or more, and at most {LARGEST_SEED:,}")
         check("batch", self.batch, self.batch % self.devices == 0,
               f"a multiple of devices, which is {self.devices}, so that each takes as many examples")
 
@@ -88,13 +95,13 @@ class Recipe:
 
 
 def check(name: str, value, right: bool, expected: str) -> None:
-    """Raises ValueError, with the field's name, its value and what was expected, unless the value is right."""
+    """Raises RecipeError, with the field's name, its value and what was expected, unless the value is right."""
     if not right:
-        raise ValueError(f"{name} is {value!r}; expected {expected}")
+        raise RecipeError(f"{name} is {value!r}; expected {expected}")
 
 
 def check_type(name: str, value, kind) -> None:
     """Raises TypeError, naming the field, unless the value has the type `kind`. A bool does not count as a number."""
-    if not isinstance(value, kind) or isinstance(value, bool) != (name in TRUE_OR_FALSE):
+    if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
         names = str(getattr(kind, "__name__", kind)).replace(" | ", " or ")
         raise TypeError(f"{name} is {value!r} of type {type(value).__name__}; expected {names}")

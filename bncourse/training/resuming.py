@@ -1,8 +1,8 @@
 """Going on where a training stopped: what a checkpoint must agree with, and how all processes come to hold it.
 
 A training goes on bit for bit when it goes on with the same network, recipe and mini-batches, on the same kind of
-machine and as many threads; `refuse_another` holds it to the first three. Only the last step, and how often to
-write checkpoints, may be changed between.
+machine and as many threads; contents.py holds it to the first three. Only the last step, and how often to write
+checkpoints, may be changed between; a row that was written at an earlier end stays among the columns.
 """
 
 import io
@@ -11,15 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from bncourse.training import checkpoint, random_states
-from bncourse.training.checkpoint import CheckpointError
+from bncourse.training import checkpoint, contents, random_states
 from bncourse.training.distributed import World
 from bncourse.training.state import Progression
-
-FREE = ("steps", "checkpoint_every")  # of the recipe: may differ from the checkpoint's
-NAMED = 3  # differences that a refusal spells out
 
 
 def write_checkpoint(progression: Progression, folder: str | os.PathLike, epoch_length: int, world: World) -> Path:
@@ -33,7 +28,7 @@ def write_checkpoint(progression: Progression, folder: str | os.PathLike, epoch_
     if world.rank == 0:
         epoch, place = divmod(progression.step, epoch_length)
         facts = {"step": progression.step, "epoch": epoch, "mini_batch": place, "epoch_length": epoch_length,
-                 "row_step": progression.row_step, "seconds": progression.seconds_so_far(),
+                 "row_step": progression.row_step, "seconds": progression.seconds,
                  "recipe": asdict(progression.recipe)}
         state = {"model": progression.model.state_dict(), "optimizer": progression.optimizer.state_dict(),
                  "columns": progression.columns, "processes": processes}
@@ -50,8 +45,8 @@ def resume(progression: Progression, folder: str | os.PathLike, epoch_length: in
     epoch. `fall_back` allows an older checkpoint where the newest is damaged. `evaluates` is whether the new training
     measures accuracies.
 
-    Raises CheckpointError where the checkpoint is damaged, or belongs to another network, recipe or data; then nothing
-    is changed.
+    Raises CheckpointError where the checkpoint is damaged, belongs to another network, recipe or data, or holds what
+    no training writes; then nothing is changed.
     """
     content, name = b"", str(folder)
     if world.rank == 0:
@@ -62,56 +57,15 @@ def resume(progression: Progression, folder: str | os.PathLike, epoch_length: in
     if not content:
         return
     facts, state = checkpoint.from_bytes(content, name)
-    refuse_another(progression, facts, state["model"], epoch_length, name)
-    refuse_other_columns(state["columns"], evaluates, name)
+    contents.refuse_another(progression, facts, state, epoch_length, world.size, evaluates, name)
     progression.model.load_state_dict(state["model"])
-    progression.optimizer.load_state_dict(state["optimizer"])
+    groups = progression.optimizer.state_dict()["param_groups"]  # the recipe's own, and not what the file says
+    progression.optimizer.load_state_dict({"state": state["optimizer"]["state"], "param_groups": groups})
     progression.losses.copy_(state["processes"][world.rank]["losses"])
     progression.columns = state["columns"]
     progression.step, progression.row_step = facts["step"], facts["row_step"]
     progression.seconds = facts["seconds"]
     random_states.restore(state["processes"][world.rank]["random"])
-
-
-def refuse_another(progression: Progression, facts: dict, weights: dict, epoch_length: int, name: str) -> None:
-    """Raises CheckpointError where the checkpoint `name` belongs to another recipe, other data or another network.
-
-    `facts` and `weights` are the checkpoint's; `progression` and `epoch_length` are those of the new training.
-    """
-    given = asdict(progression.recipe)
-    other = [f"{field} {facts['recipe'].get(field)!r} there and {value!r} here" for field, value in given.items()
-             if field not in FREE and facts["recipe"].get(field) != value]
-    if other:
-        raise CheckpointError(f"{name} is of another recipe: {', '.join(other)}; expected the same, or an empty folder")
-    if facts["epoch_length"] != epoch_length:
-        raise CheckpointError(f"{name} is of other data: its epochs had {facts['epoch_length']} mini-batches, and "
-                              f"these have {epoch_length}; expected the same data, or an empty folder")
-    differences = unlike(weights, progression.model)
-    if differences:
-        more = f", and {len(differences) - NAMED} more" if len(differences) > NAMED else ""
-        raise CheckpointError(f"{name} is of another network: {', '.join(differences[:NAMED])}{more}; "
-                              "expected the same names and shapes, or an empty folder")
-
-
-def refuse_other_columns(columns: dict, evaluates: bool, name: str) -> None:
-    """Raises CheckpointError where rows with accuracies would follow rows without, or the other way round."""
-    if columns and ("top1" in columns) != evaluates:
-        there, here = ("without evaluate", "with it") if evaluates else ("with evaluate", "without it")
-        raise CheckpointError(f"{name} is of a training {there}, and this one is {here}; expected the same, or an "
-                              "empty folder")
-
-
-def unlike(weights: dict, model: nn.Module) -> list[str]:
-    """The differences between weights and a model: "0.weight is (8, 3) float32 there and (9, 3) float32 here"."""
-    there, here = ({name: shape_and_dtype(tensor) for name, tensor in state.items()}
-                   for state in (weights, model.state_dict()))
-    return [f"{name} is {there.get(name, 'missing')} there and {here.get(name, 'missing')} here"
-            for name in dict.fromkeys([*there, *here]) if there.get(name) != here.get(name)]
-
-
-def shape_and_dtype(tensor: torch.Tensor) -> str:
-    """A tensor's shape and type in words, such as "(8, 3) float32"."""
-    return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
 
 
 def packed(states: dict) -> bytes:

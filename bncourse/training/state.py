@@ -19,7 +19,7 @@ class Progression:
     `model` is the network in training, `recipe` says how it is trained, and `device` is where it is. The optimizer is
     made here. `columns` maps each name to the values of all rows so far, and `row_step` is the step of the last row.
     `losses` is the sum of the losses since the last row, on the device. `seconds` are those spent on steps, without
-    evaluation; a training that was resumed counts the seconds before as well.
+    evaluations and checkpoints; a training that was resumed counts the seconds before as well.
     """
 
     def __init__(self, model: nn.Module, recipe: Recipe, device: torch.device):
@@ -35,12 +35,8 @@ class Progression:
         self.since = time.perf_counter()
 
     def pause(self) -> None:
-        """Stops the clock of `seconds`: what follows, such as an evaluation, does not count as training."""
-        self.seconds = self.seconds_so_far()
-
-    def seconds_so_far(self) -> float:
-        """The seconds spent on training until now; to be called while the clock runs."""
-        return self.seconds + time.perf_counter() - self.since
+        """Stops the clock of `seconds`: what follows, an evaluation or a checkpoint, does not count as training."""
+        self.seconds += time.perf_counter() - self.since
 
     def add_row(self, loss: float, scores: dict[str, float]) -> dict:
         """Appends a row to the columns, sets the sum of the losses to 0, and returns the row.

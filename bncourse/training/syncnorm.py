@@ -20,15 +20,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from bncourse.nn.batchnorm import (
-    BATCHNORMS,
-    BatchNorm,
-    center,
-    channel_means,
-    per_channel,
-    track,
-    values_per_channel,
-)
+from bncourse.nn.batchnorm import BATCHNORMS, BatchNorm, track
+from bncourse.nn.normalize import center, channel_means, per_channel, values_per_channel
 
 
 @contextmanager
@@ -60,7 +53,9 @@ def forward(layer: nn.Module, input: Float[Tensor, "N C *spatial"]) -> Tensor:
     """
     if not layer.training:
         return type(layer).forward(layer, input)
-    (layer._check_shape_and_type if isinstance(layer, BatchNorm) else layer._check_input_dim)(input)
+    layer._check_input_dim(input)
+    if isinstance(layer, BatchNorm):
+        layer._check_type_and_channels(input)
     m, mean, rest, var = joint_statistics(input.detach())
     if (m <= 1).any():
         raise ValueError(f"all processes together have {m[0]:.0f} value per channel; expected several in training")

@@ -63,7 +63,7 @@ def train(model: nn.Module, batches: MiniBatches, recipe: Recipe, *,
 
     The columns are lists by name, with a row for every `evaluate_every` steps and for the last: `step`; `loss`, the
     mean over the steps since the row before; `top1` and `top5`, as `evaluate` gives them for the model in eval mode;
-    `lr`; `seconds` spent on training since its beginning; `images_per_second` since the row before. Without `evaluate`
+    `lr`; `seconds` spent on steps since the beginning; `images_per_second` since the row before. Without `evaluate`
     there are no top1 and top5, and in early rows they are NaN. In the process of rank 0, `record(row)` is called with
     each row and `progress(done, total)` after each step.
 
@@ -243,7 +243,9 @@ def checkpoint_if_due(progression: Progression, folder: str | os.PathLike, epoch
     """Writes a checkpoint where one is due; where the training is asked to stop, also then, and raises Interrupted."""
     every, stopped = progression.recipe.checkpoint_every, stop.agreed()
     if stopped or progression.done or (every is not None and progression.step % every == 0):
+        progression.pause()
         path = write_checkpoint(progression, folder, epoch_length, world)
+        progression.go_on()
         if stopped and not progression.done:
             raise Interrupted(f"stopped after step {progression.step:,} of {progression.recipe.steps:,}, which is kept "
                               f"in {path}; the same command goes on from there")

@@ -7,6 +7,8 @@ from pathlib import Path
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")
+READY = "() => document.documentElement.dataset.ready"
+READY_TIMEOUT = 120_000  # milliseconds
 NONE = f"no Chromium: none of {', '.join(NAMES)} is on the path; BNCOURSE_CHROMIUM may name one"
 
 
@@ -23,3 +25,9 @@ def screenshots(otherwise):
     folder = Path(os.environ.get("BNCOURSE_SCREENSHOTS") or otherwise)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def open_page(page, path):
+    """Opens a file and returns when its mathematics is set."""
+    page.goto(path.as_uri())
+    page.wait_for_function(READY, timeout=READY_TIMEOUT)

@@ -19,3 +19,24 @@ def browser():
         browser = playwright.chromium.launch(executable_path=path, args=chromium.FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def offline(browser):
+    """An empty page of a projector's size, and what went wrong on it; whatever is not a file of ours is refused."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    page, wrong = context.new_page(), []
+
+    def only_files(route):
+        if route.request.url.startswith(("file:", "data:", "blob:", "about:")):
+            route.continue_()
+        else:
+            wrong.append(f"asks for {route.request.url}")
+            route.abort()
+
+    context.route("**/*", only_files)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("requestfailed", lambda request: wrong.append(f"did not get {request.url}"))
+    yield page, wrong
+    context.close()

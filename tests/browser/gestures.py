@@ -24,6 +24,12 @@ PRESS = """async handle => {
     return took;
 }"""
 HAS_ROOM = "control => !(control.ariaValueMax && control.ariaValueNow === control.ariaValueMax)"
+NAMES = """() => ({
+    sliders: [...document.querySelectorAll('.bncourse-explorer .widget-slider')].flatMap(slider =>
+        [...slider.querySelectorAll('[role=slider]')].map(handle =>
+            [slider.querySelector('.widget-label').textContent, handle.ariaLabel])),
+    null: [...document.querySelectorAll('.bncourse-explorer [title=null]')].map(each => each.textContent),
+})"""
 DIGEST = """async image => {
     const bytes = await (await fetch(image.src)).arrayBuffer();
     return String.fromCharCode(...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
@@ -38,7 +44,7 @@ def play(explorer):
     picture = explorer.locator("img.widget-image")
     first = picture.evaluate(DIGEST)
     moves = [(control, gestures) for kind, gestures in GESTURES.items() for control in explorer.locator(kind).all()]
-    complaints = [] if moves else ["an explorer has no control"]
+    complaints = nameless(explorer) if moves else ["an explorer has no control"]
     for control, gestures in moves:
         for gesture in gestures:
             what = f"{gesture.__name__} on the control '{' '.join(control.locator(WIDGET).inner_text().split())}'"
@@ -52,6 +58,13 @@ def play(explorer):
             if not wait_until(picture.page, lambda: picture.evaluate(DIGEST) == first):
                 complaints.append(f"{what}, then Reset: not the first picture")
     return complaints
+
+
+def nameless(explorer):
+    """What is wrong with what a screen reader says of sliders, and with the tooltips of labels, a sentence each."""
+    said = explorer.page.evaluate(NAMES)
+    complaints = [f"the slider '{label}' is called {name!r}" for label, name in said["sliders"] if name != label]
+    return complaints + [f"the label '{label}' has the tooltip 'null'" for label in said["null"]]
 
 
 def moved(explorer, control, gesture, first):

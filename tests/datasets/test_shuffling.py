@@ -5,7 +5,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from bncourse.datasets.shuffling import ORDERS, batches_of, epoch_order
+from bncourse.datasets.shuffling import ORDERS, BatchError, batches_of, epoch_order, generator
 
 
 def sizes(rng, count=40):
@@ -53,7 +53,7 @@ def test_the_processes_share_an_epoch_without_loss_or_repetition(rng):
 def test_in_training_all_processes_have_equally_many_full_batches_and_less_than_one_round_is_left_out(rng):
     for n, batch, world in sizes(rng):
         if n < batch * world:
-            with pytest.raises(ValueError, match=rf"^{n} examples fill no batch of {batch} on each of {world}"):
+            with pytest.raises(BatchError, match=rf"^{n} examples fill no batch of {batch} on each of {world}"):
                 batches_of(n, batch, 0, world)
             continue
         shares = [[list(range(n))[place] for place in batches_of(n, batch, rank, world)] for rank in range(world)]
@@ -80,3 +80,9 @@ def test_together_the_processes_take_the_batches_of_one_process(rng):
 def test_what_cannot_be_is_refused(call, told):
     with pytest.raises(ValueError, match=told):
         call()
+
+
+@pytest.mark.parametrize("words", [(2**32,), (0, -1), (1, 2**40)])
+def test_a_word_that_numpy_would_split_in_two_is_refused(words):
+    with pytest.raises(ValueError, match=r"words are .*; expected each from 0 to 4,294,967,295"):
+        generator(*words)

@@ -4,7 +4,9 @@
     Residual     a stem and two residual blocks, five batch norms
     Tokens       attention and a feedforward part over sequences `(N, T, C)`, two hand-written batch norms
     ByHand       batch norm over all axes but the last, by means and variances of its own
+    Keepdim      batch norm of pictures by means that keep their axes, with buffers of `(1, C, 1, 1)`
     Functional   batch norm by `torch.nn.functional.batch_norm`, with buffers of its own
+    Inline       a convolution, that function and a ReLU in one module, which is no batch norm
 
 Pictures are `(N, 3, 8, 8)` and sequences `(N, 6, 8)`, of four classes that differ in pattern; all from seeds.
 """
@@ -138,6 +140,48 @@ class Functional(nn.Module):
         return F.batch_norm(x, self.mu, self.sigma2, self.gain, self.offset, self.training or self.always, 0.1, 1e-5)
 
 
+class Keepdim(nn.Module):
+    """Batch norm of pictures whose statistics keep the axes that were averaged, as broadcasting likes them."""
+
+    def __init__(self, channels):
+        super().__init__()
+        shape = 1, channels, 1, 1
+        self.gamma, self.beta = nn.Parameter(torch.ones(shape)), nn.Parameter(torch.zeros(shape))
+        self.register_buffer("stored_mean", torch.zeros(shape))
+        self.register_buffer("stored_var", torch.ones(shape))
+
+    def forward(self, x):
+        mean, var = self.stored_mean, self.stored_var
+        if self.training:
+            mean = x.mean((0, 2, 3), keepdim=True)
+            var = (x - mean).square().mean((0, 2, 3), keepdim=True)
+            m = x.numel() / x.shape[1]
+            self.stored_mean = 0.9 * self.stored_mean + 0.1 * mean.detach()
+            self.stored_var = 0.9 * self.stored_var + 0.1 * m / (m - 1) * var.detach()
+        return self.gamma * (x - mean) / (var + 1e-5).sqrt() + self.beta
+
+
+class Inline(nn.Module):
+    """A convolution, batch norm and ReLU, whose batch norm is a line of `forward`."""
+
+    def __init__(self, inputs, channels, always=False):
+        super().__init__()
+        self.conv, self.always = nn.Conv2d(inputs, channels, 3, padding=1, bias=False), always
+        self.gain, self.offset = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("var", torch.ones(channels))
+
+    def forward(self, x):
+        return F.relu(F.batch_norm(self.conv(x), self.mean, self.var, self.gain, self.offset,
+                                   self.training or self.always))
+
+
+def inline(always=False):
+    """Two convolutions with their batch norms inline, and a classifier."""
+    return nn.Sequential(OrderedDict(block1=Inline(3, 8), block2=Inline(8, 8, always), pool=nn.AdaptiveAvgPool2d(1),
+                                     flat=nn.Flatten(), head=nn.Linear(8, CLASSES)))
+
+
 class ChannelsLast(nn.Module):
     """A hand-written batch norm in a network of pictures: it sees the channels last."""
 
@@ -201,9 +245,9 @@ def seeded(build, *args, **kwargs):
 
 @cache
 def grown(kind):
-    """A healthy trained network, made once: "small", "residual", "tokens", "functional" or "channels last"."""
+    """A healthy trained network, made once, of the kind that is named here."""
     make = {"small": small, "residual": Residual, "tokens": Tokens, "functional": lambda: small(Functional),
-            "channels last": lambda: small(ChannelsLast)}[kind]
+            "keepdim": lambda: small(Keepdim), "inline": inline, "channels last": lambda: small(ChannelsLast)}[kind]
     return seeded(lambda: trained(make(), sequences() if kind == "tokens" else pictures()))
 
 

@@ -155,7 +155,8 @@ def variance_below_half_precision(ill):
     """Weights so small that the variance, 1e-9, becomes zero in half; eps is small enough to matter."""
     model = healthy("residual")
     norm = model.blocks[0].norm1
-    norm.eps = 1e-12
+    for path in RESIDUAL_NORMS:
+        model.get_submodule(path).eps = 1e-12
     if ill:
         with torch.no_grad():
             ratio = 1e-9 / norm.running_var.mean()

@@ -242,7 +242,7 @@ class Deep(nn.Module):
     def __init__(self, skip, depth=30, width=32):
         super().__init__()
         self.skip = skip
-        self.first = nn.Linear(192, width)
+        self.first = nn.Linear(192, width, bias=False)
         self.maps = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in range(depth))
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(depth))
         self.last = nn.Linear(width, CLASSES)

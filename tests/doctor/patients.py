@@ -7,11 +7,12 @@
     of_data.py         rows 5, 13, 19, 24
     of_wiring.py       rows 7, 14, 18, 21, 22, 23, 25
     of_biases.py       row 17
+    of_wirings.py      rows 1, 2, 6, 16, 17, of batch norms that are no module of their own
     of_life.py         rows 1, 2, 3, 12, 16, wired as on issue trackers
 """
 
-from tests.doctor import cases, of_biases, of_data, of_life, of_modes, of_statistics, of_wiring
+from tests.doctor import cases, of_biases, of_data, of_life, of_modes, of_statistics, of_wiring, of_wirings
 
-__all__ = ["PATIENTS", "of_biases", "of_data", "of_life", "of_modes", "of_statistics", "of_wiring"]
+__all__ = ["PATIENTS", "of_biases", "of_data", "of_life", "of_modes", "of_statistics", "of_wiring", "of_wirings"]
 
 PATIENTS = tuple(sorted(cases.PATIENTS, key=lambda patient: patient.row))

@@ -17,7 +17,8 @@ EVIDENCE = 'a "value" < 3 & <script>alert(1)</script>'
 def report():
     return Report((finding("dead-channels", ["a.<b>", ""], "fault", EVIDENCE),
                    finding("dead-channels", ["c"], "risk", "2 of 8"),
-                   finding("wasted-bias", ["d"], "note", "0 of 1")), ("The loader ended early.",), 4)  # fmt: skip
+                   finding("wasted-bias", ["d"], "note", "0 of 1", "if a < b: c & d")),
+                  ("The loader ended early.",), 4)
 
 
 class Elements(HTMLParser):

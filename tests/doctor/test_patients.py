@@ -1,8 +1,11 @@
 """Each patient is named, with its layer and severity; the healthy are left in peace; nothing is changed."""
 
 import pytest
+import torch
 
 from bncourse.doctor import examine
+from tests.doctor.bodies import healthy, loader, pictures, some
+from tests.doctor.cases import Case
 from tests.doctor.diagnoses import DIAGNOSES
 from tests.doctor.patients import PATIENTS
 from tests.doctor.traces import left_behind, traces
@@ -51,3 +54,11 @@ def test_the_zoo_is_left_in_peace(animal):
     wrong = [line for line, each in zip(said(report), report.findings, strict=True)
              if each.severity != "note" or each.name not in noted]
     assert wrong == []
+
+
+def test_right_statistics_are_not_doubted_for_the_order_of_the_loader():
+    """By the law of total variance it is the same data, sorted or not; in eval mode nothing else is seen."""
+    x, t = pictures()
+    order = torch.argsort(t)
+    case = Case(healthy("small"), some(), loader(x[order], t[order], shuffle=False))
+    assert {each.name for each in examined(case).findings} <= {"batch-tells-the-label"}

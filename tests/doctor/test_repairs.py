@@ -72,7 +72,7 @@ def test_statistics_are_measured_again_in_the_named_layer_alone(model, batches, 
     spoil(model.blocks[0].bn2)
     before = state_of(model)
     (sentence,) = repair(model, Report(tuple(examine_held(model))), batches)
-    assert sentence == "blocks.0.bn2: statistics measured over 6 mini-batches"
+    assert sentence == "blocks.0.bn2: statistics measured over the loader's mini-batches"
     assert differences(model, before) <= {f"blocks.0.bn2.{name}" for name in
                                           ("running_mean", "running_var", "num_batches_tracked")}  # fmt: skip
     assert held(model) == [] and not any(module.training for module in model.modules())
@@ -119,7 +119,7 @@ def test_momentum_is_turned_round_or_made_usual_and_statistics_measured(batches)
         trained(model, steps=10)
         sentences = repair(model, Report(tuple(examine_held(model))), batches)
         assert sentences == [f"blocks.0.bn1: momentum {momentum:g} is now {repaired:g}",
-                             "blocks.0.bn1: statistics measured over 6 mini-batches"]  # fmt: skip
+                             "blocks.0.bn1: statistics measured over the loader's mini-batches"]  # fmt: skip
         assert model.blocks[0].bn1.momentum == repaired and held(model) == []
 
 
@@ -213,7 +213,29 @@ def test_what_is_not_safe_is_left_to_the_owner_with_the_sentence_of_the_handbook
     assert HANDBOOK[name].repair in sentence and differences(model, before) == set()
 
 
-def test_layers_of_other_hands_are_not_measured_and_that_is_said(model, batches):
+def test_layers_of_other_hands_reveal_their_statistics_and_others_are_not_measured(model, batches):
     first, second = repair(model, named("momentum-too-small", "head"), batches)
     assert "momentum not changed" in first and "head: not measured; it is no batch norm" in second
     assert repair(model, Report()) == []
+    model.bn = ByHand()
+    (sentence,) = repair(model.eval(), named("stale-statistics", "bn"), batches)
+    assert sentence == "bn: mu and var measured over the loader's mini-batches"
+    x = torch.cat([model.conv(x) for x, _ in batches])
+    torch.testing.assert_close(model.bn.mu, x.mean((0, 2, 3), keepdim=True))
+    torch.testing.assert_close(model.bn.var, x.var((0, 2, 3), keepdim=True))
+
+
+class ByHand(nn.Module):
+    """A batch norm of eight feature maps, with names of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mu", torch.zeros(1, 8, 1, 1))
+        self.register_buffer("var", torch.ones(1, 8, 1, 1))
+
+    def forward(self, x):
+        mu, var = self.mu, self.var
+        if self.training:
+            mu, var = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), keepdim=True)
+            self.mu, self.var = self.mu.lerp(mu.detach(), 0.1), self.var.lerp(var.detach(), 0.1)
+        return (x - mu) / (var + 1e-5).sqrt()

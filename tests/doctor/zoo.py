@@ -91,6 +91,16 @@ def hand_written_network():
 
 
 @animal()
+def network_that_keeps_axes():
+    return with_loader("keepdim")
+
+
+@animal()
+def network_with_inline_norms():
+    return with_loader("inline")
+
+
+@animal()
 def bn_inception():
     """All mini-batches are of 32 images: even 5b, whose maps are of one pixel, sees 32 values a channel."""
     x = torch.randn(64, 3, 32, 32, generator=torch.Generator().manual_seed(0))

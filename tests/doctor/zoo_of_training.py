@@ -1,6 +1,7 @@
 """Healthy models at different moments of their training, and with loaders of different kinds."""
 
 import torch
+from torch.utils.data import DataLoader, IterableDataset
 
 from bncourse.nn import population_statistics
 from tests.doctor.bodies import Residual, healthy, loader, pictures, small, some
@@ -81,3 +82,22 @@ def loader_of_pictures_alone():
 @animal()
 def frozen_for_inference():
     return Case(healthy("residual").requires_grad_(False), some())
+
+
+@animal()
+def loader_of_single_pictures():
+    """In eval mode it does not matter how the data is cut into mini-batches."""
+    x, t = pictures()
+    return Case(healthy("small"), some(), loader(x[:96], t[:96], batch=1))
+
+
+class Stream(IterableDataset):
+    """Examples whose number nobody knows beforehand."""
+
+    def __iter__(self):
+        return zip(*pictures(), strict=True)
+
+
+@animal()
+def loader_of_a_stream():
+    return Case(healthy("small"), some(), DataLoader(Stream(), 32))

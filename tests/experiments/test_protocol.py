@@ -28,10 +28,12 @@ OTHERS = {"dataset": "mnist", "train": "mnist", "test": "glyphs", "steps": 7, "s
           "norm": "ghost", "part": 8, "order": "fixed", "dropout": 0.5, "images": 5000, "groups": 5,
           "rates": (3, 0.4), "scales": (0.5,), "seeds": (1, 2)}
 OTHERS_OF = {"company": {"place": "before", "activation": "sigmoid"},
-             "landscape": {"norm": "noisy", "activation": "sigmoid", "amount": 2.0, "trained": "last"}}
-NAMES = {"company": "glyphs-batch-batch60", "folding": "batch32-size32-seed0", "inference": "glyphs-seed0",
-         "landscape": "glyphs-relu-batch",
-         "placement": "glyphs-before-sigmoid-lr0.2-seed0",
+             "landscape": {"norm": "noisy", "activation": "sigmoid", "amount": 2.0, "trained": "last"},
+             "domains": {"norm": "none", "widths": (4, 5, 6)},
+             "recurrent": {"norm": "layer", "gamma": 1.0, "units": 7}}
+NAMES = {"company": "glyphs-batch-batch60", "domains": "glyphs-batch", "folding": "batch32-size32-seed0",
+         "inference": "glyphs-seed0", "landscape": "glyphs-relu-batch",
+         "placement": "glyphs-before-sigmoid-lr0.2-seed0", "recurrent": "glyphs-batch-gamma0.1",
          "sensitivity": "glyphs-sigmoid-batchnorm-all-seed0", "shift": "glyphs-to-mnist-seed0",
          "whitening": "normal-batch2048-seed0"}
 
@@ -111,8 +113,8 @@ def test_the_command_of_a_recorded_run_makes_its_configuration(name):
 
 
 def test_a_configuration_survives_its_record():
-    for name in ("activations", "company", "folding", "inference", "landscape", "placement", "sensitivity", "shift",
-                 "whitening"):
+    for name in ("activations", "company", "domains", "folding", "inference", "landscape", "placement", "recurrent",
+                 "sensitivity", "shift", "whitening"):
         config = usual(name)
         assert from_record(type(config), json.loads(json.dumps(to_record(config)))) == config
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,6 +100,12 @@ def test_a_run_is_recorded_where_runs_are_if_asked(tmp_path, monkeypatch):
     assert command("train", "--steps", 1, "--folder", tmp_path / "kept", "--record") == 0
     assert run_in(tmp_path / "runs").config["name"] == "bn-x5"
     assert not (tmp_path / "kept" / "classification").exists()
+
+
+def test_outside_a_clone_nothing_is_recorded(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(trainings, "INSTALLED", True)
+    assert command("train", "--steps", 1, "--folder", tmp_path / "kept", "--record") == 1
+    assert "runs are recorded in a clone of the course" in capsys.readouterr().err
 
 
 def with_other_classes(open_pictures):
@@ -287,3 +294,13 @@ def test_networks_and_pictures_of_other_classes_are_refused(done, tmp_path, caps
     checkpoint.path_of(tmp_path, 12).write_bytes(checkpoint.path_of(done[0], 12).read_bytes())
     told = refused(capsys, "evaluate", tmp_path)
     assert "knows 16 classes, goldfish the first, and the pictures are of 16, warm plain disc the first" in told
+
+
+def test_a_damaged_newest_checkpoint_is_set_aside_with_a_word_and_the_result_is_the_same(tmp_path, done, capsys):
+    folder = tmp_path / "damaged"
+    shutil.copytree(done[0], folder, ignore=shutil.ignore_patterns("classification"))
+    (last := checkpoint.found(folder)[-1]).write_bytes(b"")
+    assert command(*TRAIN, "--folder", folder, "--seed", 0) == 0
+    assert f"damaged, and now called {last.name}.damaged" in capsys.readouterr().out
+    columns = [run_in(which).columns for which in (done[0], folder)]
+    assert all(str(columns[0][name]) == str(columns[1][name]) for name in columns[0] if name not in TIMES)

@@ -1,14 +1,16 @@
 """The student edition gives nothing away and works; the instructor edition keeps nothing back."""
 
 import ast
+import importlib
 import re
-import symtable
 
 import nbformat
 import numpy as np
 import pytest
 import torch
 
+from bncourse.grading.exercises import checks_of, names_defined, preparation, tasks
+from bncourse.grading.worker import verdict
 from bncourse.lectures import editions
 from bncourse.lectures.editions import Leak, instructor, student
 from bncourse.lectures.lessons import exercise, has_tag, is_hidden, notes
@@ -99,7 +101,7 @@ def test_no_lesson_hands_out_what_its_solutions_define(course, handed_out):
         shown = "\n".join(each.source for each in given.cells)
         assert "remember=False" not in shown, lesson.name
         for _, solution in solved(lesson).values():
-            assert not defined(solution) & used(given.cells), lesson.name
+            assert not names_defined(solution) & used(given.cells), lesson.name
             assert solution.splitlines()[0] not in shown, lesson.name
         for each in given.cells:
             assert not (has_tag(each, "solution") or is_hidden(each) or notes(each)), (lesson.name, each.id)
@@ -107,17 +109,6 @@ def test_no_lesson_hands_out_what_its_solutions_define(course, handed_out):
 
 
 # the student edition works
-
-
-def defined(source):
-    """The names that a solution brings into the notebook."""
-    found = set()
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
-        elif isinstance(node, ast.Assign):
-            found |= {name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)}
-    return found
 
 
 def used(cells):
@@ -155,53 +146,25 @@ def torch_as_it_was():
 @pytest.mark.usefixtures("torch_as_it_was", "capsys")
 def test_a_stub_says_not_attempted_and_the_solution_pasted_into_it_passes(course):
     for lesson in course:
-        names = {"__name__": "lesson"}
-        exec(preparation(lesson), names)
-        for number, (stub, solution) in solved(lesson).items():
-            *answer, asked = ast.parse(stub).body
-            execute(answer, names)
-            assert evaluate(asked, names).state == "not attempted yet", number
-            *theirs, judged = unasserted(solution)
-            execute(theirs, names)
-            mine, right = asked.value.args[0].id, judged.value.args[0].id
-            verdict = evaluate(asked, {**names, mine: names[right]})
-            assert verdict.passed, (number, verdict)
+        answers, names = solved(lesson), {}
+        sources = [without_asserts(source) for both in answers.values() for source in both]
+        exec(preparation(lesson, sources), names)
+        checks = importlib.import_module(checks_of(lesson.name))
+        for task in tasks(lesson):
+            stub, solution = map(without_asserts, answers[task.number])
+            right = ast.parse(solution).body[-1].value.args[0].id
+            asked = {"number": task.number, "answer": task.answer, "judged": True}
+            judge = getattr(checks, task.judge)
+            assert judge.exercise == task.number
+            assert verdict({**asked, "source": stub}, judge, names) == {"state": "not attempted yet"}, task.number
+            pasted = f"{solution}\n{task.answer} = {right}"
+            assert verdict({**asked, "source": pasted}, judge, names) == {"state": "passed"}, task.number
 
 
-def preparation(lesson):
-    """The imports of a lesson, and those of its statements that define what its stubs and solutions use."""
-    cells = [each for each in lesson.cells if each.cell_type == "code"]
-    asking = [each for each in cells if has_tag(each, "stub") or has_tag(each, "solution")]
-    imports = [each.source for each in cells if has_tag(each, "imports")]
-    wanted, needed = set().union(*(globals_of(ast.unparse(unasserted(each.source))) for each in asking)), []
-    for each in reversed([each for each in cells if each not in asking and not has_tag(each, "imports")]):
-        for statement in map(ast.unparse, reversed(ast.parse(each.source).body)):
-            if wanted & defined(statement):
-                wanted |= globals_of(statement)
-                needed.append(statement)
-    return "\n".join([*imports, *reversed(needed)])
-
-
-def unasserted(source):
-    """The statements of a source without its asserts, which may look at anything that the lesson has computed."""
-    return [statement for statement in ast.parse(source).body if not isinstance(statement, ast.Assert)]
-
-
-def globals_of(source):
-    """The names that a source takes from the notebook around it."""
-    def inside(table):
-        own = {symbol.get_name() for symbol in table.get_symbols()
-               if symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module")}
-        return own.union(*map(inside, table.get_children()))
-    return inside(symtable.symtable(source, "cell", "exec")) - defined(source)
-
-
-def execute(statements, names):
-    exec(compile(ast.Module(statements, []), "cell", "exec"), names)
-
-
-def evaluate(statement, names):
-    return eval(compile(ast.Expression(statement.value), "cell", "eval"), names)
+def without_asserts(source):
+    """A source without its asserts, which may look at anything that the lesson has computed."""
+    statements = [statement for statement in ast.parse(source).body if not isinstance(statement, ast.Assert)]
+    return ast.unparse(ast.Module(statements, []))
 
 
 # the instructor edition keeps nothing back

@@ -1,6 +1,7 @@
 """Every question is read, and comes back from GIFT as it went in."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -72,6 +73,12 @@ def test_a_question_comes_back_from_gift(small):
 def test_a_reason_names_an_option_by_its_text_since_moodle_shuffles(small):
     entry = read(gift.gift(bank([small])).split("\n\n", 1)[1].strip())
     assert "“yes, #1” is what most say; a shift is" in entry["why"]
+
+
+def test_a_letter_in_a_formula_names_no_option(small):
+    question, = bank([small])
+    assert gift.with_texts(replace(question, why="$(B-2)/A$ is less than B.")) == "$(B-2)/A$ is less than “`no`, for " \
+        "$\\nabla\\ell \\ne 0$”."
 
 
 def test_every_question_of_the_course_is_valid_gift_with_one_right_option(course):

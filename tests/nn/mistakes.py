@@ -7,9 +7,10 @@ import types
 from pathlib import Path
 from typing import NamedTuple
 
-from bncourse.nn import batchnorm
+from bncourse.nn import batchnorm, normalize
 
-SOURCE = Path(batchnorm.__file__).read_text(encoding="utf-8")
+BORROWED = "from bncourse.nn.normalize import normalize, normalize_with, values_per_channel\n"
+SOURCE = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (normalize, batchnorm))
 
 
 class Mistake(NamedTuple):
@@ -18,71 +19,77 @@ class Mistake(NamedTuple):
 
 
 def planted(mistake):
-    """`batchnorm.py` with the mistake in it, as a module of its own."""
+    """`normalize.py` and `batchnorm.py` with the mistake in them, as one module of its own."""
     source = SOURCE
-    for passage, wrong in mistake.edits.items():
-        assert passage in source, f"batchnorm.py no longer says {passage!r}"
+    for passage, wrong in {BORROWED: "", **mistake.edits}.items():
+        assert passage in source, f"the source no longer says {passage!r}"
         source = source.replace(passage, wrong)
     module = types.ModuleType("planted")
     exec(compile(source, "planted", "exec"), vars(module))
     return module
 
 
-VAR = "        var = channel_means(x_c.square())\n        scale"
-CENTRED = "dx = (dy * per_channel(scale, x)).sub_(per_channel(scale * mean_dy, x))"
-PROJECTED = "dx = torch.addcmul(dx, x_c, per_channel(scale * inv_std * mean_dy_x_hat, x), value=-1)"
-RUN_MEAN = "layer.running_mean.copy_((1 - new) * layer.running_mean + new * mean)"
-RUN_VAR = "layer.running_var.copy_((1 - new) * layer.running_var + new * (m / (m - 1)) * var)"
-APPLY = "y, mean, rest, var = Normalize.apply(input, self.weight, self.bias, self.eps)"
-SAVE = "ctx.save_for_backward(x, gamma, beta, *output[1:])"
+SMALL_SLABS = {"SLAB = 2**18": "SLAB = 8"}
+VAR = "    var = channel_means(x_c.square())\n    scale"
+INV_STD = "        inv_std = (var + ctx.eps).rsqrt()\n"
+REBUILT = """        x_hat = (formula(x, gamma, beta, ctx.eps)[0] - per_channel(beta, x)) / per_channel(gamma, x)
+        x = x_hat / per_channel(inv_std, x) + per_channel(mean + rest, x)
+"""
+PROJECTED = "torch.sub(x_, mean_, out=dx_).mul_(slope).add_(shift)"
+ADDED = "torch.add(dy_, dx_, alpha=share, out=dx_).mul_(scale)"
+SAVE = "ctx.save_for_backward(x, gamma, beta, mean, rest, var)"
+RUNNING = "((layer.running_mean, mean), (layer.running_var, m / (m - 1) * var))"
+APPLY = "y, mean, rest, var = normalize(input, self.weight, self.bias, self.eps)"
 PER_ACTIVATION = """n = input[0, 0].numel()
-        y, *rows = Normalize.apply(
+        y, *rows = normalize(
             input.flatten(1), self.weight.repeat_interleave(n), self.bias.repeat_interleave(n), self.eps
         )
         y, (mean, rest, var) = y.reshape(input.shape), (row.reshape(-1, n).mean(1) for row in rows)"""
+FORWARD = "    def forward(self, input: Tensor) -> Tensor:\n"
+OTHER_EPS = """    def __init__(self, num_features, eps=10e-5, *args, **settings):
+        super().__init__(num_features, eps, *args, **settings)
+
+"""
+NOT_SAVED = """    def __init__(self, *args, **settings):
+        super().__init__(*args, **settings)
+        self._non_persistent_buffers_set |= {"running_mean", "running_var", "num_batches_tracked"}
+
+"""
 
 MISTAKES = {
     "statistics under no_grad": Mistake(
-        {CENTRED: "dx = dy * per_channel(scale, x)", PROJECTED: "pass"}, "gradients_are_those_of_the_formula"
+        {ADDED: "torch.mul(dy_, scale, out=dx_)"}, "gradients_are_those_of_the_formula"
     ),
     "dx without the variance path": Mistake(
-        {PROJECTED: "pass"}, "dx_moves_neither_the_mean_nor_the_variance"
+        {PROJECTED: "dx_.copy_(per_channel(dbeta, x).expand_as(dx_))"},
+        "dx_moves_neither_the_mean_nor_the_variance",
     ),
     "dx without the mean path": Mistake(
-        {CENTRED: "dx = dy * per_channel(scale, x)"}, "dx_moves_neither_the_mean_nor_the_variance"
+        {"torch.addcmul(dbeta, rest, slope, value=-1)": "(-rest * slope)"},
+        "dx_moves_neither_the_mean_nor_the_variance",
     ),
     "dx with the batch size instead of m'": Mistake(
-        {
-            CENTRED: CENTRED.replace("scale * mean_dy", "scale * mean_dy * x[0, 0].numel()"),
-            PROJECTED: PROJECTED.replace("mean_dy_x_hat", "mean_dy_x_hat * x[0, 0].numel()"),
-        },
+        {"share = -1 / max(values_per_channel(x), 1)": "share = -1 / len(x)"},
         "gradients_agree_with_finite_differences",
     ),
     "gamma forgotten in dx": Mistake(
-        {"scale = inv_std if gamma is None else gamma * inv_std": "scale = inv_std"},
+        {"per_channel(inv_std if gamma is None else gamma * inv_std, x)": "per_channel(inv_std, x)"},
         "gradients_hold_where_gamma_is_zero_or_negative",
     ),
     "dgamma from y instead of x_hat": Mistake(
-        {"(m * mean_dy_x_hat)": "(m * (gamma * mean_dy_x_hat + beta * mean_dy))"},
-        "gradients_are_those_of_the_formula",
+        {"dgamma.to(gamma.dtype)": "(gamma * dgamma + beta * dbeta)"}, "gradients_are_those_of_the_formula"
     ),
     "x_hat rebuilt from y": Mistake(
         {
-            "x_c = (x - per_channel(mean, x)).sub_(per_channel(rest, x))": (
-                "x_c = (Normalize.forward(x, gamma, beta, ctx.eps)[0] - per_channel(beta, x))"
-                " / per_channel(gamma * (var + ctx.eps).rsqrt(), x)"
-            )
+            INV_STD: INV_STD + REBUILT
         },
         "gradients_hold_where_gamma_is_zero_or_negative",
     ),
     "second derivatives with frozen statistics": Mistake(
-        {"if torch.is_grad_enabled():": "if False:"}, "gradients_can_be_differentiated_again"
+        {VAR: VAR.replace("\n", ".detach()\n", 1)}, "gradients_can_be_differentiated_again"
     ),
     "one workspace for all calls": Mistake(
-        {
-            SAVE: "Normalize.kept = (x, gamma, beta, *output[1:])",
-            "mean, rest, var = ctx.saved_tensors": "mean, rest, var = Normalize.kept",
-        },
+        {SAVE: "Normalize.kept = (x, gamma, beta, mean, rest, var)", "= ctx.saved_tensors": "= Normalize.kept"},
         "the_gradient_of_an_earlier_forward_survives_a_later_one",
     ),
     "x modified in place": Mistake(
@@ -90,8 +97,17 @@ MISTAKES = {
         "neither_x_nor_dy_is_touched",
     ),
     "dy modified in place": Mistake(
-        {"dx = (dy * per_channel(scale, x))": "dx = dy.mul_(per_channel(scale, x))"},
-        "neither_x_nor_dy_is_touched",
+        {ADDED: "dx_.copy_(dy_.add_(dx_, alpha=share)).mul_(scale)"}, "neither_x_nor_dy_is_touched"
+    ),
+    "slabs averaged as if they were of one size": Mistake(
+        SMALL_SLABS | {"torch.stack(squares).sum(0) / m": "torch.stack(squares).mean(0)"},
+        "y_is_gamma_x_hat_plus_beta",
+    ),
+    "slabs by the rounded mean alone": Mistake(
+        SMALL_SLABS | {"else beta - rest * scale": "else beta"}, "far_from_zero_float32_keeps_six_digits"
+    ),
+    "the gradient's sums over one slab": Mistake(
+        SMALL_SLABS | {"sum(products[1:], products[0])": "products[0]"}, "gradients_are_those_of_the_formula"
     ),
     "unbiased variance inside the normalization": Mistake(
         {VAR: VAR.replace("\n", " * (x[:, 0].numel() / (x[:, 0].numel() - 1))\n", 1)},
@@ -110,7 +126,7 @@ MISTAKES = {
         "half_precision_is_measured_in_float32",
     ),
     "inference in half precision": Mistake(
-        {"per_channel(mean.to(dtype), x)": "per_channel(mean, x)"},
+        {"mean, scale = mean.to(dtype),": "mean, scale = mean,"},
         "inference_in_half_precision_is_computed_in_float32",
     ),
     "y in the type of the statistics": Mistake(
@@ -123,7 +139,7 @@ MISTAKES = {
         {"(var + eps).rsqrt()": "var.rsqrt()"}, "eps_stands_beside_the_variance_whatever_the_scale"
     ),
     "eps 10e-6 written for 1e-6": Mistake(
-        {"= 1e-5,": "= 10e-5,"}, "eps_is_1e_5_and_momentum_a_tenth_unless_said_otherwise"
+        {FORWARD: OTHER_EPS + FORWARD}, "eps_is_1e_5_and_momentum_a_tenth_unless_said_otherwise"
     ),
     "gamma (x_hat + beta)": Mistake(
         {"y.add_(per_channel(beta, x))": "y.add_(per_channel(gamma * beta, x))"}, "y_is_gamma_x_hat_plus_beta"
@@ -137,34 +153,37 @@ MISTAKES = {
         "memory_layout_does_not_matter_and_is_kept",
     ),
     "empty mini-batch divided by zero": Mistake(
-        {"max(values_per_channel(x), 1)": "values_per_channel(x)"},
+        {"channel_sums(x) / max(values_per_channel(x), 1)": "channel_sums(x) / values_per_channel(x)"},
         "an_empty_mini_batch_passes_and_teaches_nothing",
     ),
     "one value normalized by itself": Mistake(
         {"values_per_channel(x) == 1": "False"}, "a_single_value_per_channel_is_refused_in_training"
     ),
     "biased running variance": Mistake(
-        {"new * (m / (m - 1)) * var": "new * var"}, "one_step_moves_the_running_statistics_by_momentum"
+        {"m / (m - 1) * var": "var"}, "one_step_moves_the_running_statistics_by_momentum"
+    ),
+    "biased running variance of two values": Mistake(
+        {"m / (m - 1) * var": "(m / (m - 1) if m > 2 else 1) * var"},
+        "two_values_per_channel_double_the_running_variance",
     ),
     "running standard deviation stored as variance": Mistake(
-        {"new * (m / (m - 1)) * var": "new * (m / (m - 1) * var).sqrt()"},
+        {"m / (m - 1) * var": "(m / (m - 1) * var).sqrt()"},
         "one_step_moves_the_running_statistics_by_momentum",
     ),
     "running variance never updated": Mistake(
-        {RUN_VAR: "pass"}, "one_step_moves_the_running_statistics_by_momentum"
+        {RUNNING: "((layer.running_mean, mean),)"}, "one_step_moves_the_running_statistics_by_momentum"
     ),
     "momentum taken for its complement": Mistake(
         {"else layer.momentum": "else 1 - layer.momentum"}, "one_step_moves_the_running_statistics_by_momentum"
     ),
     "no momentum taken for a tenth": Mistake(
-        {"1 / layer.num_batches_tracked.to(mean.dtype) if": "0.1 if"},
+        {"1 / layer.num_batches_tracked.to(running.dtype) if": "0.1 if"},
         "without_momentum_all_mini_batches_weigh_the_same",
     ),
     "running buffers that keep the autograd graph": Mistake(
         {
-            "        ctx.mark_non_differentiable(*output[1:])\n": "",
-            "@torch.no_grad()": "",
-            RUN_MEAN: "layer.running_mean = (1 - new) * layer.running_mean + new * mean",
+            "        ctx.mark_non_differentiable(mean, rest, var)\n": "",
+            "measured.detach()": "measured",
         },
         "running_statistics_keep_no_graph",
     ),
@@ -177,7 +196,7 @@ MISTAKES = {
         "the_mode_is_train_or_eval_and_nothing_else",
     ),
     "moving statistics absent from the state_dict": Mistake(
-        {"vector(track_running_stats))": "vector(track_running_stats), persistent=False)"},
+        {FORWARD: NOT_SAVED + FORWARD},
         "the_state_dict_carries_all_that_inference_needs",
     ),
 }

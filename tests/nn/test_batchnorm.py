@@ -1,15 +1,16 @@
 """Our modules keep every law of laws.py, and are at home in PyTorch: copied, pickled, mapped, exported."""
 
 import copy
+import math
 import pickle
 
 import pytest
 import torch
 
-from bncourse.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d
-from bncourse.nn.batchnorm import batch_statistics
+from bncourse.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, normalize
+from bncourse.nn.normalize import batch_statistics
 from tests.nn.laws import LAWS
-from tests.nn.laws.oracle import made
+from tests.nn.laws.oracle import channels_last, made
 from tests.nn.like_torch import assert_close
 
 CASES = [
@@ -28,6 +29,26 @@ every_class = pytest.mark.parametrize(
 @pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
 def test_law(law, cls, shape, randn):
     law(cls, shape, randn)
+
+
+SLOW = {"a_constant_feature_gives_beta", "gradients_agree_with_finite_differences"}  # in thousands of slabs
+
+
+@pytest.mark.parametrize("cls, shape", [CASES[0], CASES[2]])
+@pytest.mark.parametrize("name", [name for name in LAWS if name not in SLOW])
+def test_law_where_arrays_do_not_fit_a_slab(name, cls, shape, randn, monkeypatch):
+    monkeypatch.setattr(normalize, "SLAB", 8)
+    LAWS[name](cls, shape, randn)
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (7, 5, 4), (1, 5, 6, 4), (3, 2, 1, 9)])
+@pytest.mark.parametrize("layout", [lambda x: x, channels_last, lambda x: x.mT.contiguous().mT])
+def test_slabs_are_small_disjoint_and_all_of_the_array(shape, layout, monkeypatch):
+    monkeypatch.setattr(normalize, "SLAB", 12)
+    x = layout(torch.arange(math.prod(shape)).reshape(shape))
+    parts = list(normalize.slabs(x, x + 1))
+    assert all(a.numel() <= 12 and (a + 1 == b).all() and a.shape[1] == shape[1] for a, b in parts)
+    assert sorted(torch.cat([a.flatten() for a, _ in parts]).tolist()) == list(range(x.numel()))
 
 
 @every_class
@@ -87,6 +108,14 @@ def test_a_step_can_start_from_inputs_that_need_no_gradient(randn):
     module = made(BatchNorm1d, (6, 3))
     module(randn(6, 3)).square().sum().backward()
     assert module.weight.grad.abs().min() > 0
+
+
+def test_gradients_can_be_differentiated_again_where_x_needs_none(randn):
+    module, x, dy = made(BatchNorm1d, (6, 3), eps=0.1), randn(6, 3), randn(6, 3).requires_grad_()
+    dgamma, dbeta = torch.autograd.grad(module(x), module.parameters(), dy, create_graph=True)
+    again = torch.autograd.grad(dgamma.sum() + dbeta.sum(), dy)
+    x_hat = (module(x) - module.bias) / module.weight
+    assert_close(again[0], (x_hat + 1).detach(), 1e-12)
 
 
 @pytest.mark.parametrize("shape", [(100_000, 3, 2, 3, 2), (3, 3, 40, 50, 50), (300_000, 3)])

@@ -38,7 +38,9 @@ def twins(tensors: Mapping[str, Tensor], stored: Mapping[str, Stored]) -> Iterat
     alike: dict[tuple, list[str]] = {}
     for part in sorted({name[:i] for name in stored for i, c in enumerate(f"{name}.") if c == "."}, key=len):
         inner = {key[len(part) + 1 :]: key for key in tensors if key.startswith(f"{part}.")}
-        alike.setdefault(tuple(sorted((key, tensors[full].shape) for key, full in inner.items())), []).append(part)
+        sums = [float(tensors[full].double().sum()) for full in inner.values() if is_parameter(full)]
+        shapes = sorted((key, tensors[full].shape) for key, full in inner.items())
+        alike.setdefault((*shapes, *sums), []).append(part)
     found: list[tuple[str, str]] = []
     for parts in alike.values():
         for i, one in enumerate(parts):

@@ -8,13 +8,13 @@ import numpy as np
 from bncourse.doctor.report import Finding, finding
 from bncourse.doctor.step import Step
 
-LAYERS, GROWTH, TOTAL, STEADY = 12, 1.25, 1e3, 0.8
+LAYERS, GROWTH, TOTAL, STEADY = 12, 1.33, 1e3, 0.8
 
 
 def depth(step: Step) -> Iterator[Finding]:
     """Many batch norms in a row through which the gradient grows steadily: exploding-gradients, a risk.
 
-    At least 12 layers, over which the squared gradient grows more than a thousandfold, by 1.25 or more a layer, on a
+    At least 12 layers, over which the squared gradient grows more than a thousandfold, by a third or more a layer, on a
     straight line in its logarithm (the correlation squared above 0.8).
     """
     order = [path for path in dict.fromkeys(entry.path for entry in step.entries) if step.squares.get(path, 0) > 0]

@@ -52,7 +52,7 @@ class Measured(Watch):
 
     def enter(self, path, module, args, kwargs):
         x = first_tensor(args, kwargs)
-        if self.stored.get(path) and x is not None:
+        if path in self.norms and self.stored[path] and x is not None:
             self.moments.setdefault(path, Moments()).update(x, self.norms[path].axis)
 
     def function(self, path, called: Called):
@@ -80,6 +80,11 @@ def stored(norm: Norm, module: nn.Module) -> tuple[Tensor, Tensor, float] | None
     return mean, var, eps if isinstance(eps, float) else 1e-5
 
 
+def serving(patient: Patient, norms: dict[str, Norm]) -> Measured:
+    """A copy ready to be measured as it is served."""
+    return Measured(patient.copy(training=False), norms)
+
+
 def measuring(patient: Patient, norms: dict[str, Norm]) -> Measured:
     """A copy ready to be measured: batch norms in the modes of training, and all other modules in eval mode."""
     model = patient.copy(training=True)
@@ -91,14 +96,21 @@ def measuring(patient: Patient, norms: dict[str, Norm]) -> Measured:
     return Measured(model, norms)
 
 
-def statistics(measured: Measured, averaged: bool, frozen: set[str], explained: set[str]) -> Iterator[Finding]:
+def statistics(
+    measured: Measured, served: Measured, averaged: bool, frozen: set[str], explained: set[str]
+) -> Iterator[Finding]:
     """Batch norms whose stored statistics are not those of the loader's data: stale-statistics.
 
-    A fault from half a standard deviation, or a factor of 2 between the variances, on; a risk from a quarter or 1.5 on,
-    and for layers in `frozen`, which are meant to keep the statistics of other data. `averaged` says that the model is
-    an average of weights, which has a name of its own; in `explained` layers another finding says why variances differ.
+    What enters a layer is `measured` behind layers that normalize by the mini-batch, and in a model that is `served`,
+    behind layers that use what they have stored; the smaller distance counts. A fault from half a standard deviation,
+    or a factor of 2 between the variances, on; a risk from a quarter or 1.5 on, and for layers in `frozen`, which are
+    meant to keep the statistics of other data. `averaged` says that the model is an average of weights, which has a
+    name of its own; in `explained` layers another finding says why variances differ.
     """
     distances = {path: apart(moments, *measured.stored[path]) for path, moments in measured.moments.items()}
+    for path in set(distances) & set(served.moments):
+        other = apart(served.moments[path], *measured.stored[path])
+        distances[path] = min(distances[path][0], other[0]), min(distances[path][1], other[1])
     distances |= {path: (distances[path][0], 1.0) for path in explained & set(distances)}
     for severity, layers in graded(distances, frozen).items():
         layers.sort(key=lambda path: max(distances[path][0], distances[path][1] - 1), reverse=True)

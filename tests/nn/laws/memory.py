@@ -20,6 +20,13 @@ def one_step_moves_the_running_statistics_by_momentum(cls, shape, randn):
         )
 
 
+def two_values_per_channel_double_the_running_variance(cls, shape, randn):
+    shape = (2, shape[1], *[1] * (len(shape) - 2))
+    module, x = made(cls, shape, momentum=1.0), randn(*shape)
+    module(x)
+    assert_close(module.running_var, (x[0] - x[1]).flatten().square() / 2, 1e-12)
+
+
 def without_momentum_all_mini_batches_weigh_the_same(cls, shape, randn):
     module = made(cls, shape, momentum=None)
     xs = [k + k * randn(*shape) for k in (1, 2, 3)]
