@@ -29,6 +29,7 @@
     leash.py        a child process that ends with its parent
     working_copy.py the lessons to work in, where only the package is installed
     paths.py        where the course keeps things
+    py.typed        type checkers may read the annotations
 
 Importing this package imports nothing else.
 """

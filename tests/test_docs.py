@@ -168,7 +168,8 @@ def test_a_function_of_a_lesson_says_in_a_line_what_it_gives(path):
     assert silent == []
 
 
-def test_what_the_readme_computes_is_what_comes_out():
-    block = re.search(r"```python\n(.*?)```", TEXT, re.S).group(1)
+@pytest.mark.parametrize(("part", "lines"), [(0, 5), (1, 9)])
+def test_what_the_readme_computes_is_what_comes_out(part, lines):
+    block = re.findall(r"```python\n(.*?)```", TEXT, re.S)[part]
     examples = doctest.DocTestParser().get_doctest(block, {}, "README.md", None, 0)
-    assert tuple(doctest.DocTestRunner().run(examples)[:2]) == (0, 5)
+    assert tuple(doctest.DocTestRunner().run(examples)[:2]) == (0, lines)
