@@ -7,7 +7,7 @@ typeface that decks bring with them. They err on the large side; the tests measu
 import ast
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from nbformat import NotebookNode
@@ -66,10 +66,11 @@ class Start:
     notes: str = ""
 
 
-def of_lesson(cells: list[NotebookNode], link: markup.Link) -> Iterator[Block | Start]:
+def of_lesson(cells: list[NotebookNode], link: markup.Link,
+              only: Collection[str] | None = None) -> Iterator[Block | Start]:
     """The blocks of a lesson's slides, with a Start before each slide.
 
-    Imports, hints and evidence are for the notebook only.
+    Imports, hints and evidence are for the notebook only. With `only` the blocks are those of the cells with these ids.
     """
     heading = ""
     for cell in cells:
@@ -82,6 +83,8 @@ def of_lesson(cells: list[NotebookNode], link: markup.Link) -> Iterator[Block | 
         for part in of_text(cell, link) if cell.cell_type == "markdown" else of_code(cell, link):
             if isinstance(part, Start):
                 heading = part.heading
+            elif only is not None and cell.id not in only:
+                continue
             elif slide_type(cell) == "fragment":
                 part = replace(part, fragment=True)
             yield part
