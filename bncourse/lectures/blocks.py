@@ -111,17 +111,23 @@ def of_text(cell: NotebookNode, link: markup.Link) -> Iterator[Block | Start]:
 
 
 def of_code(cell: NotebookNode, link: markup.Link) -> Iterator[Block]:
-    """The blocks of a code cell: its pictures and tables, or else its code and output; none if it only asserts."""
+    """The blocks of a code cell: its pictures and tables, or else its code and output.
+
+    Asserts speak to a reader and not to a room: without a solution they are left out, and with them what only asserts.
+    """
     pictures = [output for output in cell.outputs if markup.kind(output) == "picture"]
     yield from (Block((markup.picture(output),), (FIGURE + controls_height(output),)) for output in pictures)
     tables = [output for output in cell.outputs if markup.kind(output) == "markdown"]
     for output in tables:
         yield from (of_element(element, link) for element in markup.elements(output.data["text/markdown"]))
-    if pictures or tables or (only_asserts(cell.source) and not has_tag(cell, "solution")):
+    source = cell.source if has_tag(cell, "solution") else without_asserts(cell.source)
+    if pictures or tables or not source:
         return
-    yield preformatted("code", markup.code_lines(cell.source), cell.source.split("\n"))
+    yield preformatted("code", markup.code_lines(source), source.split("\n"))
     if not (has_tag(cell, "stub") or has_tag(cell, "solution") or is_hidden(cell)):
         for output in cell.outputs:
+            if is_progress(output):
+                continue
             lines = markup.shown_text(output).rstrip().split("\n")
             yield preformatted("output", [markup.html.escape(line) for line in lines], lines)
 
@@ -132,8 +138,24 @@ def controls_height(picture: NotebookNode) -> int:
     return CONTROLS * math.ceil((len(told["controls"]) + 1) / IN_A_ROW) if told else 0
 
 
-def only_asserts(source: str) -> bool:
-    return all(isinstance(statement, ast.Assert) for statement in ast.parse(source).body)
+def without_asserts(source: str) -> str:
+    """A source without the statements that only assert, loops over asserts among them; empty if there are no others."""
+    lines = source.split("\n")
+    for statement in reversed(ast.parse(source).body):
+        if only_asserts(statement):
+            del lines[statement.lineno - 1:statement.end_lineno]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
+
+
+def is_progress(output: NotebookNode) -> bool:
+    """Whether an output is a bar of progress, which says nothing once it has ended."""
+    return markup.shown_text(output).startswith("Progress(")
+
+
+def only_asserts(statement: ast.stmt) -> bool:
+    if isinstance(statement, (ast.For, ast.With)):
+        return all(map(only_asserts, statement.body))
+    return isinstance(statement, ast.Assert)
 
 
 def preformatted(kind: str, lines: list[str], plain: list[str]) -> Block:
