@@ -106,9 +106,9 @@ def link_to(others: Collection[str]) -> markup.Link:
 def section(page: Page, first: bool) -> str:
     """One slide as HTML. A block marked as a fragment is one, unless it is the first block of its slide."""
     level = 1 if first else 2
-    part = f' <span class="part">{page.part}</span>' if page.part > 1 else ""
+    part = f' <span class="part">({page.part})</span>' if page.part > 1 else ""
     shown = "".join(f'<div class="block{" fragment" if block.fragment and place else ""}'
-                    f'{" tall" if "<figure" in block.html else ""}">{block.html}</div>'
+                    f'{" tall" if block.is_picture else ""}">{block.html}</div>'
                     for place, block in enumerate(page.blocks))
     said = f'<aside class="notes">{markup.markdown(page.notes)}</aside>' if page.notes else ""
     return (f'<section class="{"title" if first else "page"}"><div class="page">'
