@@ -98,7 +98,7 @@ HANDBOOK = {
         "Gradient checkpointing runs the forward pass again during the backward pass: the effective momentum is "
         "1 - (1 - momentum)^2, and the losses agree.",
         "leave batch norms out of the checkpointed part, or use momentum = 1 - sqrt(1 - momentum) in it",
-        "lesson 15, section 5",
+        "lesson 15, section 4",
     ),
     "shared-by-different-inputs": Entry(
         "A batch norm has one mean and one variance, which must suit everything that passes through it.",

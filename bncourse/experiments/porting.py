@@ -7,6 +7,7 @@ Keras lays them out. `kernels.conventions` converts them back; `costs` leaves ou
 """
 
 import copy
+import json
 from itertools import islice
 
 import numpy as np
@@ -16,12 +17,21 @@ from torch import nn
 from bncourse.experiments.digits import minibatches
 from bncourse.experiments.domains import Config, descent, loaded, network, right, tensor
 from bncourse.kernels import conventions
+from bncourse.paths import ROOT
 
 SOURCE = "Keras"
 LAYERS = {"conv1": 0, "bn1": 1, "conv2": 3, "bn2": 4, "dense1": 7, "bn3": 8, "dense2": 10}  # places in the network
 BATCH = 16
 M = {"bn1": BATCH * 14 * 14, "bn2": BATCH * 7 * 7, "bn3": BATCH}  # values in each channel of a mini-batch
 SMALL = Config(widths=(8, 16, 32))
+
+
+def frameworks(name: str) -> dict:
+    """What a framework gave for two mini-batches, such as "keras"; "given" are the mini-batches themselves.
+
+    benchmarks/frameworks.py has run the frameworks and stored it, with their versions.
+    """
+    return json.loads((ROOT / "data" / "frameworks" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def as_in_keras(model: nn.Sequential) -> dict[str, dict[str, np.ndarray]]:

@@ -19,6 +19,7 @@
     imagenet_runs.py         12      the accuracy to reach, for the steps that each network takes
     ensembles.py             13      networks, crops, kind of mean and measure, for the error of an ensemble
     what_batchnorm_does.py   14      the length of a step along the gradient, and how long was trained before it
+    in_the_wild.py           15      the kind of new pictures, and those that new statistics are from
 
 An explorer computes what its controls ask for; what is drawn, and how, stands in the file of the same name in figures.
 """

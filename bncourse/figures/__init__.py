@@ -17,6 +17,7 @@
     imagenet_runs.py         12      Figures 2 and 3 at a small size, learning rates, the seven changes
     ensembles.py             13      crops, the loss of a mean, error against networks and crops
     what_batchnorm_does.py   14      two measures of the shift, noise, the loss along a step, one large step
+    in_the_wild.py           15      new statistics for other pictures, longer sequences, gradients back in time
 
 There are three kinds of function. A picture, `f(data, ax=None) -> ax`, draws on `ax`, or on new axes of the course's
 size, and returns the axes, which `picture` turns into what a notebook shows. A picture of several panels makes its own

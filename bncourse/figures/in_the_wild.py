@@ -5,6 +5,7 @@ from numbers import Real
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from bncourse.figures.company import COLORS, MARKS
 from bncourse.figures.style import WITH, blank, label_end, new_figure, spread_labels
@@ -93,3 +94,26 @@ def fading(gradients: Mapping[str, np.ndarray], title: str, ax: Axes | None = No
     ax.spines["right"].set_visible(True)
     ax.spines["left"].set_visible(False)
     return ax
+
+
+def adaptation_axes(fig: Figure) -> Axes:
+    """Axes on which `adaptation` draws: a row for each norm, the share of right answers to the right."""
+    ax = blank(fig.add_subplot(), xlabel="right on test digits (%); filled: with new statistics")
+    ax.set_xlim(0, 103)
+    ax.set_yticks([0, 1], ["no norm,\nrescaled", "batch norm"])
+    ax.set_ylim(-0.6, 1.6)
+    return ax
+
+
+def adaptation(ax: Axes, shares: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    """The seeds' shares before and after new statistics, for "batch norm" and "no norm", on axes of `adaptation_axes`.
+
+    The medians are written above their marks; the small marks are the seeds.
+    """
+    for row, norm in enumerate(("no norm", "batch norm")):
+        for values, face, side in zip(shares[norm], ("white", COLORS[norm]), (-1, 1), strict=True):
+            percent = 100 * np.asarray(values)
+            ax.plot(percent, [row - 0.15] * len(percent), ".", color=COLORS[norm], alpha=0.5)
+            ax.plot(np.median(percent), row, MARKS[norm], color=COLORS[norm], markerfacecolor=face, markersize=9)
+            ax.annotate(f"{np.median(percent):.0f}", (np.median(percent), row), (0, 12 if side > 0 else 26),
+                        textcoords="offset points", ha="center", color=COLORS[norm], fontsize=11)

@@ -182,8 +182,9 @@ def test_the_students_slides_fit_too(material, offline):
 
 
 def slides_of(path):
-    """The slides of a deck as HTML; a title is a slide like any other."""
+    """The slides of a deck as HTML, without notes; a title is a slide like any other."""
     text = path.read_text(encoding="utf-8").replace('<section class="title">', '<section class="page">')
+    text = re.sub(r'<aside class="notes">.*?</aside>', "", text, flags=re.S)
     return re.findall(r'<section class="page">.*?</section>', text, re.S)
 
 

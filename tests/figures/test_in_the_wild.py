@@ -3,6 +3,7 @@
 import numpy as np
 
 from bncourse.figures import in_the_wild as draw
+from bncourse.figures.style import new_figure
 
 
 def lines(ax, points):
@@ -37,3 +38,15 @@ def test_gradients_are_shares_of_the_last_but_one(rng):
     ax = draw.fading(gradients, "title")
     expected = [np.median(v[:, :-1] / v[:, -2:-1], axis=0) for v in gradients.values()]
     assert np.allclose(lines(ax, 6), expected) and all(line[-1] == 1 for line in lines(ax, 6))
+
+
+def test_an_adaptation_stands_at_the_medians_and_writes_them(rng):
+    shares = {norm: (rng.uniform(0.1, 0.5, 5), rng.uniform(0.6, 1, 5)) for norm in ("no norm", "batch norm")}
+    ax = draw.adaptation_axes(new_figure())
+    draw.adaptation(ax, shares)
+    medians = [100 * np.median(values) for pair in shares.values() for values in pair]
+    marks, seeds = ax.lines[1::2], ax.lines[::2]
+    assert np.allclose([mark.get_xydata()[0] for mark in marks], list(zip(medians, (0, 0, 1, 1), strict=True)))
+    assert np.allclose([dots.get_xdata() for dots in seeds], [100 * v for pair in shares.values() for v in pair])
+    assert [text.get_text() for text in ax.texts] == [f"{median:.0f}" for median in medians]
+    assert [line.get_markerfacecolor() == "white" for line in marks] == [True, False] * 2
