@@ -5,6 +5,7 @@ typeface that decks bring with them. They err on the large side; the tests measu
 """
 
 import ast
+import itertools
 import math
 import re
 import textwrap
@@ -175,12 +176,15 @@ def only_asserts(statement: ast.stmt) -> bool:
 
 
 def with_short_comments(source: str) -> str:
-    """A source whose lines of comment are no longer than a slide."""
-    def lines(line: str) -> list[str]:
-        indent = line[:len(line) - len(line.lstrip())] + "# "
-        return [line] if len(line) <= CODE_CHARACTERS or not line.startswith(indent) else textwrap.wrap(
-            line.removeprefix(indent), CODE_CHARACTERS, initial_indent=indent, subsequent_indent=indent)
-    return "\n".join(short for line in source.split("\n") for short in lines(line))
+    """A source whose comments are filled anew where a line of them is longer than a slide."""
+    lines = []
+    for indent, run in itertools.groupby(source.split("\n"), lambda line: re.match(r"( *# )?", line)[0]):
+        run = list(run)
+        if indent and max(map(len, run)) > CODE_CHARACTERS:
+            words = " ".join(line.removeprefix(indent) for line in run)
+            run = textwrap.wrap(words, CODE_CHARACTERS, initial_indent=indent, subsequent_indent=indent)
+        lines += run
+    return "\n".join(lines)
 
 
 def preformatted(kind: str, lines: list[str], plain: list[str]) -> Block:

@@ -97,7 +97,7 @@ def test_slides_of_one_heading_are_counted_on():
 
 
 def test_a_long_comment_is_broken_between_words_and_long_code_is_set_smaller():
-    source = "# " + "word " * 30 + "\nx = 1"
+    source = "# " + "word " * 29 + "\n# word\nx = 1"
     assert max(map(len, blocks.with_short_comments(source).split("\n"))) <= blocks.CODE_CHARACTERS
     assert blocks.with_short_comments(source).count("word") == 30
     html = [blocks.preformatted("code", [line], [line]).html for line in ("x" * 98, "x" * 99)]
