@@ -18,7 +18,7 @@
     notebooks.py    refresh and check the stored notebooks
     comparison.py   when what a cell shows is what is stored
     rounding/       what a notebook shows on other processors
-    readme.py       the README's map and picture, made from the ledger and a lesson
+    readme.py       what is made of README.md and CLAIMS.md, from the ledgers and the lessons
     lectures/       slides, editions, questions and the course page, made from the notebooks
     grading/        notebooks that students handed in -> verdicts, and the mistakes of the class
     cli.py          python3 -m bncourse ..., the command line
@@ -26,8 +26,10 @@
     bootstrap.py    start and test, from a bare clone
     environment.py  the environment that they make
     installing.py   pip, for someone who is waiting
+    leash.py        a child process that ends with its parent
     working_copy.py the lessons to work in, where only the package is installed
     paths.py        where the course keeps things
+    py.typed        type checkers may read the annotations
 
 Importing this package imports nothing else.
 """

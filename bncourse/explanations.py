@@ -2,7 +2,7 @@
 
 An explanation is why the paper says that batch norm works, or how it says to use it. The file gives for each the claims
 of the ledger that hold it, its status today, what the course measured, the lesson, and the test that recomputes the
-numbers. `table` is what the lessons, the README and the course page show.
+numbers. `table` is what the lessons, CLAIMS.md and the course page show.
 
     explanations()["shift"].status         'not supported'
 """

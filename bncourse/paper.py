@@ -7,7 +7,7 @@ by which functions, held by which tests, and with what verdict.
     figure3()[0]               Figure3(model='Inception', steps=31000000.0, max_accuracy=72.2)
     claims()["C32"].says       what the paper says of m/(m-1)
     claims_of("03")            the claims that lesson 03 is to show
-    section_map()              section, claims, notebooks, functions, tests, as a table
+    counted()                  how many claims there are, and how many came to each verdict, as a sentence
 """
 
 import csv
@@ -193,22 +193,16 @@ def claims_of(notebook: str, path: Path = PAPER / "claims.toml") -> list[Claim]:
     return [claim for claim in claims(path).values() if notebook in claim.notebook]
 
 
-def section_map(path: Path = PAPER / "claims.toml") -> str:
-    """Markdown: for each section of the paper, what is shown of it now: claims, notebooks, functions, test files."""
-    lines = ["| section | claims | notebook | function | test |", "|---|---|---|---|---|"]
-    shown = [claim for claim in claims(path).values() if claim.shown]
-    for section in dict.fromkeys(claim.section for claim in shown):
-        here = [claim for claim in shown if claim.section == section]
-        places = [place for claim in here for place in claim.shown]
-        lines.append("| " + " | ".join([
-            section,
-            ", ".join(claim.id for claim in here),
-            ", ".join(sorted({place.notebook for place in places})),
-            ", ".join(dict.fromkeys(f"`{function.removeprefix('bncourse.')}`" for claim in here
-                                    for function in claim.function)),
-            ", ".join(dict.fromkeys(f"`{place.test.split('::')[0]}`" for place in places)),
-        ]) + " |")
-    return "\n".join(lines)
+def counted(path: Path = PAPER / "claims.toml") -> str:
+    """How many claims the paper has, how many are run here, and how many came to each verdict, as a sentence."""
+    verdicts = [claim.verdict for claim in claims(path).values()]
+    idle = verdicts.count("not tested here")
+    words = {"holds": ("holds", "hold"), "holds in part": ("holds in part", "hold in part"),
+             "contested": ("is contested", "are contested"),
+             "a setting": ("says how something was set up", "say how something was set up")}
+    *first, last = (f"{count} {words[verdict][count > 1]}" for verdict in words if (count := verdicts.count(verdict)))
+    return (f"{len(verdicts)} claims: {len(verdicts) - idle} are run here, of which {', '.join(first)} and {last}; "
+            f"{idle} {'are' if idle > 1 else 'is'} not tested here.")
 
 
 def read_claim(id: str, record) -> Claim:

@@ -1,31 +1,94 @@
-"""The parts of README.md that are made and not written: two tables from the ledgers, the pictures from lessons.
+"""What is made and not written of README.md and CLAIMS.md: counts, tables, the ledger, and pictures from lessons.
 
-A lesson's code cell tagged `readme` gives a picture, which is named as the lesson is; `refresh` writes the tables and
-the pictures, `stale` says which differ.
+A made part stands between two comments that name it. A lesson's code cell tagged `readme` gives a picture, which is
+named as the lesson is; the explorer of the lesson `SHOWN_FIRST` gives one that moves. `refresh` writes all of it,
+`stale` says what differs.
 """
 
 import base64
+import io
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from bncourse import explanations, paper
+import numpy as np
+from PIL import Image, ImageSequence
+
+from bncourse import comparison, explanations, paper
+from bncourse.explorers.frames import positions
+from bncourse.lectures import frames, lessons
 from bncourse.paths import INSTALLED, ROOT
 
 README = ROOT / "README.md"
+CLAIMS = ROOT / "CLAIMS.md"
 PICTURES = ROOT / "pictures"
-MAP = re.compile(r"(?<=<!-- map -->\n).*?(?=<!-- /map -->)", re.S)
-EXPLANATIONS = re.compile(r"(?<=<!-- explanations -->\n).*?(?=<!-- /explanations -->)", re.S)
+COLORS = 32
+DPI = 120  # of the picture that moves
+STEP, LAST_STEP = 900, 3000  # milliseconds that a frame stays
 
 
-def with_map(text: str) -> str:
-    """The README with its map made anew from the ledger."""
-    return MAP.sub(lambda _: paper.section_map() + "\n", text)
+def lessons_table() -> str:
+    """Markdown: each lesson with its question, the minutes of reading and the parts of the paper; then their sum."""
+    found = lessons.find()
+    lines = ["| | lesson | question | minutes | paper |", "|---|---|---|---|---|"]
+    lines += [f"| {each.number} | [{each.title}](notebooks/{each.path.name}) | {each.question} | {each.minutes or ''} | "
+              f"{without_links(each.paper)} |" for each in found]
+    return "\n".join([*lines, "", f"{len(found)} lessons, {sum(each.minutes or 0 for each in found)} minutes of "
+                      "reading, exercises apart."])
 
 
-def with_explanations(text: str) -> str:
-    """The README with its table of explanations made anew."""
-    return EXPLANATIONS.sub(lambda _: explanations.table() + "\n", text)
+def without_links(text: str) -> str:
+    """A Markdown text with the words of its links alone."""
+    return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", text)
+
+
+def fates() -> str:
+    """Markdown: each of the paper's explanations, whether it survived, and links to the lesson and the claims."""
+    files = notebook_files()
+    lines = ["| the paper's explanation | today | lesson | claims |", "|---|---|---|---|"]
+    for each in explanations.explanations().values():
+        claims = ", ".join(f"[{id}](CLAIMS.md#{id.lower()})" for id in each.claims)
+        lines.append(f"| {each.says} | **{each.status}** | [{each.lesson}](notebooks/{files[each.lesson]}) | {claims} |")
+    return "\n".join(lines)
+
+
+def ledger() -> str:
+    """Markdown: each claim, what was measured, the verdict, and links to the lessons that show it and to the tests."""
+    parts, section = [], ""
+    for claim in paper.claims().values():
+        if claim.section != section:
+            section = claim.section
+            parts.append(f"## {section if section[0].isalpha() else f'Section {section}'}")
+        parts.append(f'<a id="{claim.id.lower()}"></a>**{claim.id} · {claim.verdict}.** {claim.says}')
+        if claim.measured:
+            parts.append(f"*Measured here:* {claim.measured.removesuffix('.')}.")
+        parts.append(places(claim))
+    return "\n\n".join(parts)
+
+
+def places(claim: paper.Claim) -> str:
+    """Where a claim is shown, which functions compute it, and which tests hold it, on one line of Markdown."""
+    files = notebook_files()
+    shown = [f"[lesson {place.notebook}](notebooks/{files[place.notebook]}), *{place.section}*" for place in claim.shown]
+    functions = [f"`{name.removeprefix('bncourse.')}`" for name in claim.function]
+    tests = dict.fromkeys(place.test.partition("::")[0] for place in claim.shown)
+    held = [f"[{Path(test).stem}]({test})" for test in tests]
+    return " · ".join("; ".join(group) for group in (shown, functions, held) if group)
+
+
+def notebook_files() -> dict[str, str]:
+    """The names of the notebooks by the numbers of their lessons."""
+    return {path.name[:2]: path.name for path in lessons.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")}
+
+
+MADE = {README: {"counts": paper.counted, "lessons": lessons_table, "explanations": fates},
+        CLAIMS: {"counts": paper.counted, "explanations": explanations.table, "ledger": ledger}}
+
+
+def with_part(text: str, name: str, made: str) -> str:
+    """The text with what stands between the comments of this name replaced."""
+    return re.sub(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", lambda _: made + "\n", text, flags=re.S)
 
 
 def pictures(notebooks: Path = ROOT / "notebooks") -> dict[str, bytes]:
@@ -46,30 +109,67 @@ def pictures(notebooks: Path = ROOT / "notebooks") -> dict[str, bytes]:
     return found
 
 
+def moving_picture() -> tuple[str, bytes]:
+    """The name and the GIF of the explorer of the lesson `SHOWN_FIRST`, at every stop of its first control.
+
+    Raises `lectures.frames.Stale` where the notebook stores another picture of it.
+    """
+    lesson, = lessons.find([lessons.SHOWN_FIRST])
+    explorer = next(iter(frames.explorers(lesson).values()))
+    plot, (name, control) = explorer.plot(DPI), next(iter(explorer.controls.items()))
+    drawn = [plot.image({**explorer.initial, name: value}) for value in positions(control)]
+    first, *others = (image.quantize(COLORS, dither=Image.Dither.NONE) for image in drawn)
+    file = io.BytesIO()
+    first.save(file, "GIF", save_all=True, append_images=others, loop=0, duration=[STEP] * len(others) + [LAST_STEP])
+    return f"{lesson.name[3:]}.gif", file.getvalue()
+
+
+def pixels(picture: bytes) -> list[np.ndarray]:
+    """The frames of a picture that moves, as arrays (height, width, 3)."""
+    with Image.open(io.BytesIO(picture)) as image:
+        return [np.asarray(frame.convert("RGB"), float) for frame in ImageSequence.Iterator(image)]
+
+
 def stale() -> list[str]:
     """What `refresh` would change, and the pictures that README.md does not show; nothing outside a clone."""
     if INSTALLED:
         return []
+    found = [f"{path.name}: what stands under {name} is not what data/paper and the notebooks give"
+             for path, parts in MADE.items() for name, make in parts.items()
+             if with_part(text := path.read_text(encoding="utf-8"), name, make()) != text]
+    return [*found, *stale_pictures()]
+
+
+def stale_pictures() -> Iterator[str]:
+    """The pictures that are not those of the lessons, and those that README.md does not show."""
     text, wanted = README.read_text(encoding="utf-8"), pictures()
-    kept = {path.name: path.read_bytes() for path in PICTURES.glob("*.png")}
-    found = [] if with_map(text) == text else ["README.md: the map differs from data/paper/claims.toml"]
-    if with_explanations(text) != text:
-        found.append("README.md: the explanations differ from data/paper/explanations.toml")
-    found += [f"pictures/{name} differs from the lesson's" for name in sorted(wanted.keys() | kept.keys())
-              if wanted.get(name) != kept.get(name)]
-    return found + [f"README.md does not show pictures/{name}" for name in wanted if f"(pictures/{name})" not in text]
+    kept = {path.name: path.read_bytes() for path in PICTURES.iterdir()}
+    name, gif = moving_picture()
+    now, before = pixels(gif), pixels(kept.get(name, gif))
+    if name not in kept or any(comparison.different_pictures(now, before)):
+        yield f"pictures/{name} differs from the lesson's explorer"
+    for still in sorted(wanted.keys() | kept.keys() - {name}):
+        if wanted.get(still) != kept.get(still):
+            yield f"pictures/{still} differs from the lesson's"
+    for each in [name, *wanted]:
+        if f"(pictures/{each})" not in text:
+            yield f"README.md does not show pictures/{each}"
 
 
 def refresh() -> None:
-    """Make the tables and the pictures anew, in a clone."""
+    """Make what is made anew, in a clone. Raises `lectures.frames.Stale`."""
     if INSTALLED:
         return
-    text = with_explanations(with_map(README.read_text(encoding="utf-8")))
-    README.write_text(text, encoding="utf-8", newline="\n")
+    for path, parts in MADE.items():
+        text = path.read_text(encoding="utf-8")
+        for name, make in parts.items():
+            text = with_part(text, name, make())
+        path.write_text(text, encoding="utf-8", newline="\n")
     PICTURES.mkdir(exist_ok=True)
-    wanted = pictures()
-    for path in PICTURES.glob("*.png"):
+    name, gif = moving_picture()
+    wanted = {name: gif, **pictures()}
+    for path in PICTURES.iterdir():
         if path.name not in wanted:
             path.unlink()
-    for name, png in wanted.items():
-        (PICTURES / name).write_bytes(png)
+    for name, content in wanted.items():
+        (PICTURES / name).write_bytes(content)

@@ -42,9 +42,9 @@ HOUSE = {
     "lesson":      (4, "checks datasets explanations paper paths runs", "numpy IPython threadpoolctl"),
     "notebooks":   (5, "paths",                                      "nbformat nbclient jupyter_client traitlets zmq"),
     "rounding":    (5, "comparison notebooks",                       "nbformat numpy torch"),
-    "readme":      (5, "paths paper explanations",                   ""),
     "lectures":    (5, "paths comparison explanations paper checks explorers lesson notebooks", "nbformat nbconvert "
                                                                      "mistune pygments PIL sphinx"),
+    "readme":      (5, "paths comparison paper explanations explorers lectures", "numpy PIL"),
     "grading":     (5, "paths checks lectures",                      ""),
     "commands":    (5, "paths datasets runs notebooks rounding readme lectures grading experiments training evaluation "
                        "nn doctor",                                  ""),

@@ -1,40 +1,111 @@
 """What README and CONTRIBUTING say is true: commands, tree, map, where which question is answered, what tags mean."""
 
 import ast
+import collections
 import doctest
+import io
+import itertools
 import re
 import subprocess
 import sys
+import tomllib
 
+import numpy as np
 import pytest
+import yaml
+from PIL import Image
 
-from bncourse import notebooks, readme
+import bncourse
+from bncourse import explanations, notebooks, paper, readme
+from bncourse.figures.backprop import STEPS
+from bncourse.lectures import plans
 from bncourse.paths import ROOT
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+CLAIMS = (ROOT / "CLAIMS.md").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 TREE = re.search(r"## The tree\n\n```\n(.*?)```", TEXT, re.S).group(1)
 LESSON_FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))
 COMMANDS = sorted(set(re.findall(r"python3? -m bncourse (\w+)", TEXT)))
 
 
-def test_the_map_and_the_pictures_are_fresh():
+def test_what_is_made_is_fresh():
     assert readme.stale() == []
 
 
-def test_a_changed_ledger_and_a_picture_that_is_missing_changed_or_left_over_are_stale(monkeypatch, tmp_path):
-    monkeypatch.setattr(readme.paper, "section_map", lambda: "another map")
+@pytest.mark.parametrize(("path", "name"), [(path, name) for path, parts in readme.MADE.items() for name in parts])
+def test_a_part_that_would_be_made_otherwise_is_stale(monkeypatch, path, name):
+    monkeypatch.setattr(readme, "stale_pictures", list)
+    monkeypatch.setitem(readme.MADE[path], name, lambda: "another one")
+    assert readme.stale() == [f"{path.name}: what stands under {name} is not what data/paper and the notebooks give"]
+
+
+def test_a_picture_that_is_missing_changed_or_left_over_is_stale(monkeypatch, tmp_path):
+    moving = readme.moving_picture()
+    monkeypatch.setattr(readme, "moving_picture", lambda: moving)
     monkeypatch.setattr(readme, "PICTURES", tmp_path)
     first, *others = readme.pictures()
     (tmp_path / first).write_bytes(b"changed")
     (tmp_path / "nobody.png").write_bytes(b"left over")
-    assert len(readme.stale()) == 1 + 1 + len(others) + 1
+    assert len([*readme.stale_pictures()]) == 1 + 1 + len(others) + 1
+    frames = Image.open(io.BytesIO(moving[1]))
+    frames.save(tmp_path / moving[0])  # the first alone
+    assert "pictures/backprop.gif differs from the lesson's explorer" in readme.stale_pictures()
+
+
+def test_the_moving_picture_is_the_explorer_at_every_step_and_light():
+    name, gif = readme.moving_picture()
+    frames = readme.pixels(gif)
+    assert name == "backprop.gif" and len(frames) == STEPS + 1 and len(gif) < 300_000
+    assert all(np.abs(before - after).mean() > 0.1 for before, after in itertools.pairwise(frames))
 
 
 def test_a_picture_that_no_line_shows_is_said(monkeypatch, tmp_path):
     text = TEXT.replace("(pictures/", "(elsewhere/")
     (tmp_path / "README.md").write_text(text, encoding="utf-8")
     monkeypatch.setattr(readme, "README", tmp_path / "README.md")
-    assert readme.stale() == [f"README.md does not show pictures/{name}" for name in readme.pictures()]
+    shown = ["backprop.gif", *readme.pictures()]
+    assert [*readme.stale_pictures()] == [f"README.md does not show pictures/{name}" for name in shown]
+
+
+def test_the_counts_are_those_of_the_ledger():
+    verdicts = collections.Counter(claim.verdict for claim in paper.claims().values())
+    said = re.search(r"<!-- counts -->\n(.*)\n<!-- /counts -->", TEXT)[1]
+    total, run, *each = map(int, re.findall(r"\d+", said))
+    assert (total, run) == (len(paper.IDS), len(paper.IDS) - verdicts["not tested here"])
+    assert each == [verdicts[name] for name in paper.VERDICTS]
+
+
+def test_the_table_has_every_lesson_with_its_notebook_and_minutes():
+    rows = re.findall(r"^\| (\d\d) \| \[[^]]+\]\(notebooks/(.*)\) \| .+\? \| (\d+) \| .+ \|$", TEXT, re.M)
+    assert [(number, file) for number, file, _ in rows] == [(path.name[:2], path.name) for path in LESSON_FILES]
+    assert f"{len(rows)} lessons, {sum(int(minutes) for *_, minutes in rows)} minutes" in TEXT
+
+
+def test_the_ledger_has_every_claim_with_a_lesson_and_a_test():
+    entries = re.findall(r'<a id="(c\d+)"></a>\*\*(C\d+) · (.+?)\.\*\* ', CLAIMS)
+    expected = [(claim.id.lower(), claim.id, claim.verdict) for claim in paper.claims().values()]
+    assert entries == expected
+    assert all(f"](CLAIMS.md#{anchor})" in TEXT for claims in explanations.explanations().values()
+               for anchor in map(str.lower, claims.claims))
+
+
+def test_the_citation_names_this_version_its_authors_and_its_licences():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["cff-version"] == "1.2.0" and cited["type"] == "software" and cited["message"] and cited["title"]
+    assert cited["version"] == bncourse.__version__
+    assert " AND ".join(cited["license"]) == PROJECT["license"]
+    owner, = cited["authors"]
+    assert owner["name"] in (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["unfair_check", "wrong_batchnorm"])
+def test_a_form_for_issues_asks_for_what_is_needed(name):
+    form = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / f"{name}.yml").read_text(encoding="utf-8"))
+    assert form["name"] and form["description"]
+    ids = [part["id"] for part in form["body"]]
+    assert len(set(ids)) == len(ids) and all(part["attributes"]["label"] for part in form["body"])
+    assert any(part.get("validations", {}).get("required") for part in form["body"])
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -72,8 +143,9 @@ def test_the_packages_own_map_names_every_part_too():
             assert f"    {path.removeprefix('bncourse/')} " in opening, path
 
 
-def test_each_link_within_the_repository_leads_somewhere():
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", TEXT)
+@pytest.mark.parametrize("text", [TEXT, CLAIMS], ids=["README", "CLAIMS"])
+def test_each_link_within_the_repository_leads_somewhere(text):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
     assert links and [link for link in links if not (ROOT / link).exists()] == []
 
 
@@ -97,16 +169,10 @@ def minutes_of_notes(path):
     return minutes
 
 
-def test_the_notes_of_the_ninety_minutes_take_as_long_as_is_said():
-    rows = re.findall(r"^\| \d+–\d+ \| (\d\d) \| sections? ([^:']*)", TEACHING, re.MULTILINE)
-    asked = 0
-    for number, sections in rows:
-        first_and_last = re.fullmatch(r"(\d+) to (\d+)", sections)
-        named = range(int(first_and_last[1]), int(first_and_last[2]) + 1) if first_and_last else map(
-            int, re.findall(r"\d+", sections))
-        minutes = minutes_of_notes(next((ROOT / "notebooks").glob(f"{number}_*.ipynb")))
-        asked += sum(minutes.get(section, 0) for section in named)
-    assert len(rows) == 7 and f"spoken whole, take {asked} minutes" in TEACHING
+def test_the_tables_of_lectures_are_made_from_their_plan(monkeypatch):
+    assert plans.stale() == []
+    monkeypatch.setattr(plans, "table_of_parts", lambda lecture: "another table")
+    assert len(plans.stale()) == 1
 
 
 def test_the_notes_of_a_lesson_take_as_long_as_is_said():
@@ -168,7 +234,8 @@ def test_a_function_of_a_lesson_says_in_a_line_what_it_gives(path):
     assert silent == []
 
 
-def test_what_the_readme_computes_is_what_comes_out():
-    block = re.search(r"```python\n(.*?)```", TEXT, re.S).group(1)
+@pytest.mark.parametrize(("part", "lines"), [(0, 4), (1, 9), (2, 5)])
+def test_what_the_readme_computes_is_what_comes_out(part, lines):
+    block = re.findall(r"```python\n(.*?)```", TEXT, re.S)[part]
     examples = doctest.DocTestParser().get_doctest(block, {}, "README.md", None, 0)
-    assert tuple(doctest.DocTestRunner().run(examples)[:2]) == (0, 5)
+    assert tuple(doctest.DocTestRunner().run(examples)[:2]) == (0, lines)

@@ -236,10 +236,10 @@ def test_a_ledger_with_other_claims_is_refused(tmp_path, ids, complaint):
         paper.claims(ledger(tmp_path, ids=ids))
 
 
-def test_the_map_tells_section_claims_notebook_function_and_test_of_what_is_shown(tmp_path):
-    unshown = 'section = "3"\nsays = "Not yet."\nnotebook = ["04"]\nshown = []\nfunction = []\n' \
-              'verdict = "not tested here"\n'
+def test_the_sentence_counts_each_verdict_in_its_number(tmp_path):
+    verdicts = ["holds", "holds", "contested", *["not tested here"] * 58]
     path = tmp_path / "claims.toml"
-    path.write_text("".join(f"[{id}]\n{GOOD if id in ('C1', 'C3') else unshown}\n" for id in paper.IDS))
-    assert paper.section_map(path).splitlines()[2:] == [
-        "| 3 | C1, C3 | 03 | `paper.claims` | `tests/test_paper.py` |"]
+    records = [f"[{id}]" + GOOD.replace("holds", verdict) for id, verdict in zip(paper.IDS, verdicts, strict=True)]
+    path.write_text("\n".join(records))
+    assert paper.counted(path) == ("61 claims: 3 are run here, of which 2 hold and 1 is contested; "
+                                   "58 are not tested here.")

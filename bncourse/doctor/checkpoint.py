@@ -7,7 +7,6 @@ print(examine_checkpoint(model.state_dict()))    a state_dict, or a dictionary t
 import os
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from types import MappingProxyType
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -37,19 +36,15 @@ def examine_stored(layers: list[Stored]) -> Iterator[Finding]:
         yield from probe(layers)
 
 
-def examine_held(
-    model: nn.Module,
-    optimizer: Optimizer | None = None,
-    by_hand: Mapping[str, Memory] = MappingProxyType({}),
-    functional: Mapping[str, Functional] = MappingProxyType({}),
-    share: int | None = None,
-) -> Iterator[Finding]:
+def examine_held(model: nn.Module, optimizer: Optimizer | None = None, by_hand: Mapping[str, Memory] | None = None,
+                 functional: Mapping[str, Functional] | None = None, share: int | None = None) -> Iterator[Finding]:
     """What is wrong with what a model holds, and an optimizer of its parameters; the model is only read.
 
     `by_hand` are batch norms that somebody wrote, by their paths in the model, with where they keep their statistics,
     and `functional` the calls of `F.batch_norm` by the modules that make them; `share` is the number of examples in a
     mini-batch.
     """
+    by_hand, functional = by_hand or {}, functional or {}
     yield from synchronized(model, share)
     layers = stored_of(model)
     known = {layer.name for layer in layers}

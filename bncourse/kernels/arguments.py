@@ -18,33 +18,47 @@ Weights = Shaped[Array, "..."]  # (D, M)
 PerUnit = Shaped[Array, "..."]  # (M,)
 
 
-def check_floating(x: AnyShape, eps: float | int = 1.0) -> None:
+def check_array(**arrays: object) -> None:
+    """Raises TypeError, which names the argument, unless each is a NumPy array of real numbers without a mask."""
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            hint = f", as {name}.numpy() makes one" if hasattr(array, "numpy") else ""
+            found = "None" if array is None else f"a {type(array).__name__}"
+            raise TypeError(f"{name} is {found}; expected a NumPy array{hint}")
+        if isinstance(array, np.ma.MaskedArray):
+            raise TypeError(f"{name} is a masked array, whose mask would be ignored; expected one without: {name}.data")
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers")
+
+
+def check_floating(x: object, eps: float | int = 1.0) -> None:
     """Raises TypeError unless x is a floating-point array, and ValueError for a negative eps."""
-    if not isinstance(x, np.ndarray):
-        raise TypeError(f"x is a {type(x).__name__}; expected a NumPy array")
+    check_array(x=x)
     if x.dtype.kind != "f":
         raise TypeError(f"x has dtype {x.dtype}; expected floating point, as from x.astype(np.float32)")
     if not eps >= 0:
         raise ValueError(f"eps is {eps}; expected a positive number, or 0 where no feature is constant")
 
 
-def check_input(x: Batch, eps: float | int = 1.0) -> None:
+def check_input(x: object, eps: float | int = 1.0) -> None:
     """Raises as `check_floating` does, and ValueError unless x is `(N, C)` or `(N, C, *spatial)`."""
     check_floating(x, eps)
     if x.ndim < 2:
         raise ValueError(f"x has shape {x.shape}; expected (N, C) or (N, C, *spatial)")
 
 
-def check_per_channel(x: Batch, **vectors: PerChannel) -> None:
-    """Raises ValueError unless each vector has one entry for each channel of x."""
+def check_per_channel(x: Batch, **vectors: object) -> None:
+    """Raises ValueError unless each vector has one entry for each channel of x, TypeError unless it is an array."""
+    check_array(**vectors)
     C = x.shape[1]
     for name, vector in vectors.items():
         if vector.shape != (C,):
             raise ValueError(f"{name} has shape {vector.shape}, but x has {C} channels; expected ({C},)")
 
 
-def check_per_value(x: Batch, **arrays: PerValue) -> None:
-    """Raises ValueError unless each array has the shape of one example of x."""
+def check_per_value(x: Batch, **arrays: object) -> None:
+    """Raises ValueError unless each has the shape of one example of x, TypeError unless it is an array."""
+    check_array(**arrays)
     for name, array in arrays.items():
         if array.shape != x.shape[1:]:
             raise ValueError(
@@ -52,8 +66,9 @@ def check_per_value(x: Batch, **arrays: PerValue) -> None:
             )
 
 
-def check_gradient(dy: AnyShape, shape: tuple[int, ...]) -> None:
-    """Raises ValueError unless dy has the shape that the forward pass gave to y."""
+def check_gradient(dy: object, shape: tuple[int, ...]) -> None:
+    """Raises ValueError unless dy has the shape that the forward pass gave to y, TypeError unless it is an array."""
+    check_array(dy=dy)
     if dy.shape != shape:
         raise ValueError(f"dy has shape {dy.shape}, but y had {shape}; expected the gradient of that y")
 

@@ -18,6 +18,10 @@ What differs from the page:
 - Large arrays are worked through by blocks of rows (`blocks_of_rows`): a block is still in the processor's cache when
   the next line needs it.
 - `short_numpy_buffer` keeps NumPy from copying each broadcast vector into a buffer.
+
+Where the spread of a set is so large that its square overflows (above 1e19 in float32, 1e154 in float64), the variance
+is inf, x_hat and dx are 0 and y is beta, as in PyTorch; where x - mean overflows too, they are nan. No warning is
+given of it (`quiet`), nor of inf and nan in x.
 """
 
 from collections.abc import Iterator
@@ -39,6 +43,8 @@ LONGEST_ROW = 1 << 14  # the same along a row, where BLAS adds dozens of sums si
 NUMPY_BUFFER = 8192  # elements, NumPy's default
 SHORT_BUFFER = 512
 NO_CHANGE = nullcontext()
+
+quiet = np.errstate(all="ignore")  # a decorator: numbers that overflow become inf or nan, without NumPy's warning
 
 
 class Moments(NamedTuple):
@@ -79,7 +85,8 @@ def moments(x: Float[Array, "L K *S"]) -> Moments:
         np.subtract(part, rough_mean, out=c)
         sums.append((_sum(c, w), _sum_of_product(c, c, w)))
     correction, square = _add_up(sums)
-    var = np.abs(square - correction * correction)  # rounding may have taken it below 0
+    largest = np.finfo(x.dtype).max  # where both are inf, so is the variance
+    var = np.abs(square - np.minimum(correction * correction, largest))  # rounding may have taken it below 0
     return Moments(centred, rough_mean, correction, var, one_over_m)
 
 
@@ -132,7 +139,7 @@ def blocks_of_rows(*arrays: Array) -> list[tuple[Array, ...]]:
     first = arrays[0]
     if first.size <= BLOCK and len(first) <= LONGEST_SUM:
         return [arrays]
-    rows = min(max(BLOCK * len(first) // first.size, 1), LONGEST_SUM)
+    rows = min(max(BLOCK * len(first) // max(first.size, 1), 1), LONGEST_SUM)
     return [tuple(a[i : i + rows] for a in arrays) for i in range(0, len(first), rows)]
 
 
@@ -155,7 +162,7 @@ def _set_size(shape: tuple[int, ...]) -> int:
 def _check_variance(measured: Moments) -> None:
     """Raises ValueError where a variance is no larger than rounding alone makes that of a constant set."""
     rounding = np.finfo(measured.var.dtype).eps * (measured.rough_mean + measured.correction)
-    if (measured.var <= rounding**2).any():
+    if (np.sqrt(measured.var) <= np.abs(rounding)).any():
         raise ValueError("eps is 0 and so is a variance; expected eps > 0, or values that are not all equal")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bncourse.kernels.arguments import Array, Batch, PerChannel, check_gradient, check_input, check_per_channel
+from bncourse.kernels.fast import quiet
 from bncourse.kernels.layouts import at_least_float32, batch_axes, per_channel
 
 
@@ -30,6 +31,7 @@ class GradientSteps(NamedTuple):
     dbeta: Array
 
 
+@quiet
 def batchnorm_backward_steps(dy: Batch, x: Batch, gamma: PerChannel, eps: float | int = 1e-5) -> GradientSteps:
     """The six equations of section 3, from dy and the inputs of the forward pass.
 

@@ -28,7 +28,7 @@ from bncourse.kernels.arguments import (
     check_per_channel,
     check_variance,
 )
-from bncourse.kernels.fast import short_numpy_buffer
+from bncourse.kernels.fast import quiet, short_numpy_buffer
 from bncourse.kernels.gradient_steps import GradientSteps, batchnorm_backward_steps
 from bncourse.kernels.layouts import as_columns, at_least_float32, batch_axes, broadcastable, per_channel
 from bncourse.kernels.other_norms import (
@@ -75,6 +75,7 @@ class BatchnormCache(NamedTuple):
     dtype: np.dtype
 
 
+@quiet
 def batch_statistics(x: Batch) -> tuple[Float[Array, "C"], Float[Array, "C"]]:
     """Mean and biased variance of each channel of x: the first two lines of Algorithm 1.
 
@@ -87,6 +88,7 @@ def batch_statistics(x: Batch) -> tuple[Float[Array, "C"], Float[Array, "C"]]:
     return (moments.rough_mean + moments.correction).reshape(-1), moments.var.reshape(-1)
 
 
+@quiet
 def batchnorm_forward(x: Batch, gamma: PerChannel, beta: PerChannel, eps: float | int = 1e-5
                       ) -> tuple[Float[Array, "N C *spatial"], BatchnormCache]:
     """Batch-normalizing transform (Algorithm 1; section 3.2 where x has spatial axes).
@@ -108,6 +110,7 @@ def batchnorm_forward(x: Batch, gamma: PerChannel, beta: PerChannel, eps: float 
     return y.reshape(x.shape).astype(x.dtype, copy=False), BatchnormCache(cache, x.shape, x.dtype)
 
 
+@quiet
 def batchnorm_backward(dy: Batch, cache: BatchnormCache
                        ) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
     """Gradients of the batch-normalizing transform, in closed form.
@@ -124,6 +127,7 @@ def batchnorm_backward(dy: Batch, cache: BatchnormCache
     return dx.reshape(cache.shape).astype(cache.dtype, copy=False), dgamma.reshape(-1), dbeta.reshape(-1)
 
 
+@quiet
 def batchnorm_inference(x: Batch, gamma: PerChannel, beta: PerChannel, mean: PerChannel, var: PerChannel,
                         eps: float | int = 1e-5) -> Float[Array, "N C *spatial"]:
     """Batch norm with the population's mean and variance, an affine map (Algorithm 2, line 11).

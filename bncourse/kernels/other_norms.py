@@ -26,7 +26,7 @@ from bncourse.kernels.arguments import (
     check_per_channel,
     check_per_value,
 )
-from bncourse.kernels.fast import short_numpy_buffer
+from bncourse.kernels.fast import quiet, short_numpy_buffer
 from bncourse.kernels.layouts import Layout, at_least_float32, batch_axes, layout_over, per_channel
 
 Array = np.ndarray
@@ -48,6 +48,7 @@ class AffineCache(NamedTuple):
     standardized: StandardizeCache
 
 
+@quiet
 def standardize(x: AnyShape, axes: tuple[int, ...], eps: float | int = 1e-5
                 ) -> tuple[Float[Array, "..."], StandardizeCache]:
     """`x_hat = (x - mean) / sqrt(var + eps)`, mean and biased variance taken over the axes.
@@ -60,6 +61,7 @@ def standardize(x: AnyShape, axes: tuple[int, ...], eps: float | int = 1e-5
     return x_hat.astype(x.dtype, copy=False), cache
 
 
+@quiet
 def standardize_backward(dx_hat: AnyShape, cache: StandardizeCache) -> Float[Array, "..."]:
     """`dx = (dx_hat - mean(dx_hat) - x_hat * mean(dx_hat * x_hat)) / sqrt(var + eps)`, shaped and typed like x.
 
@@ -80,6 +82,7 @@ def _standardize(x: Array, axes: tuple[int, ...], eps: float | int) -> tuple[Arr
     return layout.scatter(x_hat), StandardizeCache(cache, layout, x.dtype)
 
 
+@quiet
 def layernorm_forward(x: Batch, gamma: PerValue, beta: PerValue, eps: float | int = 1e-5
                       ) -> tuple[Float[Array, "N *values"], AffineCache]:
     """Layer norm (Ba et al. 2016): each example on its own, over all axes but the first.
@@ -93,14 +96,17 @@ def layernorm_forward(x: Batch, gamma: PerValue, beta: PerValue, eps: float | in
     return _affine(x, _standardize(x, tuple(range(1, x.ndim)), eps), gamma, beta)
 
 
+@quiet
 def layernorm_backward(dy: Batch, cache: AffineCache) -> tuple[Float[Array, "N *values"], Array, Array]:
     """dx, shaped and typed like x, and dgamma and dbeta of the shape of one example.
 
     Raises ValueError for a dy that is not shaped like y.
     """
+    check_gradient(dy, cache.x_hat.shape)
     return _affine_backward(dy, cache, axes=(0,))
 
 
+@quiet
 def groupnorm_forward(x: Batch, gamma: PerChannel, beta: PerChannel, groups: int, eps: float | int = 1e-5
                       ) -> tuple[Float[Array, "N C *spatial"], AffineCache]:
     """Group norm (Wu & He 2018): each example on its own, over the spatial axes and a group of channels.
@@ -117,21 +123,22 @@ def groupnorm_forward(x: Batch, gamma: PerChannel, beta: PerChannel, groups: int
     return _affine(x, (x_hat.reshape(x.shape), cache), per_channel(gamma, x), per_channel(beta, x))
 
 
+@quiet
 def groupnorm_backward(dy: Batch, cache: AffineCache
                        ) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
     """dx, shaped and typed like x, and dgamma and dbeta of shape `(C,)`.
 
     Raises ValueError for a dy that is not shaped like y.
     """
-    dx, dgamma, dbeta = _affine_backward(dy, cache, axes=batch_axes(dy))
-    return dx, dgamma, dbeta
+    check_gradient(dy, cache.x_hat.shape)
+    return _affine_backward(dy, cache, axes=batch_axes(dy))
 
 
 def instancenorm_forward(x: Batch, gamma: PerChannel, beta: PerChannel, eps: float | int = 1e-5
                          ) -> tuple[Float[Array, "N C *spatial"], AffineCache]:
     """Instance norm (Ulyanov et al. 2016): group norm with each channel a group; gamma and beta are `(C,)`."""
     check_input(x, eps)
-    return groupnorm_forward(x, gamma, beta, x.shape[1], eps)
+    return groupnorm_forward(x, gamma, beta, max(x.shape[1], 1), eps)
 
 
 instancenorm_backward = groupnorm_backward
@@ -148,7 +155,6 @@ def _affine(x: Array, standardized: tuple[Array, StandardizeCache], gamma: Array
 def _affine_backward(dy: Array, cache: AffineCache, axes: tuple[int, ...]) -> tuple[Array, Array, Array]:
     """dx, dgamma, dbeta; the axes are those along which gamma was broadcast."""
     x_hat, gamma, standardized = cache
-    check_gradient(dy, x_hat.shape)
     wide = dy.astype(x_hat.dtype, copy=False)
     dx_hat = (gamma * wide).reshape(standardized.layout.shape)
     dx = standardize_backward(dx_hat, standardized)

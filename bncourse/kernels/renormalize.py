@@ -24,7 +24,7 @@ from bncourse.kernels.arguments import (
     check_per_channel,
     check_variance,
 )
-from bncourse.kernels.fast import short_numpy_buffer
+from bncourse.kernels.fast import quiet, short_numpy_buffer
 from bncourse.kernels.layouts import as_columns, at_least_float32, broadcastable
 
 
@@ -38,6 +38,7 @@ class BatchrenormCache(NamedTuple):
     dtype: np.dtype
 
 
+@quiet
 def batchrenorm_forward(x: Batch, gamma: PerChannel, beta: PerChannel, mean: PerChannel, var: PerChannel,
                         r_max: float | int, d_max: float | int, eps: float | int = 1e-5
                         ) -> tuple[Float[Array, "N C *spatial"], BatchrenormCache]:
@@ -64,6 +65,7 @@ def batchrenorm_forward(x: Batch, gamma: PerChannel, beta: PerChannel, mean: Per
     return y.reshape(x.shape).astype(x.dtype, copy=False), BatchrenormCache(cache, r, d, x.shape, x.dtype)
 
 
+@quiet
 def batchrenorm_backward(dy: Batch, cache: BatchrenormCache
                          ) -> tuple[Float[Array, "N C *spatial"], Float[Array, "C"], Float[Array, "C"]]:
     """dx, shaped and typed like x, and dgamma and dbeta of shape `(C,)`.

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from bncourse.kernels.arguments import check_array
 from bncourse.kernels.normalize import batch_statistics
 
 Array = np.ndarray
@@ -39,6 +40,7 @@ class Population:
 
         Raises ValueError for an empty x, and for another number of channels than the mini-batches before had.
         """
+        check_array(x=x)
         if x.ndim < 2 or x.size == 0:
             raise ValueError(f"x has shape {x.shape}; expected (N, C) or (N, C, *spatial), and not empty")
         mean, var = batch_statistics(x.astype(np.float64, copy=False))
@@ -130,6 +132,7 @@ class MovingAverage:
         The variance is kept as given. Algorithm 1's is biased; the paper's for inference is m/(m-1) of it,
         and the frameworks differ (`CONVENTIONS`). Raises ValueError where the shapes differ.
         """
+        check_array(mean=mean, var=var)
         expected = mean.shape if self.updates == 0 else np.shape(self.mean)
         if not mean.shape == var.shape == expected:
             raise ValueError(f"mean has shape {mean.shape} and var {var.shape}; expected {expected} for both")

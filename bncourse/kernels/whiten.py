@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from bncourse.kernels.arguments import Rows, check_floating
+from bncourse.kernels.arguments import Rows, check_array, check_floating
 
 Array = np.ndarray
 
@@ -81,6 +81,7 @@ def whiten_backward(dy: Float[Array, "N D"], cache: Whitened) -> Float[Array, "N
     where two cannot be told apart in this precision. Raises ValueError for a dy that is not shaped like the output.
     """
     method, y, a, eigen = cache
+    check_array(dy=dy)
     if dy.shape != y.shape:
         raise ValueError(f"dy has shape {dy.shape}, but the output has {y.shape}; expected the same")
     shared = _SHARED[method](dy.T @ y, eigen)

@@ -15,8 +15,7 @@ from bncourse.lectures.assets import package as installed
 PACKAGES = ("kernels", "nn", "datasets", "paper", "runs", "training", "evaluation", "experiments")
 SETTINGS = {"extensions": ["sphinx.ext.autodoc"], "default_role": "code", "html_theme": "basic",
             "add_module_names": False, "html_permalinks": False, "html_use_index": False, "html_domain_indices": False,
-            "html_copy_source": False,
-            "python_maximum_signature_line_length": 100,
+            "html_copy_source": False, "smartquotes": False,
             "autodoc_inherit_docstrings": False, "suppress_warnings": ["ref.python"]}
 DIRECTIVE = """.. automodule:: {name}
    :members:

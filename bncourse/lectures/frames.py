@@ -104,7 +104,11 @@ def file_of(module: str) -> Path | None:
 
 
 def draw(lesson: Lesson, folder: Path) -> None:
-    """Write the sheets of a lesson's explorers and what a page has to know of them; older ones are removed."""
+    """Write the sheets of a lesson's explorers and what a page has to know of them; older ones are removed.
+
+    From here on this process works on the synthetic data.
+    """
+    os.environ["BNCOURSE_DATASET"] = "glyphs"
     draft = Path(tempfile.mkdtemp(prefix=f".{lesson.name}-", dir=made(folder.parent)))
     try:
         told = {id: write(explorer, draft / id) for id, explorer in explorers(lesson).items()}
@@ -126,7 +130,6 @@ def explorers(lesson: Lesson) -> dict[str, Explorer]:
 
     Raises Stale where one does not show the picture that is stored.
     """
-    os.environ["BNCOURSE_DATASET"] = "glyphs"
     found, names = {}, {"__name__": "lesson"}
     cells = [cell for cell in lesson.cells if cell.cell_type == "code" and not has_tag(cell, "solution")]
     with contextlib.redirect_stdout(io.StringIO()):

@@ -15,6 +15,8 @@ from bncourse.lesson import NOTEBOOKS, opening
 
 TITLE = re.compile(r"\A(?:#+ |\*\*)(?P<title>Exercise (?P<number>\d\d\.\d+)[^*\n]*)(?:\*\*)?[ \n]*")
 MINUTES = re.compile(r"^Reading (\d+) minutes", re.M)
+PAPER = re.compile(r"^Reading .* · paper: (.+)$", re.M)
+SHOWN_FIRST = "04"  # the lesson whose explorer the first page and the README show
 
 
 class NoSuchLesson(Exception):
@@ -45,6 +47,12 @@ class Lesson:
         """The minutes that reading takes, as the first cell says; None where it does not."""
         found = MINUTES.search(self.cells[0].source)
         return int(found[1]) if found else None
+
+    @property
+    def paper(self) -> str:
+        """The parts of the paper that the lesson is about, as the first cell says; nothing where it does not."""
+        found = PAPER.search(self.cells[0].source)
+        return found[1] if found else ""
 
 
 def read(path: Path) -> Lesson:

@@ -72,7 +72,7 @@ def ledger_page(lessons: list[Lesson], packages: Collection[str]) -> str:
     """
     claims = paper.claims().values()
     names = {lesson.number: lesson for lesson in lessons}
-    parts = ["<h1>The claims of the paper</h1>", f"<p>{counted()}</p>"]
+    parts = ["<h1>The claims of the paper</h1>", f"<p>{paper.counted()}</p>"]
     for section in dict.fromkeys(claim.section for claim in claims):
         parts.append(f"<h2>{section if section[0].isalpha() else 'Section ' + section}</h2>")
         for claim in (claim for claim in claims if claim.section == section):
@@ -83,16 +83,6 @@ def ledger_page(lessons: list[Lesson], packages: Collection[str]) -> str:
                 parts.append(linking.to_claims(markup.markdown(f"**Measured here:** {claim.measured}"), "claims.html"))
             parts.append(f"<p class='ways'>{places(claim, names)} {functions(claim, packages)}</p></section>")
     return "\n".join(parts)
-
-
-def counted() -> str:
-    """How many claims the paper has, and how many came to each verdict, as a sentence."""
-    verdicts = [claim.verdict for claim in paper.claims().values()]
-    told = {"holds": "hold", "holds in part": "hold in part", "contested": "is contested" if
-            verdicts.count("contested") == 1 else "are contested", "a setting": "say how something was set up",
-            "not tested here": "are not tested here"}
-    counts = [f"{verdicts.count(verdict)} {words}" for verdict, words in told.items() if verdict in verdicts]
-    return f"{len(verdicts)} claims: {', '.join(counts)}."
 
 
 def places(claim: paper.Claim, lessons: dict[str, Lesson]) -> str:

@@ -16,10 +16,10 @@ from types import MappingProxyType
 
 from PIL import Image
 
-from bncourse import explanations
+from bncourse import explanations, paper
 from bncourse.lectures import api, assets, deck, editions, elsewhere, linking, markup, quiz, reading, reference, search
 from bncourse.lectures.frames import is_explorer, place_all
-from bncourse.lectures.lessons import Lesson, has_tag
+from bncourse.lectures.lessons import SHOWN_FIRST, Lesson, has_tag
 from bncourse.lectures.questions import parse
 
 HERE = Path(__file__).parent
@@ -27,7 +27,6 @@ PAGE = Template((HERE / "page.html").read_text(encoding="utf-8"))
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the date of every file in an archive, so that archives are the same every time
 STYLE = ("site.css", "site.js", "search.js")
 THUMBNAIL = 440  # pixels
-SHOWN_FIRST = "04"  # the lesson whose explorer the first page shows
 
 
 def write(lessons: list[Lesson], edition: str, folder: Path, frames: Mapping[str, Path] = MappingProxyType({}),
@@ -97,7 +96,7 @@ def index(lessons: list[Lesson], first: Lesson, edition: str, folder: Path) -> s
     (folder / "pictures").mkdir()
     items = "\n".join(card(lesson, folder) for lesson in lessons)
     body = ((HERE / "index.html").read_text(encoding="utf-8")
-            .replace("$lessons", items).replace("$edition", edition).replace("$claims", reference.counted())
+            .replace("$lessons", items).replace("$edition", edition).replace("$claims", paper.counted())
             .replace("$explorer", markup.picture(pictures(first)[-1]) if pictures(first) else "")
             .replace("$explanations", linking.to_claims(markup.markdown(explanations.table()), "claims.html")))
     return page("Batch normalization: a course", reading.scrolling(body))

@@ -9,6 +9,8 @@
                                                after training
     fold.py            Algorithm 2, line 11    `fold_batchnorm`: batch norms multiplied into the layers before them
     dataflow.py        -                       which layer's output goes where in a model, as folding must know
+    probing.py         -                       what a layer computes at inference, found by trying it
+    trying.py          -                       a model and a changed copy of it, run to be compared
     inception.py       4.2, Figure 5           BNInception, with the readings of the printed table
     googlenet.py       4.2.1                   GoogLeNet, the Inception of 2014, from which section 4.2 starts
     layers.py          3.2, 4.2.3              the layers of both: convolution with batch norm, pooling

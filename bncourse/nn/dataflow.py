@@ -3,10 +3,14 @@
 Two ways to find out. `trace` runs `forward` on stand-ins for tensors (torch.fx), so that what it finds holds
 for every input; but Python that asks for a tensor's shape or values cannot be traced. `watch` runs the model
 on an example and looks on; what it finds holds for inputs that take the same path through the model.
+
+What only arranges values anew (a view, a flatten, a transpose, a slice, an Identity) is looked through: what comes
+out of it counts as made by whatever made the values.
 """
 
 import inspect
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 
 import torch
@@ -15,11 +19,20 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from bncourse.nn.batchnorm import BATCHNORMS
+from bncourse.nn.probing import LINEAR, is_batchnorm, is_linear, keeps_statistics
 
-TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-LINEAR = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
+__all__ = ["LINEAR", "Flow", "Untraceable", "call", "hooked", "is_batchnorm", "is_linear", "tensors", "trace", "watch",
+           "watch_output"]
+
 ABOUT = {"shape", "size", "dim", "ndim", "dtype", "device"}  # questions about a tensor, not about its values
+LIKE = {"reshape_as", "view_as", "expand_as", "type_as"}  # ask the same about their second tensor
+UNCHANGED = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)  # in eval mode
+ARRANGING = {
+    getattr(torch.ops.aten, name)
+    for name in (
+        "view _unsafe_view alias detach clone permute transpose t squeeze unsqueeze expand slice".split()
+    )
+}
 
 
 class Untraceable(ValueError):
@@ -37,6 +50,8 @@ class Flow:
     uses      the names or phrases of everything that takes the layer's output
     reads     the names or phrases of everything else that reads the layer's parameters
     dims      the number of axes of the layer's input; only `watch` knows it
+    aligned   whether the second axis of the layer's input is the axis along which `source`, a linear layer, wrote its
+              outputs; only `watch` knows it
     """
 
     calls: Counter[str] = field(default_factory=Counter)
@@ -44,28 +59,7 @@ class Flow:
     uses: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     reads: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     dims: dict[str, int] = field(default_factory=dict)
-
-
-def is_linear(module: nn.Module) -> bool:
-    """Whether a module is a linear layer or convolution of `torch.nn`, or of a subclass that computes the same."""
-    return computes_as(module, LINEAR, ("forward", "_conv_forward"))
-
-
-def is_batchnorm(module: nn.Module) -> bool:
-    """Whether a module is a batch norm of this package or of `torch.nn`, or of a subclass that computes the same."""
-    return computes_as(module, (*BATCHNORMS, nn.SyncBatchNorm), ("forward",))
-
-
-def computes_as(module: nn.Module, classes: tuple[type, ...], methods: tuple[str, ...]) -> bool:
-    """Whether a module has the methods of one of the classes, neither overridden in a subclass nor patched.
-
-    `classes` are the classes to compare with, and `methods` the names of the methods that decide what is computed.
-    """
-    return not any(name in vars(module) for name in methods) and any(
-        isinstance(module, cls)
-        and all(getattr(type(module), m, None) is getattr(cls, m, None) for m in methods)
-        for cls in classes
-    )
+    aligned: dict[str, bool] = field(default_factory=dict)
 
 
 def trace(model: nn.Module) -> Flow:
@@ -83,37 +77,70 @@ def trace(model: nn.Module) -> Flow:
         ) from error
     flow, modules = Flow(), dict(model.named_modules())
     for node in graph.nodes:
+        if looked_through(node, modules):
+            continue
         name = describe(node, modules)
         for source in node.all_input_nodes:
-            if asks_about(node):
+            if asks_about(node, source):
                 continue
             if source.op == "get_attr":
                 flow.reads[source.target.rpartition(".")[0]].add(name)
             else:
-                flow.uses[describe(source, modules)].add(name)
+                flow.uses[describe(origin(source, modules), modules)].add(name)
         if node.op == "call_module":
             flow.calls[name] += 1
             flow.source[name] = (
-                describe(node.all_input_nodes[0], modules) if node.all_input_nodes else "nothing"
+                describe(origin(node.all_input_nodes[0], modules), modules) if node.all_input_nodes else "nothing"
             )
     return flow
 
 
-def asks_about(node: fx.Node) -> bool:
-    """Whether a node of a trace is `x.shape`, `x.size()` or the like: a question whose answer no value of x changes."""
+def asks_about(node: fx.Node, x: fx.Node) -> bool:
+    """Whether a node of a trace asks a question about x that no value of x changes: `x.shape`, or `y.view_as(x)`."""
+    if node.op == "call_method" and node.target in LIKE:
+        return x is not node.args[0]
     return (node.target == getattr and node.args[1] in ABOUT) or (
         node.op == "call_method" and node.target in ABOUT
     )
 
 
+def looked_through(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    """Whether a node of a trace passes on the values of its input, and their last axis as it is if it moves them.
+
+    That is so for dropout, which is off at inference, and for what makes the output of a `Linear` a matrix:
+    `x.flatten(0, 1)`, `x.flatten(0, -2)`, `x.view(-1, outputs)`.
+    """
+    if node.op == "call_module":
+        return type(modules[node.target]) in UNCHANGED and not hooked(modules[node.target])
+    name = getattr(node.target, "__name__", node.target)
+    if node.op not in ("call_method", "call_function") or name not in ("contiguous", "flatten", "view", "reshape"):
+        return False
+    if name == "contiguous":
+        return True
+    source = origin(node.args[0], modules) if isinstance(node.args[0], fx.Node) else None
+    layer = modules[source.target] if source is not None and source.op == "call_module" else None
+    if not isinstance(layer, nn.Linear):
+        return False
+    if name == "flatten":
+        return (*node.args[1:], *node.kwargs.values()) in ((0, 1), (0, -2))
+    return node.args[1:] in ((-1, layer.out_features), ((-1, layer.out_features),))
+
+
+def origin(node: fx.Node, modules: dict[str, nn.Module]) -> fx.Node:
+    """The node of a trace that made the values which `node` passes on."""
+    while looked_through(node, modules):
+        node = node.all_input_nodes[0]
+    return node
+
+
 def describe(node: fx.Node, modules: dict[str, nn.Module]) -> str:
-    """What a node of a trace is called in a `Flow`: a linear layer or batch norm by its name, all else by a phrase.
+    """What a node of a trace is called in a `Flow`: a linear layer or batch norm by its name, others by a phrase.
 
     `modules` maps names to the modules of the traced model.
     """
     if node.op == "call_module":
         module = modules[node.target]
-        named = is_linear(module) or is_batchnorm(module)
+        named = is_linear(module) or keeps_statistics(module)
         return node.target if named else f"{node.target} ({type(module).__name__})"
     if node.op in ("placeholder", "output"):
         return "the model's input" if node.op == "placeholder" else "the model's output"
@@ -130,7 +157,7 @@ class LayerTracer(fx.Tracer):
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         childless = next(m.children(), None) is None
-        return childless or is_linear(m) or super().is_leaf_module(m, module_qualified_name)
+        return childless or is_linear(m) or keeps_statistics(m) or super().is_leaf_module(m, module_qualified_name)
 
     def create_args_for_root(self, root_fn, is_module, concrete_args=None):
         _, *parameters = inspect.signature(root_fn).parameters.values()
@@ -139,43 +166,88 @@ class LayerTracer(fx.Tracer):
         return root_fn, [self.root, *stand_ins]
 
 
-def watch(model: nn.Module, example: Tensor | tuple) -> Flow:
+def watch(model: nn.Module, example: object) -> Flow:
     """The flow of a model, found by running it once on an example; right for inputs that take the same path.
 
-    `example` is the model's input, or the tuple of all its positional arguments. Hooks stay in the model afterwards:
-    give a copy. Raises what the model raises.
+    `example` is as in `call`. Raises what the model raises.
     """
-    watcher = Watcher({m: name for name, m in model.named_modules() if is_linear(m) or is_batchnorm(m)})
-    with torch.no_grad(), watcher:
-        output = model(*example) if isinstance(example, tuple) else model(example)
+    return watch_output(model, example)[0]
+
+
+def watch_output(model: nn.Module, example: object) -> tuple[Flow, object]:
+    """The flow of a model as `watch` finds it, and what the model returned."""
+    with torch.no_grad(), Watcher(model) as watcher:
+        output = call(model, example)
     watcher.note(output, "the model's output")
-    return watcher.flow
+    return watcher.flow, output
+
+
+def call(model: nn.Module, example: object) -> object:
+    """What a model makes of an example of its input: a tuple of positional arguments, a dict of named ones, or else
+    its one argument, such as a tensor or a list of images."""
+    if isinstance(example, Mapping):
+        return model(**example)
+    return model(*example) if isinstance(example, tuple) else model(example)
 
 
 class Watcher(TorchDispatchMode):
     """Notes what operations and layers do with each tensor, while the watcher is on, in `flow`.
 
-    `layers` maps the linear layers and batch norms to their names. `with watcher:` turns the watcher on, and PyTorch
-    then tells it of every operation. `maker` holds what made each tensor, `owner` the layer that each parameter
-    belongs to, and `inside` the names of the layers that are running.
+    `layers` maps the linear layers and batch norms of the model to their names, and `spied` the other modules that
+    have hooks. `with watcher:` turns the watcher on, and PyTorch then tells it of every operation. `maker` holds what
+    made the values of each tensor, `owner` the layer that each parameter belongs to, and `inside` the names of the
+    layers that are running. `outputs` holds, for the output of a linear layer and what is arranged from it, the number
+    of the layer's output at each place.
     """
 
-    def __init__(self, layers: dict[nn.Module, str]):
+    def __init__(self, model: nn.Module):
         super().__init__()
         self.flow = Flow()
-        self.layers = layers
-        self.inside = []
-        self.maker, self.owner = WeakTensorKeyDictionary(), WeakTensorKeyDictionary()
-        for layer, name in layers.items():
+        modules = {m: name for name, m in model.named_modules() if not isinstance(m, torch.jit.ScriptModule)}
+        self.layers = {m: name for m, name in modules.items() if is_linear(m) or keeps_statistics(m)}
+        self.spied = {m: name for m, name in modules.items() if hooked(m) and m not in self.layers}
+        self.inside, self.hooks = [], []
+        self.maker, self.owner, self.outputs = (WeakTensorKeyDictionary() for _ in range(3))
+        for layer, name in self.layers.items():
             self.owner.update({t: name for t in (*layer.parameters(False), *layer.buffers(False))})
-            layer.register_forward_pre_hook(self.enter, with_kwargs=True)
-            layer.register_forward_hook(self.leave)
+
+    def __enter__(self):
+        for layer in self.layers:
+            self.hooks.append(layer.register_forward_pre_hook(self.enter, with_kwargs=True))
+            self.hooks.append(layer.register_forward_hook(self.leave))
+        for module, name in self.spied.items():
+            self.hooks.append(module.register_forward_hook(
+                lambda module, args, kwargs, y, name=name: self.note((args, kwargs, y), f"a hook of {name}"),
+                with_kwargs=True,
+            ))
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        for hook in self.hooks:
+            hook.remove()
+        return super().__exit__(*error)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if not self.inside and func.overloadpacket in ARRANGING and args[0] in self.maker:
+            return self.arrange(func, args, kwargs)
         user = self.inside[-1] if self.inside else f"{func.overloadpacket.__name__}()"
         self.note((args, kwargs), user)
-        made = func(*args, **(kwargs or {}))
+        made = func(*args, **kwargs)
         self.maker.update({t: user for t in tensors(made)})
+        return made
+
+    def arrange(self, func, args, kwargs) -> Tensor:
+        """Does an operation that only arranges the values of a tensor, and the same with the numbers in `outputs`."""
+        x, *others = args
+        made = func(*args, **kwargs)
+        self.maker[made] = self.maker[x]
+        if x in self.outputs:
+            numbers = self.outputs[x]
+            if func.overloadpacket is torch.ops.aten.view:  # these numbers may lie otherwise in memory
+                self.outputs[made] = numbers.reshape(made.shape)
+            else:
+                self.outputs[made] = func(numbers, *others, **kwargs)
         return made
 
     def note(self, taken, user: str) -> None:
@@ -188,15 +260,29 @@ class Watcher(TorchDispatchMode):
 
     def enter(self, layer, args, kwargs) -> None:
         """Notes that a layer begins, and what made its input: a hook before its forward pass."""
-        name, x = self.layers[layer], args[0] if args else kwargs["input"]
+        name, x = self.layers[layer], next(iter(tensors((args, kwargs))))
         self.flow.calls[name] += 1
         self.flow.source[name] = self.maker.get(x, "the model's input")
         self.flow.dims[name] = x.dim()
+        if x in self.outputs and x.dim() > 1:
+            numbers = self.outputs[x]
+            along = torch.arange(x.shape[1], device=numbers.device).reshape(-1, *[1] * (x.dim() - 2))
+            self.flow.aligned[name] = torch.equal(numbers, along.expand_as(numbers))
         self.inside.append(name)
 
     def leave(self, layer, args, y) -> None:
-        """Notes that the layer which began last ends: a hook after its forward pass."""
+        """Notes that the layer which began last ends, and which outputs lie where: a hook after its forward pass."""
         self.inside.pop()
+        if is_linear(layer):
+            axis = y.dim() - layer.weight.dim() + 1  # Linear: the last; a convolution: the first or second
+            numbers = torch.arange(y.shape[axis], device=y.device).reshape(-1, *[1] * (layer.weight.dim() - 2))
+            self.outputs[y] = numbers.expand_as(y)
+
+
+def hooked(module: nn.Module) -> bool:
+    """Whether a module has hooks, which may look at what goes in or out of it, or change it."""
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return any(getattr(module, kind) for kind in hooks)
 
 
 def tensors(tree) -> list[Tensor]:

@@ -7,8 +7,9 @@ what it sees. On data from elsewhere the same recipe adapts a trained network to
     population_statistics(model, batches)        model is ready for inference; batches are those of the training set
 """
 
+import copy
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -17,9 +18,14 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from bncourse.nn.batchnorm import BATCHNORMS
+from bncourse.nn.dataflow import call, tensors
 from bncourse.nn.normalize import batch_statistics, values_per_channel
 
 log = logging.getLogger(__name__)
+
+
+class NotFinite(ValueError):
+    """A mini-batch has a mean or a variance that is no finite number."""
 
 
 class Population:
@@ -38,11 +44,17 @@ class Population:
         self.mean = self.squares = 0.0
 
     def update(self, x: Float[Tensor, "N C *spatial"]) -> None:
-        """Takes in one mini-batch of the batch norm's inputs; an empty one changes nothing."""
+        """Takes in one mini-batch of the batch norm's inputs; an empty one changes nothing.
+
+        Raises NotFinite where its mean or variance is not finite.
+        """
         m = values_per_channel(x)
         if m == 0:
             return
         mean, var = (in_double(measured) for measured in batch_statistics(x))
+        if not (mean + var).isfinite().all():
+            found = "is not finite" if not x.isfinite().all() else f"is too large to be squared in {x.dtype}"
+            raise NotFinite(f"x, of shape {tuple(x.shape)}, {found}")
         self.batches += 1
         self.values += m
         self.mean = self.mean + (mean - self.mean) * (m / self.values)
@@ -61,30 +73,47 @@ def in_double(x: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def population_statistics(model: nn.Module, batches: Iterable) -> nn.Module:
+def population_statistics(model: nn.Module, batches: Iterable, inputs: Callable | None = None,
+                          include_frozen: bool = False) -> nn.Module:
     """Gives every batch norm of a model the statistics of some mini-batches (Algorithm 2, lines 7 to 11).
 
     `model` may hold batch norms of this package and of `torch.nn`; their running statistics are replaced, and the
-    model is returned. `batches` is a series of mini-batches, gone through once. A mini-batch is a tensor x, the model's
-    input, or a pair (x, t) whose labels t are not used; sizes may differ.
+    model is returned. `batches` is a series of mini-batches, gone through once; sizes may differ. A mini-batch is the
+    model's input x, or a pair (x, t) whose labels t are not used. x is a tensor; a dict of named arguments; or, in a
+    pair, a list of images, which is one argument, or a tuple of several arguments. `inputs` is a function that makes
+    such an x of a mini-batch of another form.
 
     In one pass, each batch norm normalizes by the mini-batch, as in training, and all other modules are in eval mode,
     with dropout off. So layer k + 1 is measured behind a layer k in training mode. The paper leaves open whether layer
     k should by then use its population statistics, which would take one pass for each layer.
+
+    Random depth is off as dropout is: all blocks take part, and layers behind them are measured on sums that training
+    saw only part of the time. Where a model skips layers at random in eval mode too, each layer is measured on the
+    mini-batches that reach it, and its numbers vary from run to run: by about 1 / sqrt(n) of the spread between
+    mini-batches, for the n that `num_batches_tracked` then says. Seed the run, and give more mini-batches.
+
+    Frozen batch norms are left as they are, normalize by what they have, and are logged: those in eval mode in a model
+    that is in training mode, those in eval mode whose gamma and beta are fixed while others of the model's parameters
+    learn, and those that `train()` does not put into training mode. With `include_frozen` they are measured too.
 
     A layer that a forward pass uses several times is measured over all its uses. A layer that no value reaches
     keeps its statistics, and a warning is logged. `num_batches_tracked` becomes the number of mini-batches measured.
     Modes and hooks are left as they were; after an error, so are the statistics. Under torch.distributed,
     each process measures the mini-batches that it is given.
 
-    Raises ValueError where the model has no batch norm with running statistics, where no value reaches one, where a
-    mini-batch has a single value per channel, and where there is no mini-batch; TypeError where a mini-batch is not a
-    tensor or a pair.
+    Raises ValueError where the model has no batch norm with running statistics, where all are frozen, where no value
+    reaches one, where a mini-batch has a single value per channel or makes a layer's input not finite, and where there
+    is no mini-batch; TypeError where a mini-batch holds no tensor, and for a compiled model.
     """
     layers = tracking_layers(model)
+    if not include_frozen:
+        layers = learning_layers(model, layers)
     with measuring(model, layers) as populations:
-        for x in inputs(batches):
-            model(x)
+        for number, x in enumerate(model_inputs(batches, inputs), start=1):
+            try:
+                call(model, x)
+            except NotFinite as error:
+                raise NotFinite(f"mini-batch {number} cannot be measured: {error}") from None
     reached = {name: population for name, population in populations.items() if population.batches}
     if not reached:
         raise ValueError(f"no value reached any of the model's batch norms: {', '.join(layers)}")
@@ -102,8 +131,10 @@ def tracking_layers(model: nn.Module) -> dict[str, nn.Module]:
     """The batch norms of a model that have running statistics, by their names in the model.
 
     A model that is itself a batch norm is called "model". Raises ValueError where there is none, and for a lazy one
-    that has not seen its first mini-batch.
+    that has not seen its first mini-batch; TypeError for a compiled model.
     """
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TypeError(f"model is a {type(model).__name__}, whose layers are compiled; measure it before scripting")
     norms = {name or "model": m for name, m in model.named_modules() if isinstance(m, BATCHNORMS)}
     layers = {name: layer for name, layer in norms.items() if layer.running_mean is not None}
     if not layers:
@@ -119,19 +150,50 @@ def tracking_layers(model: nn.Module) -> dict[str, nn.Module]:
     return layers
 
 
-def inputs(batches: Iterable) -> Iterator[Tensor]:
-    """The input x of each mini-batch, where a mini-batch is x or a pair (x, t).
+def learning_layers(model: nn.Module, layers: dict[str, nn.Module]) -> dict[str, nn.Module]:
+    """Those of the layers that are not frozen, as `population_statistics` has it; the others are logged.
 
-    Raises TypeError for anything else, and for a single tensor in place of a series; ValueError for an empty series.
+    Raises ValueError where all are frozen.
+    """
+    learns = any(p.requires_grad for p in model.parameters())
+    frozen = [name for name, layer in layers.items() if is_frozen(layer, model.training, learns)]
+    if len(frozen) == len(layers):
+        raise ValueError(
+            f"all of the model's batch norms are frozen: {', '.join(frozen)}; "
+            f"include_frozen=True measures them all the same"
+        )
+    if frozen:
+        log.warning("frozen, and left as before: %s", ", ".join(frozen))
+    return {name: layer for name, layer in layers.items() if name not in frozen}
+
+
+def is_frozen(layer: nn.Module, trains: bool, learns: bool) -> bool:
+    """Whether a batch norm is frozen in a model that is in training mode (`trains`) or has parameters that learn."""
+    if type(layer).train is not nn.Module.train and not copy.deepcopy(layer).train().training:
+        return True
+    own = list(layer.parameters(recurse=False))
+    fixed = bool(own) and not any(p.requires_grad for p in own)
+    return not layer.training and (trains or (fixed and learns))
+
+
+def model_inputs(batches: Iterable, inputs: Callable | None) -> Iterator:
+    """The input x of each mini-batch, as `dataflow.call` takes it; see `population_statistics` for its forms.
+
+    Raises TypeError for a mini-batch without a tensor, and for a single tensor in place of a series; ValueError for an
+    empty series.
     """
     if isinstance(batches, Tensor):
         raise TypeError(f"batches is one tensor, of shape {tuple(batches.shape)}; expected a series: [x]")
     count = 0
     for count, batch in enumerate(batches, start=1):
-        x = batch[0] if isinstance(batch, (tuple, list)) and batch else batch
-        if not isinstance(x, Tensor):
+        if inputs is not None:
+            x = inputs(batch)
+        else:
+            x = batch[0] if isinstance(batch, (tuple, list)) and batch else batch
+        if not tensors(dict(x) if isinstance(x, Mapping) else x):
             raise TypeError(
-                f"mini-batch {count} is {type(batch).__name__}; expected a tensor x, or a pair (x, t)"
+                f"mini-batch {count} is {type(batch).__name__}; expected a tensor x, or a pair (x, t), where x may "
+                f"also be a dict of named arguments or a list of images; inputs=f makes x of anything else"
             )
         yield x
     if not count:
@@ -153,7 +215,7 @@ def measuring(model: nn.Module, layers: dict[str, nn.Module]) -> Iterator[dict[s
         for name, buffer in layer.named_buffers(recurse=False)
     ]
     hooks = [
-        layer.register_forward_hook(recording_hook(populations[name]), with_kwargs=True)
+        layer.register_forward_hook(recording_hook(name, populations[name]), with_kwargs=True)
         for name, layer in layers.items()
     ]
     try:
@@ -171,10 +233,13 @@ def measuring(model: nn.Module, layers: dict[str, nn.Module]) -> Iterator[dict[s
             setattr(layer, name, buffer.copy_(before))
 
 
-def recording_hook(population: Population) -> Callable:
-    """A forward hook for a batch norm, which takes each input of the layer into the population."""
+def recording_hook(name: str, population: Population) -> Callable:
+    """A forward hook for the batch norm of that name, which takes each input of the layer into the population."""
 
     def hook(layer, args, kwargs, y):
-        population.update(args[0] if args else kwargs["input"])
+        try:
+            population.update(tensors((args, kwargs))[0])
+        except NotFinite as error:
+            raise NotFinite(f"in {name}, {error}") from None
 
     return hook

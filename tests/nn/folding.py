@@ -1,8 +1,12 @@
 """What the tests of folding share: models with random state, folded with an example or without."""
 
+import importlib.util
+import sys
+
 import pytest
 from torch import nn
 
+import bncourse.nn.fold
 from bncourse.nn import fold_batchnorm
 from tests.nn.like_torch import randomize
 from tests.nn.models import batchnorms
@@ -21,6 +25,14 @@ def made(model):
 
 def fold(model, x, shown):
     return fold_batchnorm(model, x) if shown else fold_batchnorm(model)
+
+
+def unchecked_fold():
+    """`bncourse.nn.fold` without the run-time type checks of the tests, which TorchScript cannot read."""
+    spec = importlib.util.spec_from_file_location("unchecked_fold", bncourse.nn.fold.__file__)
+    sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 class Optional(nn.Module):
