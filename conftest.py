@@ -2,12 +2,13 @@
 
 import os
 
-import jaxtyping
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-jaxtyping.install_import_hook("bncourse", "beartype.beartype")  # before anything imports bncourse
+from tests.plugins import annotations
+
+annotations.install()  # before anything imports bncourse
 
 # Matrix products are small here; a second thread that waits for a busy core costs far more.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of what is loaded from here on, in the kernels of notebooks too

@@ -154,6 +154,7 @@ def raising(error):
     (["notebooks", "jitter", "--draws", "2", "a.ipynb"], "paths", [Path("a.ipynb")]),
     (["notebooks", "jitter", "a.ipynb", "--draws", "2", "b.ipynb"], "paths", [Path("a.ipynb"), Path("b.ipynb")]),
     (["slides", "03", "--pdf", "04"], "lessons", ["03", "04"]),
+    (["slides", "--plan", "90", "--still"], "plan", "90"),
     (["runs", "replay", "--steps", "3", "depth", "shift"], "names", ["depth", "shift"]),
     (["train", "--steps", "3", "bn-x30"], "variant", "bn-x30"),
 ])

@@ -46,7 +46,7 @@ def unpacked(tmp_path_factory):
 def test_a_wheel_holds_the_package_and_the_course_and_nothing_else(unpacked):
     files = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
     package = {path.relative_to(ROOT).as_posix() for path in (ROOT / "bncourse").rglob("*")
-               if path.suffix in (".py", ".css", ".html", ".js")}
+               if path.suffix in (".py", ".css", ".html", ".js", ".toml", ".typed")}
     assert len(COURSE) > 500
     assert {name for name in files if ".dist-info/" not in name} == package | {f"bncourse/course/{n}" for n in COURSE}
     for name in COURSE:

@@ -31,22 +31,26 @@ def care(options) -> int:
 
 
 def refresh(paths: list[Path], _options) -> int:
-    """Executes the notebooks and writes them; the README's map and picture come from them and go with them."""
+    """Executes the notebooks and writes them; what README.md and TEACHING.md take from them goes with them."""
     from bncourse import notebooks, readme
+    from bncourse.lectures import plans
 
     for path in paths:
         began = time.monotonic()
         notebooks.refresh(path)
         print(f"{time.monotonic() - began:5.0f} s  {path.name}", flush=True)
     readme.refresh()
+    plans.refresh()
     return 0
 
 
 def check(paths: list[Path], _options) -> int:
     """Says what is wrong with the notebooks as stored."""
     from bncourse import notebooks, readme
+    from bncourse.lectures import plans
 
-    complaints = [f"{path.name}: {complaint}" for path in paths for complaint in notebooks.check(path)] + readme.stale()
+    complaints = [f"{path.name}: {complaint}" for path in paths for complaint in notebooks.check(path)]
+    complaints += readme.stale() + plans.stale()
     print("\n".join(complaints) or f"{len(paths)} notebook(s) are as their code made them")
     return 1 if complaints else 0
 

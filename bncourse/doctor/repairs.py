@@ -10,7 +10,6 @@ again, each in the layers that the report names and in no others.
 
 import copy
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
 import torch
 from torch import nn
@@ -24,7 +23,7 @@ from bncourse.doctor.revealed import memory
 from bncourse.nn.batchnorm import BATCHNORMS
 from bncourse.nn.dataflow import Flow, Untraceable, is_batchnorm, is_linear, trace, watch
 from bncourse.nn.fold import reasons_of_the_layer
-from bncourse.nn.population import inputs, population_statistics, tracking_layers
+from bncourse.nn.population import population_statistics, tracking_layers
 
 USUAL = 0.1  # PyTorch's momentum
 MEASURED = (
@@ -145,7 +144,7 @@ def measure(model: nn.Module, chosen: set[nn.Module], loader: Iterable) -> None:
     """Gives the chosen batch norms the population statistics of a loader; those of all others stay."""
     others = [layer for layer in tracking_layers(model).values() if layer not in chosen]
     before = [(buffer, buffer.clone()) for layer in others for buffer in layer.buffers(recurse=False)]
-    population_statistics(model, loader)
+    population_statistics(model, loader, include_frozen=True)
     for buffer, value in before:
         buffer.copy_(value)
 
@@ -202,7 +201,7 @@ def flow_of(model: nn.Module, training: bool, loader: Iterable | None) -> Flow:
     except Untraceable:
         if loader is None:
             raise
-    return watch(copy.deepcopy(model).train(training), next(islice(inputs(loader), 1)))
+    return watch(copy.deepcopy(model).train(training), next(batches(loader, model))[0])
 
 
 def norm_behind(model: nn.Module, path: str, flows: list[Flow]) -> tuple[str, str]:

@@ -9,7 +9,8 @@
     frames.py     what the explorers of a lesson show, for pages that have no kernel
     blocks.py     what stands on slides, in pieces of known height
     pages.py      blocks spread over slides, so that every slide fits
-    deck.py       a notebook as a reveal.js deck
+    plans.py      lectures put together from lessons, as plans.toml says
+    deck.py       a notebook, or such a lecture, as a reveal.js deck
     pdf.py        a deck as a PDF, by a Chromium
     site.py       the course as static pages
     reading.py    a lesson as one of them

@@ -5,9 +5,11 @@ typeface that decks bring with them. They err on the large side; the tests measu
 """
 
 import ast
+import itertools
 import math
 import re
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from nbformat import NotebookNode
@@ -17,11 +19,12 @@ from bncourse.lectures.lessons import has_tag, is_hidden, notes, slide_type, tex
 
 LINE, GAP = 35, 14  # pixels: a line of text, the space below a block
 CHARACTERS = 92  # of text in a line
-CODE_LINE, CODE_CHARACTERS, CODE_FRAME = 26, 98, 22
+CODE_LINE, CODE_CHARACTERS, WIDE_CHARACTERS, CODE_FRAME = 26, 98, 109, 22
 TABLE_LINE, TABLE_CHARACTERS, NARROW, ROW_FRAME = 29, 114, 24, 11
 FORMULA, SMALL_FORMULA, FORMULA_FRAME = 78, 48, 20
-FIGURE = 360  # the least that a picture is given; it takes what is left on its slide
+FIGURE, SHRINKS = 360, 56  # what a picture is given at least, and by how much less where that keeps things together
 CONTROLS, IN_A_ROW = 44, 2  # a row of an explorer's controls
+ANSWER = '<div class="answer">'
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,19 @@ class Block:
     def html(self) -> str:
         return self.before + "\n".join(self.pieces) + self.after
 
+    @property
+    def is_picture(self) -> bool:
+        return "<figure" in self.html
+
+    @property
+    def is_answer(self) -> bool:
+        return self.before.startswith(ANSWER)
+
+    @property
+    def announces(self) -> bool:
+        """Whether it ends in a colon, so that what follows belongs to it."""
+        return re.sub(r"<[^>]*>", "", self.html).rstrip().endswith(":")
+
     def divide(self, room: int) -> tuple["Block", "Block"] | None:
         """This block as two blocks; the first fits into `room` pixels; None if no piece fits, or if all do."""
         used, count = self.frame, 0
@@ -66,10 +82,11 @@ class Start:
     notes: str = ""
 
 
-def of_lesson(cells: list[NotebookNode], link: markup.Link) -> Iterator[Block | Start]:
+def of_lesson(cells: list[NotebookNode], link: markup.Link,
+              only: Collection[str] | None = None) -> Iterator[Block | Start]:
     """The blocks of a lesson's slides, with a Start before each slide.
 
-    Imports, hints and evidence are for the notebook only.
+    Imports, hints and evidence are for the notebook only. With `only` the blocks are those of the cells with these ids.
     """
     heading = ""
     for cell in cells:
@@ -82,6 +99,8 @@ def of_lesson(cells: list[NotebookNode], link: markup.Link) -> Iterator[Block | 
         for part in of_text(cell, link) if cell.cell_type == "markdown" else of_code(cell, link):
             if isinstance(part, Start):
                 heading = part.heading
+            elif only is not None and cell.id not in only:
+                continue
             elif slide_type(cell) == "fragment":
                 part = replace(part, fragment=True)
             yield part
@@ -101,24 +120,31 @@ def of_text(cell: NotebookNode, link: markup.Link) -> Iterator[Block | Start]:
         inside = re.sub(r"</?details[^>]*>|<summary>.*?</summary>", "", raw).strip()
         if not hint and not (raw and not inside):
             block = of_element(element, link)
-            yield replace(block, before='<div class="answer">' + block.before, after=block.after + "</div>",
+            yield replace(block, before=ANSWER + block.before, after=block.after + "</div>",
                           fragment=True) if answer else block
         if raw.rfind("</details>") > raw.rfind("<details"):
             answer = hint = False
 
 
 def of_code(cell: NotebookNode, link: markup.Link) -> Iterator[Block]:
-    """The blocks of a code cell: its pictures and tables, or else its code and output; none if it only asserts."""
+    """The blocks of a code cell: its pictures and tables, or else its code and output.
+
+    Asserts speak to a reader and not to a room: without a solution they are left out, and with them what only asserts.
+    """
     pictures = [output for output in cell.outputs if markup.kind(output) == "picture"]
     yield from (Block((markup.picture(output),), (FIGURE + controls_height(output),)) for output in pictures)
     tables = [output for output in cell.outputs if markup.kind(output) == "markdown"]
     for output in tables:
         yield from (of_element(element, link) for element in markup.elements(output.data["text/markdown"]))
-    if pictures or tables or (only_asserts(cell.source) and not has_tag(cell, "solution")):
+    source = cell.source if has_tag(cell, "solution") else without_asserts(cell.source)
+    if pictures or tables or not source:
         return
-    yield preformatted("code", markup.code_lines(cell.source), cell.source.split("\n"))
+    source = with_short_comments(source)
+    yield preformatted("code", markup.code_lines(source), source.split("\n"))
     if not (has_tag(cell, "stub") or has_tag(cell, "solution") or is_hidden(cell)):
         for output in cell.outputs:
+            if is_progress(output):
+                continue
             lines = markup.shown_text(output).rstrip().split("\n")
             yield preformatted("output", [markup.html.escape(line) for line in lines], lines)
 
@@ -129,13 +155,45 @@ def controls_height(picture: NotebookNode) -> int:
     return CONTROLS * math.ceil((len(told["controls"]) + 1) / IN_A_ROW) if told else 0
 
 
-def only_asserts(source: str) -> bool:
-    return all(isinstance(statement, ast.Assert) for statement in ast.parse(source).body)
+def without_asserts(source: str) -> str:
+    """A source without the statements that only assert, loops over asserts among them; empty if there are no others."""
+    lines = source.split("\n")
+    for statement in reversed(ast.parse(source).body):
+        if only_asserts(statement):
+            del lines[statement.lineno - 1:statement.end_lineno]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
+
+
+def is_progress(output: NotebookNode) -> bool:
+    """Whether an output is a bar of progress, which says nothing once it has ended."""
+    return markup.shown_text(output).startswith("Progress(")
+
+
+def only_asserts(statement: ast.stmt) -> bool:
+    if isinstance(statement, (ast.For, ast.With)):
+        return all(map(only_asserts, statement.body))
+    return isinstance(statement, ast.Assert)
+
+
+def with_short_comments(source: str) -> str:
+    """A source whose comments are filled anew where a line of them is longer than a slide."""
+    lines = []
+    for indent, run in itertools.groupby(source.split("\n"), lambda line: re.match(r"( *# )?", line)[0]):
+        run = list(run)
+        if indent and max(map(len, run)) > CODE_CHARACTERS:
+            words = " ".join(line.removeprefix(indent) for line in run)
+            run = textwrap.wrap(words, CODE_CHARACTERS, initial_indent=indent, subsequent_indent=indent)
+        lines += run
+    return "\n".join(lines)
 
 
 def preformatted(kind: str, lines: list[str], plain: list[str]) -> Block:
-    heights = tuple(CODE_LINE * max(1, math.ceil(len(line) / CODE_CHARACTERS)) for line in plain)
-    return Block(tuple(lines), heights, f'<pre class="{kind}"><code>', "</code></pre>", CODE_FRAME + GAP)
+    """The block of some code or output, with a line for each piece; longer lines of code are set in smaller type."""
+    wide = kind == "code" and max(map(len, plain)) > CODE_CHARACTERS
+    across = WIDE_CHARACTERS if wide else CODE_CHARACTERS
+    heights = tuple(CODE_LINE * max(1, math.ceil(len(line) / across)) for line in plain)
+    name = f"{kind} wide" if wide else kind
+    return Block(tuple(lines), heights, f'<pre class="{name}"><code>', "</code></pre>", CODE_FRAME + GAP)
 
 
 def of_element(element: dict, link: markup.Link) -> Block:

@@ -13,6 +13,7 @@ window.MathJax.Hub.Queue(["Typeset", window.MathJax.Hub], () => {
       for (const change of ["slidechanged", "overviewshown", "overviewhidden"]) reveal.on(change, onlyOne);
       onlyOne();
     }
+    document.querySelector(".reveal").classList.remove("loading");
     document.documentElement.dataset.ready = "yes";
   });
 });

@@ -186,3 +186,12 @@ def slides_of(path):
     text = path.read_text(encoding="utf-8").replace('<section class="title">', '<section class="page">')
     text = re.sub(r'<aside class="notes">.*?</aside>', "", text, flags=re.S)
     return re.findall(r'<section class="page">.*?</section>', text, re.S)
+
+
+def test_no_slide_is_seen_before_its_mathematics_is_there(material, offline):
+    page, _ = offline
+    page.route("**/MathJax.js*", lambda route: route.abort())
+    page.goto((material / "slides" / f"{LESSONS[0]}.html").as_uri())
+    seen = page.evaluate("() => [getComputedStyle(document.querySelector('.slides')).opacity, "
+                         "getComputedStyle(document.querySelector('.reveal'), '::before').content]")
+    assert seen[0] == "0" and "Start here" in seen[1]

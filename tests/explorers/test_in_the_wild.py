@@ -1,36 +1,34 @@
-"""The explorer of lesson 15 shows the recorded networks before and after new statistics, and each control acts."""
+"""The explorer of lesson 15 writes the medians of the chosen pictures and statistics, and each control acts."""
 
 import numpy as np
 import pytest
 
-from bncourse.experiments.company import at_best
-from bncourse.experiments.domains import DOMAINS
-from bncourse.experiments.recording import recorded
-from bncourse.explorers.in_the_wild import SOURCES, domain_explorer
+from bncourse.explorers.in_the_wild import domain_explorer
 
-RUNS = recorded("domains", "adaptation")
+NORMS, KINDS = ("batch norm", "no norm"), ("dark", "fog", "noise")
+SOURCES = ("2 pictures", "20 pictures", "zeros alone")
 
 
 @pytest.fixture
-def explorer():
-    return domain_explorer(RUNS)
+def shares(rng):
+    """Shares before, by norm and kind, and after, by norm, kind and source."""
+    return ({norm: {kind: rng.uniform(0, 0.5, 5) for kind in KINDS} for norm in NORMS},
+            {norm: {kind: {source: rng.uniform(0.5, 1, 5) for source in SOURCES} for kind in KINDS} for norm in NORMS})
 
 
-def test_every_setting_writes_the_medians_of_its_record(explorer):
-    by_norm = {run.config["norm"]: run for run in RUNS}
-    assert set(explorer.controls["pictures"].options) == set(DOMAINS) - {"same"}
-    for pictures, source in (("fog", "20 pictures"), ("noise", "1000 pictures"), ("thick", "zeros and ones")):
-        explorer.controls["pictures"].value, explorer.controls["source"].value = pictures, source
-        ax, = explorer.figure.axes
-        expected = [f"{100 * np.median(at_best(by_norm[norm], f'{pictures} {part}')):.0f}"
-                    for norm in ("none", "batch") for part in ("before", SOURCES[source])]
-        assert [text.get_text() for text in ax.texts] == expected
-        assert ax.get_title(loc="left") == f"{pictures}: new statistics from {source}"
+def test_it_starts_in_fog(shares):
+    assert domain_explorer(*shares).values() == {"pictures": "fog", "source": "2 pictures"}
 
 
-def test_each_source_is_a_column_of_the_record():
-    assert all(f"fog {part}" in run.columns for run in RUNS for part in SOURCES.values())
+def test_the_medians_are_those_of_the_setting(shares):
+    (before, after), explorer = shares, domain_explorer(*shares)
+    explorer.controls["pictures"].value, explorer.controls["source"].value = "noise", "zeros alone"
+    ax, = explorer.figure.axes
+    expected = [100 * np.median(values) for norm in ("no norm", "batch norm")
+                for values in (before[norm]["noise"], after[norm]["noise"]["zeros alone"])]
+    assert [text.get_text() for text in ax.texts] == [f"{value:.0f}" for value in expected]
+    assert ax.get_title(loc="left") == "noise: new statistics from zeros alone"
 
 
-def test_no_control_is_dead(explorer):
-    assert explorer.dead_controls() == []
+def test_no_control_is_dead(shares):
+    assert domain_explorer(*shares).dead_controls() == []

@@ -39,7 +39,7 @@ def test_a_block_that_fits_on_a_slide_is_not_divided():
 
 
 def test_sections_stand_side_by_side_and_what_belongs_to_one_below_it():
-    found = stacks([Start(1, "A"), lines("a"), Start(2, "B"), lines("b"), Start(1, "C"), lines("c")])
+    found = stacks([Start(1, "A"), lines("aaa"), Start(2, "B"), lines("b"), Start(1, "C"), lines("c")])
     assert [[page.heading for page in stack] for stack in found] == [["A", "B"], ["C"]]
 
 
@@ -49,8 +49,59 @@ def test_a_slide_that_goes_on_keeps_heading_and_notes_and_counts():
 
 
 def test_a_start_without_blocks_makes_no_slide_and_hands_its_heading_on():
-    found = stacks([Start(1, "A"), lines("a"), Start(2, "Questions"), Start(2, notes="Vote."), lines("q")])
+    found = stacks([Start(1, "A"), lines("aaa"), Start(2, "Questions"), Start(2, notes="Vote."), lines("q")])
     assert [[(page.heading, page.notes) for page in stack] for stack in found] == [[("A", ""), ("Questions", "Vote.")]]
+
+
+def test_what_stands_alone_under_a_heading_goes_on_to_the_next():
+    stack, = stacks([Start(1, "Exercises", "Pairs."), lines("a"), Start(2, "Exercise 1"), lines("b" * 5)])
+    assert [(page.heading, page.notes, pieces([page])) for page in stack] == [("Exercise 1", "Pairs.", ["a", *"bbbbb"])]
+
+
+def test_no_slide_goes_on_with_two_lines_of_a_block():
+    stack, = stacks([Start(1, "A"), lines("a" * 10), Start(2, "B"), lines([f"{n}" for n in range(22)])])
+    assert pieces(stack[1:]) == [f"{n}" for n in range(22)]
+    assert [len(pieces([page])) for page in stack[1:]] == [10, 12]
+
+
+def test_no_slide_goes_on_with_two_lines_where_the_one_before_can_help():
+    stack, = stacks([Start(1, "A"), lines("a" * 9), lines("b" * 9), lines("ccc")])
+    assert [pieces([page]) for page in stack] == [["a"] * 9, [*"bbbbbbbbb", *"ccc"]]
+
+
+def test_what_ends_in_a_colon_stands_above_what_it_announces():
+    formula = Block(("formula",), (200,))
+    stack, = stacks([Start(1, "A"), lines("a" * 12), lines(["", "so:"]), formula])
+    assert [pieces([page]) for page in stack] == [["a"] * 12, ["", "so:", "formula"]]
+
+
+def picture_and_answer(height):
+    return Block(("<figure></figure>",), (blocks.FIGURE,)), Block(("answer",), (height,), before=blocks.ANSWER)
+
+
+def test_an_answer_takes_its_picture_along():
+    picture, answer = picture_and_answer(150)
+    stack, = stacks([Start(1, "A"), lines("aaaa"), picture, answer])
+    assert [page.blocks for page in stack] == [[lines("aaaa")], [picture, answer]]
+
+
+def test_a_picture_gives_way_for_its_answer_a_little():
+    picture, answer = picture_and_answer(120)
+    stack, = stacks([Start(1, "A"), picture, answer])
+    assert [page.blocks for page in stack] == [[picture, answer]] and -blocks.SHRINKS <= stack[0].room < 0
+
+
+def test_slides_of_one_heading_are_counted_on():
+    stack, = stacks([Start(1, "A"), lines("a" * 25), Start(2), lines("b" * 5)])
+    assert [page.part for page in stack] == [1, 2, 3]
+
+
+def test_a_long_comment_is_broken_between_words_and_long_code_is_set_smaller():
+    source = "# " + "word " * 29 + "\n# word\nx = 1"
+    assert max(map(len, blocks.with_short_comments(source).split("\n"))) <= blocks.CODE_CHARACTERS
+    assert blocks.with_short_comments(source).count("word") == 30
+    html = [blocks.preformatted("code", [line], [line]).html for line in ("x" * 98, "x" * 99)]
+    assert ["wide" in each for each in html] == [False, True]
 
 
 def test_notes_end_where_the_next_section_begins():

@@ -17,7 +17,7 @@ from bncourse.doctor.revealed import memory
 from bncourse.doctor.watch import Called, Functional, Watch, first_tensor
 
 # Offsets in standard deviations and factors between variances, root mean squares over channels: a risk, a fault.
-OFFSETS, RATIOS = (0.25, 0.5), (1.5, 2.0)
+OFFSETS, RATIOS = (0.3, 0.5), (1.5, 2.0)
 
 
 class Moments:
@@ -102,7 +102,7 @@ def statistics(measured: Measured, served: Measured, averaged: bool, frozen: set
 
     What enters a layer is `measured` behind layers that normalize by the mini-batch, and in a model that is `served`,
     behind layers that use what they have stored; the smaller distance counts. A fault from half a standard deviation,
-    or a factor of 2 between the variances, on; a risk from a quarter or 1.5 on, and for layers in `frozen`, which are
+    or a factor of 2 between the variances, on; a risk from 0.3 or 1.5 on, and for layers in `frozen`, which are
     meant to keep the statistics of other data. `averaged` says that the model is an average of weights, which has a
     name of its own; in `explained` layers another finding says why variances differ.
     """
