@@ -120,7 +120,7 @@ def moving_picture() -> tuple[str, bytes]:
     explorer = next(iter(frames.explorers(lesson).values()))
     plot, (name, control) = explorer.plot(DPI), next(iter(explorer.controls.items()))
     drawn = [plot.image({**explorer.initial, name: value}) for value in positions(control)]
-    palette = drawn[-1].quantize(COLORS)  # the last frame has every colour
+    palette = drawn[-1].quantize(COLORS, Image.Quantize.MAXCOVERAGE)  # the last frame has every colour
     first, *others = (image.quantize(palette=palette, dither=Image.Dither.NONE) for image in drawn)
     file = io.BytesIO()
     first.save(file, "GIF", save_all=True, append_images=others, loop=0, duration=[STEP] * len(others) + [LAST_STEP])
