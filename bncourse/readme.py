@@ -31,9 +31,9 @@ STEP, LAST_STEP = 900, 3000  # milliseconds that a frame stays
 def lessons_table() -> str:
     """Markdown: each lesson with its question, the minutes of reading and the parts of the paper; then their sum."""
     found = lessons.find()
-    lines = ["| | lesson | question | minutes | paper |", "|---|---|---|---|---|"]
-    lines += [f"| {each.number} | [{each.title}](notebooks/{each.path.name}) | {each.question} | {each.minutes or ''} | "
-              f"{without_links(each.paper)} |" for each in found]
+    lines = ["| lesson | question | minutes | paper |", "|---|---|---|---|"]
+    lines += [f"| [{each.number} · {each.title}](notebooks/{each.path.name}) | {each.question} | {each.minutes or ''} "
+              f"| {without_links(each.paper)} |" for each in found]
     return "\n".join([*lines, "", f"{len(found)} lessons, {sum(each.minutes or 0 for each in found)} minutes of "
                       "reading, exercises apart."])
 
@@ -49,7 +49,8 @@ def fates() -> str:
     lines = ["| the paper's explanation | today | lesson | claims |", "|---|---|---|---|"]
     for each in explanations.explanations().values():
         claims = ", ".join(f"[{id}](CLAIMS.md#{id.lower()})" for id in each.claims)
-        lines.append(f"| {each.says} | **{each.status}** | [{each.lesson}](notebooks/{files[each.lesson]}) | {claims} |")
+        lesson = f"[{each.lesson}](notebooks/{files[each.lesson]})"
+        lines.append(f"| {each.says} | **{each.status}** | {lesson} | {claims} |")
     return "\n".join(lines)
 
 
@@ -70,7 +71,8 @@ def ledger() -> str:
 def places(claim: paper.Claim) -> str:
     """Where a claim is shown, which functions compute it, and which tests hold it, on one line of Markdown."""
     files = notebook_files()
-    shown = [f"[lesson {place.notebook}](notebooks/{files[place.notebook]}), *{place.section}*" for place in claim.shown]
+    shown = [f"[lesson {place.notebook}](notebooks/{files[place.notebook]}), *{place.section}*"
+             for place in claim.shown]
     functions = [f"`{name.removeprefix('bncourse.')}`" for name in claim.function]
     tests = dict.fromkeys(place.test.partition("::")[0] for place in claim.shown)
     held = [f"[{Path(test).stem}]({test})" for test in tests]
@@ -118,7 +120,8 @@ def moving_picture() -> tuple[str, bytes]:
     explorer = next(iter(frames.explorers(lesson).values()))
     plot, (name, control) = explorer.plot(DPI), next(iter(explorer.controls.items()))
     drawn = [plot.image({**explorer.initial, name: value}) for value in positions(control)]
-    first, *others = (image.quantize(COLORS, dither=Image.Dither.NONE) for image in drawn)
+    palette = drawn[-1].quantize(COLORS, Image.Quantize.MAXCOVERAGE)  # the last frame has every colour
+    first, *others = (image.quantize(palette=palette, dither=Image.Dither.NONE) for image in drawn)
     file = io.BytesIO()
     first.save(file, "GIF", save_all=True, append_images=others, loop=0, duration=[STEP] * len(others) + [LAST_STEP])
     return f"{lesson.name[3:]}.gif", file.getvalue()
@@ -152,7 +155,7 @@ def stale_pictures() -> Iterator[str]:
         if wanted.get(still) != kept.get(still):
             yield f"pictures/{still} differs from the lesson's"
     for each in [name, *wanted]:
-        if f"(pictures/{each})" not in text:
+        if f"pictures/{each}" not in text:
             yield f"README.md does not show pictures/{each}"
 
 

@@ -61,7 +61,7 @@ def test_the_moving_picture_is_the_explorer_at_every_step_and_light():
 
 
 def test_a_picture_that_no_line_shows_is_said(monkeypatch, tmp_path):
-    text = TEXT.replace("(pictures/", "(elsewhere/")
+    text = TEXT.replace("pictures/", "elsewhere/")
     (tmp_path / "README.md").write_text(text, encoding="utf-8")
     monkeypatch.setattr(readme, "README", tmp_path / "README.md")
     shown = ["backprop.gif", *readme.pictures()]
@@ -77,7 +77,7 @@ def test_the_counts_are_those_of_the_ledger():
 
 
 def test_the_table_has_every_lesson_with_its_notebook_and_minutes():
-    rows = re.findall(r"^\| (\d\d) \| \[[^]]+\]\(notebooks/(.*)\) \| .+\? \| (\d+) \| .+ \|$", TEXT, re.M)
+    rows = re.findall(r"^\| \[(\d\d) · [^]]+\]\(notebooks/(.*)\) \| .+\? \| (\d+) \| .+ \|$", TEXT, re.M)
     assert [(number, file) for number, file, _ in rows] == [(path.name[:2], path.name) for path in LESSON_FILES]
     assert f"{len(rows)} lessons, {sum(int(minutes) for *_, minutes in rows)} minutes" in TEXT
 
@@ -145,12 +145,14 @@ def test_the_packages_own_map_names_every_part_too():
 
 @pytest.mark.parametrize("text", [TEXT, CLAIMS], ids=["README", "CLAIMS"])
 def test_each_link_within_the_repository_leads_somewhere(text):
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text) + re.findall(r'(?:href|src)="([^"]+)"', text)
     assert links and [link for link in links if not (ROOT / link).exists()] == []
 
 
 def test_every_picture_has_alternative_text():
-    assert all(len(text) > 20 for text in re.findall(r"!\[(.*?)\]", TEXT))
+    alternatives = re.findall(r"!\[(.*?)\]", TEXT) + re.findall(r'alt="(.*?)"', TEXT)
+    shown = TEXT.count("![") + TEXT.count("<img ")
+    assert len(alternatives) == shown and all(len(text) > 20 for text in alternatives)
 
 
 # what TEACHING promises
