@@ -86,15 +86,15 @@ def batch_norms(patient: Patient, capture: Capture | None = None) -> dict[str, N
     """The batch norms of a patient by their paths, in the order of its modules.
 
     Those of PyTorch and of this package are known by their classes. Modules of other classes are tried where a pass in
-    training mode reaches them, the inner ones first; a module around a batch norm is not one itself. `capture` is such
-    a pass, where there was one.
+    training mode reaches them, the inner ones first; a module around a batch norm that it calls is not one itself.
+    `capture` is such a pass, where there was one.
     """
     if capture is None and patient.batch is not None:
         capture = captured(patient)
     calls, candidates = (capture.calls, capture.shapes_kept) if capture else ({}, set())
     found = {}
     for path, module in reversed(list(patient.copy(training=True).named_modules())):
-        if any(inside(other, path) for other in found):
+        if any(inside(other, path) and norm.arguments is not None for other, norm in found.items()):
             continue
         if isinstance(module, CLASSES):
             found[path] = Norm(path, 1, False, calls.get(path))
