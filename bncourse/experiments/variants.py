@@ -132,7 +132,7 @@ class Config:
         for name, known in CHOICES.items():
             expect(getattr(self, name) in known, name, self, f"one of {', '.join(map(repr, known))}")
 
-    def learning_rate(self) -> float:
+    def learning_rate(self) -> float | int:
         """The rate of the first step."""
         return self.rate * self.scale.lr
 

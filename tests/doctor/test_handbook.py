@@ -7,6 +7,7 @@ import pytest
 from bncourse import notebooks
 from bncourse.doctor.handbook import HANDBOOK
 from bncourse.lesson import NOTEBOOKS
+from bncourse.paths import ROOT
 
 
 def sections(number):
@@ -20,6 +21,12 @@ def sections(number):
 def test_the_section_of_a_finding_exists(name):
     number, named = re.fullmatch(r"lesson (\d\d), sections? (\d+(?: and \d+)*)", HANDBOOK[name].lesson).groups()
     assert {int(section) for section in named.split(" and ")} <= sections(number)
+
+
+@pytest.mark.parametrize("name", HANDBOOK)
+def test_the_page_of_the_doctor_has_each_finding_with_its_law(name):
+    entry, page = HANDBOOK[name], (ROOT / "DOCTOR.md").read_text(encoding="utf-8")
+    assert f"| `{name}` | {entry.law} | {entry.lesson} |" in page.splitlines()
 
 
 def test_what_is_counted_twice_is_explained_among_the_cases():

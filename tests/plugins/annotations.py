@@ -9,7 +9,9 @@ import functools
 import inspect
 
 import jaxtyping
+from beartype import BeartypeConf, beartype
 
+typechecker = beartype(conf=BeartypeConf(violation_type=TypeError))  # what Python raises where it minds a type
 with_shapes = jaxtyping.jaxtyped
 
 
@@ -34,4 +36,4 @@ def has_shapes(function) -> bool:
 def install():
     """Checks whatever is imported of the package from here on."""
     jaxtyping.jaxtyped = checked
-    jaxtyping.install_import_hook("bncourse", "beartype.beartype")
+    jaxtyping.install_import_hook("bncourse", f"{__name__}.typechecker")
