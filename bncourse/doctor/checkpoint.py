@@ -87,7 +87,7 @@ def remarks(layers: list[Stored], tensors: Mapping[str, Tensor]) -> tuple[str, .
     if layers or not bare:
         return ()
     return (
-        f"The checkpoint holds no running statistics. {listed(bare)} "
+        f"The checkpoint holds no running statistics by a name that is known. {listed(bare)} "
         f"{'have' if len(bare) > 1 else 'has'} a weight and a bias of one axis: right for layer or group norm; a batch "
         "norm saved like this starts from mean 0 and variance 1.",
     )

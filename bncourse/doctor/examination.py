@@ -12,8 +12,9 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils._pytree import tree_leaves
 
 from bncourse.doctor.checkpoint import examine_held
+from bncourse.doctor.handbook import HANDBOOK
 from bncourse.doctor.loader import batches, checked, described, smallest
-from bncourse.doctor.norms import Norm, batch_norms, captured
+from bncourse.doctor.norms import CLASSES, Norm, batch_norms, captured
 from bncourse.doctor.patient import Patient, examples, random_states_kept
 from bncourse.doctor.probes.bias import bias
 from bncourse.doctor.probes.company import company
@@ -23,7 +24,7 @@ from bncourse.doctor.probes.depth import depth
 from bncourse.doctor.probes.digits import digits
 from bncourse.doctor.probes.dropout import dropout
 from bncourse.doctor.probes.folds import folds
-from bncourse.doctor.probes.frozen import frozen
+from bncourse.doctor.probes.frozen import frozen, frozen_by_mode
 from bncourse.doctor.probes.gradient import gradient
 from bncourse.doctor.probes.labels import labels
 from bncourse.doctor.probes.padding import padding
@@ -36,6 +37,11 @@ from bncourse.doctor.revealed import memory
 from bncourse.doctor.step import Step, training_step
 
 ONE_VALUE = "more than 1 value per channel"  # what PyTorch and this package say of a batch of one
+
+MEASURE_BY_HAND = (
+    "from bncourse.doctor.repairs import repair  # which measures batch norms that somebody wrote as well\n"
+    "repair(model, report, loader)"
+)
 
 
 def examine(model: nn.Module, batch=None, *, loader=None, optimizer=None, seed: int = 0) -> Report:
@@ -52,15 +58,18 @@ def examine(model: nn.Module, batch=None, *, loader=None, optimizer=None, seed: 
     Hand the model over as it is trained, in train() with its frozen parts in eval(), or as it is served, in eval().
     Nothing of it is changed, not even by an error: every pass runs on a copy, and random states are put back.
 
-    Raises TypeError where `model` is no module or `loader` cannot be gone through twice, and ValueError where the model
-    cannot run on the batch, with what it raised, and where the loader is empty.
+    Raises TypeError where `model` is no module, `optimizer` no optimizer, or `loader` cannot be gone through twice, and
+    ValueError where the model cannot run on the batch, with what it raised, and where the loader is empty.
     """
     check_model(model)
+    check_optimizer(optimizer)
     if loader is not None:
         checked(loader)
     with random_states_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what a model warns of, its owner has seen
         check_batch(batch)
+        if batch is not None or loader is not None:
+            check_numbers(model, batch)
         if batch is None and loader is not None:
             batch = next(iter(batches(loader, model)))[0]
         return Examination(Patient(model, batch, seed), loader, optimizer).report(model)
@@ -69,12 +78,29 @@ def examine(model: nn.Module, batch=None, *, loader=None, optimizer=None, seed: 
 def check_model(model) -> None:
     """Raises TypeError or ValueError, in a sentence, where a model is none that can be examined."""
     if not isinstance(model, nn.Module):
-        raise TypeError(f"model is a {type(model).__name__}; expected a torch.nn.Module")
+        raise TypeError(f"model is {described(model)}; expected a torch.nn.Module")
     if isinstance(model, torch.jit.ScriptModule):
         raise ValueError("model is scripted, which hides its layers; examine it before torch.jit.script or trace")
     lazy = [name for name, p in model.named_parameters() if is_lazy(p)]
     if lazy:
         raise ValueError(f"{lazy[0]} is lazy, with no shape yet; pass a batch through the model first")
+
+
+def check_optimizer(optimizer) -> None:
+    """Raises TypeError where an optimizer is none."""
+    if optimizer is not None and not isinstance(getattr(optimizer, "param_groups", None), list):
+        raise TypeError(f"optimizer is {described(optimizer)}; expected a torch.optim.Optimizer")
+
+
+def check_numbers(model: nn.Module, batch) -> None:
+    """Raises ValueError where a model, or its batch, is on the device meta: nothing can be measured there."""
+    held = {"the model": [*model.parameters(), *model.buffers()], "the batch": tree_leaves(batch)}
+    for what, tensors in held.items():
+        if any(isinstance(t, Tensor) and t.is_meta for t in tensors):
+            raise ValueError(
+                f"{what} is on the device meta, whose tensors have shapes and no numbers; expected one with numbers "
+                "(model.to_empty(device='cpu'), then load_state_dict), or no batch and no loader, for the modes alone"
+            )
 
 
 def check_batch(batch) -> None:
@@ -101,7 +127,7 @@ class Examination:
         self.patient, self.loader, self.optimizer = patient, loader, optimizer
         capture, model = captured(patient) if examples(patient.batch) else None, patient.copy(training=True)
         self.norms = batch_norms(patient, capture)
-        self.functional = capture.functional if capture else {}
+        self.calls, self.functional = (capture.calls, capture.functional) if capture else ({}, {})
         self.memories = {path: memory(norm, norm.of(model)) for path, norm in self.norms.items() if norm.by_hand}
         self.remarks: list[str] = []
 
@@ -110,12 +136,20 @@ class Examination:
         share, before = examples(self.patient.batch) or None, self.patient.prefix
         by_hand = {before + path: held for path, held in self.memories.items()}
         functional = {before + path: called for path, called in self.functional.items()}
+        if self.optimizer is not None and not trains(self.optimizer, model):
+            self.remarks.append("The optimizer holds no parameter of the model; expected the one that trains it.")
         held = list(examine_held(model, self.optimizer, by_hand, functional, share))
         if self.loader is not None:  # which tells more of averaged weights than their presence
             held = [each for each in held if each.name != "averaged-weights"]
-        found = self.of_the_batch() if share else company(self.patient, self.norms)
+        found = self.of_the_batch() if share else self.of_the_modes()
         named = [replace(each, layers=tuple(before + path for path in each.layers)) for each in found]
-        return Report(tuple(joined([*held, *named])), tuple(self.remarks), len(self.norms))
+        found = [fitting(each, model) for each in joined([*held, *named])]
+        return Report(tuple(found), tuple(self.remarks), len(self.norms.keys() | self.functional))
+
+    def of_the_modes(self) -> Iterator[Finding]:
+        """The findings of the probes that need no batch."""
+        yield from company(self.patient, self.norms)
+        yield from frozen_by_mode(self.patient)
 
     def of_the_batch(self) -> Iterator[Finding]:
         """The findings of all probes that let the model run."""
@@ -123,7 +157,7 @@ class Examination:
         yield from company(self.patient, self.norms)
         yield from conventions(self.norms, self.memories)
         yield from gradient(self.patient, self.norms)
-        yield from folds(self.patient)
+        yield from folds(self.patient, self.calls)
         read = Read(self.patient, self.norms, self.loader, self.remarks) if self.loader is not None else None
         step, dropped = self.step(), []
         if isinstance(step, Finding):
@@ -219,6 +253,25 @@ class Read:
         yield from statistics(self.measured, self.served, averaged, still, explained)
 
 
+def fitting(found: Finding, model: nn.Module) -> Finding:
+    """The finding, with a repair that knows batch norms of somebody's own, where it names one of them.
+
+    `population_statistics` measures those of PyTorch and of this package alone, and no other has their `momentum`.
+    """
+    own = [path for path in found.layers if not isinstance(model.get_submodule(path), CLASSES)]
+    if own and "population_statistics(" in found.repair:
+        return replace(found, repair=MEASURE_BY_HAND)
+    if own and found.repair == HANDBOOK["momentum-of-another-convention"].repair:
+        return replace(found, repair="F.batch_norm(..., momentum=0.1)  # the weight of the new mini-batch")
+    return found
+
+
+def trains(optimizer, model: nn.Module) -> bool:
+    """Whether an optimizer holds a parameter of the model."""
+    own = {id(p) for p in model.parameters()}
+    return any(id(p) in own for group in optimizer.param_groups for p in group["params"])
+
+
 def cannot_run(patient: Patient, error: Exception, batch=None) -> str:
     """A sentence: what the model raised, on which batch, if not the patient's own, and where its parameters are."""
     tensors = [t for t in tree_leaves(patient.batch if batch is None else batch) if isinstance(t, Tensor)]
@@ -226,5 +279,6 @@ def cannot_run(patient: Patient, error: Exception, batch=None) -> str:
     held = sorted({f"{p.dtype} on {p.device}" for p in patient.model.parameters()})
     return (
         f"the model raised {type(error).__name__} on the batch ({error}); the batch has {given}, the parameters are "
-        f"{', '.join(held) or 'none'}; expected what the model is called with, as a tensor or a tuple of arguments"
+        f"{', '.join(held) or 'none'}; expected what the model is called with: a tensor, a tuple of arguments, or a "
+        "dict of keyword arguments"
     )

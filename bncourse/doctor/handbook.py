@@ -30,7 +30,8 @@ HANDBOOK = {
         "A frozen layer is the same function before and after a step of training.",
         "requires_grad=False stops gamma and beta; the running statistics move with every forward pass in train().",
         "for module in model.modules():  # after each model.train()\n"
-        "    if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and not module.weight.requires_grad:\n"
+        "    if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and {\n"
+        "            p.requires_grad for p in module.parameters()} == {False}:\n"
         "        module.eval()",
         "lesson 05, section 6",
     ),

@@ -36,7 +36,8 @@ def described(value) -> str:
     """What a value is, in words for a message."""
     if isinstance(value, Tensor):
         return f"one tensor of shape {tuple(value.shape)}"
-    return f"a {type(value).__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' or name == 'ndarray' else 'a'} {name}"
 
 
 def split(item, model: nn.Module, batch=None) -> tuple[object, Tensor | None]:
@@ -88,8 +89,8 @@ def batches(loader, model: nn.Module, batch=None) -> Iterator[tuple[object, Tens
             x, labels = split(item, model, batch)
             if not examples(x):
                 raise ValueError(
-                    f"mini-batch {count} of the loader is {described(x)} without an example; expected a tensor, a "
-                    f"tuple of arguments, or a pair of one of them and labels"
+                    f"mini-batch {count} of the loader is {described(x)} without a tensor of examples; expected a "
+                    f"tensor, a tuple of arguments, or a pair of one of them and labels"
                 )
             yield x, labels
     if not count:

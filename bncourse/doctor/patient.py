@@ -49,7 +49,7 @@ class Patient:
         """
         duplicate = duplicated(self.model)
         if duplicate.training != training:
-            duplicate.train(training)
+            duplicate.train() if training else duplicate.eval()  # either may be overridden
         return duplicate
 
     def call(self, model: nn.Module, batch=None):

@@ -17,7 +17,7 @@ from torch import nn
 from bncourse.doctor.loader import batches
 from bncourse.doctor.norms import batch_norms
 from bncourse.doctor.patient import Patient, duplicated, random_states_kept
-from bncourse.doctor.probes.statistics import measuring
+from bncourse.doctor.probes.statistics import Measured, measuring
 from bncourse.doctor.report import Finding, Report, listed
 from bncourse.doctor.revealed import memory
 from bncourse.nn.batchnorm import BATCHNORMS
@@ -160,15 +160,26 @@ def measure_by_hand(model: nn.Module, paths: list[str], loader: Iterable) -> lis
                 patient.call(measured.model, x)
         sentences = []
         for path in paths:
-            held = memory(norms[path], module_at(model, path)) if path in measured.moments and path in norms else None
-            if held is None or not (held.mean and held.var):
+            names = places(model, path, norms, measured) if path in measured.moments else (None, None)
+            if not all(names):
                 sentences.append(f"{path}: not measured; it is no batch norm whose statistics could be found")
                 continue
-            for name, value in ((held.mean, measured.moments[path].mean), (held.var, measured.moments[path].var)):
-                statistic = getattr(module_at(model, path), name)
+            moments = measured.moments[path]
+            for name, value in zip(names, (moments.mean, moments.var), strict=True):
+                owner, _, attribute = name.rpartition(".")
+                statistic = getattr(model.get_submodule(owner), attribute)
                 statistic.data.copy_(value.reshape(statistic.shape))
-            sentences.append(f"{path}: {held.mean} and {held.var} measured over the loader's mini-batches")
+            kept = " and ".join(name.rpartition(".")[2] for name in names)
+            sentences.append(f"{path or 'the model'}: {kept} measured over the loader's mini-batches")
     return sentences
+
+
+def places(model: nn.Module, path: str, norms: dict, measured: Measured) -> tuple[str | None, str | None]:
+    """The names in the model of the mean and the variance that a module of somebody's own keeps; None where unknown."""
+    if path not in norms:
+        return measured.buffers.get(path, (None, None))
+    held = memory(norms[path], module_at(model, path))
+    return tuple(f"{path}.{name}".lstrip(".") if name else None for name in (held.mean, held.var))
 
 
 def biases(model: nn.Module, paths: tuple[str, ...], loader: Iterable | None) -> Iterator[str]:

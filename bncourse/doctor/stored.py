@@ -4,7 +4,8 @@
     stored_in(state_dict)        the same from names alone, where momentum and eps are not known
 
 Names are those of PyTorch (`running_mean`, `running_var`), of TensorFlow and d2l (`moving_mean`, `moving_variance`,
-`gamma`, `beta`), with any prefix. Nothing is computed with the model and nothing of it is changed.
+`gamma`, `beta`), of labml (`exp_mean`, `exp_var`) and of Chainer (`avg_mean`, `avg_var`), with any prefix. Nothing is
+computed with the model and nothing of it is changed.
 """
 
 from collections import Counter
@@ -23,8 +24,8 @@ from bncourse.doctor.watch import Functional
 from bncourse.nn.batchnorm import BATCHNORMS
 
 NAMES = {
-    "mean": ("running_mean", "moving_mean"),
-    "var": ("running_var", "moving_variance", "moving_var", "running_variance"),
+    "mean": ("running_mean", "moving_mean", "exp_mean", "avg_mean"),
+    "var": ("running_var", "moving_variance", "moving_var", "running_variance", "exp_var", "avg_var"),
     "count": ("num_batches_tracked",),
     "gamma": ("gamma", "weight", "scale", "gain"),
     "beta": ("beta", "bias", "shift", "offset"),
@@ -96,7 +97,8 @@ def kept_for(path: str, called: Functional) -> Stored:
     """What a module keeps for the calls of `F.batch_norm` in it."""
     vectors = (called.running_mean, called.running_var, called.weight, called.bias)
     mean, var, gamma, beta = (None if v is None else v.detach().flatten() for v in vectors)
-    return Stored(path, mean, var, gamma=gamma, beta=beta, eps=called.eps)
+    momentum = called.momentum if called.training else None  # at inference it is not used
+    return Stored(path, mean, var, gamma=gamma, beta=beta, momentum=momentum, eps=called.eps)
 
 
 def held_by(module: nn.Module, names: tuple[str, ...]) -> Tensor | None:

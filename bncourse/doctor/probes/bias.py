@@ -25,30 +25,28 @@ def bias(step: Step) -> Iterator[Finding]:
         ratio = wasted(sums, NOTHING.get(dtype, 5e-3))
         if ratio is not None:
             ratios[path] = ratio
-    if step.entries:
-        ratios |= by_hand(step)
     if ratios:
-        yield finding(
-            "wasted-bias",
-            ratios,
-            "note",
-            f"the gradient of the bias is {max(ratios.values()):.0e} of the size of what it sums up",
-        )
+        seen = f"the gradient of the bias is at most {max(ratios.values()):.0e} of the sizes that it adds up"
+        yield finding("wasted-bias", ratios, "note", seen)
+    for path, offsets in (by_hand(step) if step.entries else {}).items():
+        name, ratio = max(offsets.items(), key=lambda item: item[1])
+        seen = f"the gradient of {path}.{name}".replace(" .", " ") + f" is {ratio:.0e} of the largest of all parameters"
+        yield finding("wasted-bias", [path], "note", seen, f"bias=False, and no {', no '.join(offsets)}")
 
 
-def by_hand(step: Step) -> dict[str, float]:
+def by_hand(step: Step) -> dict[str, dict[str, float]]:
     """Modules of the owner's own classes that add a vector whose gradient is nothing beside those of all parameters.
 
-    Maps each to that ratio. A gradient of exactly 0 is that of a parameter without a use.
+    Maps each to the vectors' names with that ratio. A gradient of exactly 0 is that of a parameter without a use.
     """
     gradients = [p.grad.abs().max() for p in step.model.parameters() if p.grad is not None and p.grad.numel()]
     largest_of_all = float(max(gradients, default=0))
     found = {}
     for path, module in step.paths_of_owners():
-        for p in module.parameters(recurse=False):
+        for name, p in module.named_parameters(recurse=False):
             vector = p.grad is not None and 1 < p.numel() == max(p.shape) and p.dtype == torch.float32
             if vector and 0 < float(p.grad.abs().max()) < OFFSET * largest_of_all:
-                found[path] = float(p.grad.abs().max()) / largest_of_all
+                found.setdefault(path, {})[name] = float(p.grad.abs().max()) / largest_of_all
     return found
 
 

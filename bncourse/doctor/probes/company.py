@@ -36,7 +36,7 @@ def company(patient: Patient, norms: dict[str, Norm]) -> Iterator[Finding]:
             found,
             "fault",
             "; ".join(dict.fromkeys(found.values())),
-            repair(model, found),
+            repair(patient, model, found),
         )
 
 
@@ -57,9 +57,11 @@ def by_experiment(patient: Patient, norms: dict[str, Norm], known: dict[str, str
         raise
     suspects = set(norms) | first.functional | first.reducing | set(known)
     changed = {path: change for path, change in second.changed.items() if path in suspects}
+    worst_first = sorted(changed.items(), key=lambda item: -item[1])
     return {
-        path: f"the same example in other company: output of {path or 'the model'} changed by {change:.0%} of its size"
-        for path, change in sorted(changed.items(), key=lambda item: -item[1])
+        path: f"{'' if n else 'the same example in other company: '}output of {path or 'the model'} changed by "
+        f"{change:.0%} of its size"
+        for n, (path, change) in enumerate(worst_first)
     } | {path: "F.batch_norm is called with training=True" for path in first.functional - set(changed)}
 
 
@@ -188,11 +190,11 @@ def difference(some: list[Tensor], others: list[Tensor]) -> float:
     return largest
 
 
-def repair(model: nn.Module, found: dict[str, str]) -> str | None:
+def repair(patient: Patient, model: nn.Module, found: dict[str, str]) -> str | None:
     """A line of code for each layer that is one of PyTorch's batch norms; None where there is none."""
     lines = []
     for path in found:
         module = model.get_submodule(path)
         if isinstance(module, CLASSES) and module.running_mean is not None:
-            lines.append(f'model.get_submodule("{path}").eval()')
+            lines.append(f'model.get_submodule("{patient.prefix}{path}").eval()')
     return "\n".join(lines[:6]) or None

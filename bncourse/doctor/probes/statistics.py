@@ -43,11 +43,15 @@ class Moments:
 
 
 class Measured(Watch):
-    """Measures what enters each batch norm: `moments`, and `stored`, the mean, variance and eps beside them."""
+    """Measures what enters each batch norm: `moments`, and `stored`, the mean, variance and eps beside them.
+
+    `buffers` are the names in the model of those that a module hands to `F.batch_norm`, by the module.
+    """
 
     def __init__(self, model: nn.Module, norms: dict[str, Norm]):
         self.stored = {path: stored(norm, norm.of(model)) for path, norm in norms.items()}  # before modules have hooks
-        self.norms, self.moments = norms, {}
+        self.norms, self.moments, self.buffers = norms, {}, {}
+        self.names = {id(buffer): name for name, buffer in model.named_buffers()}
         super().__init__(model)
 
     def enter(self, path, module, args, kwargs):
@@ -61,6 +65,8 @@ class Measured(Watch):
             with torch._C.DisableTorchFunction():
                 self.stored.setdefault(path, (known.running_mean.clone(), known.running_var.clone(), known.eps))
                 self.moments.setdefault(path, Moments()).update(known.input, 1)
+                held = known.running_mean, known.running_var
+                self.buffers.setdefault(path, tuple(self.names.get(id(statistic)) for statistic in held))
         return called.run()
 
     @property
