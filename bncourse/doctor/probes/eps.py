@@ -30,7 +30,7 @@ def eps(layers: list[Stored]) -> Iterator[Finding]:
             [layer.name for layer in few],
             "risk",
             f"eps is {spelled(counts)}; with that of most layers the median channel of {called(few[0].name)} would "
-            f"be scaled by {scale(few[0], few[0].eps, usual):.4g}",
+            f"be scaled by {scale(few[0], few[0].eps, usual):.4f}",
         )
     elif large:
         ratios = {layer.name: scale(layer, layer.eps, USUAL) for layer in known}

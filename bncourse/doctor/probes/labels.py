@@ -41,8 +41,8 @@ def labels(batches: list[np.ndarray], layers: list[str], seed: int = 0) -> Itera
             "batch-tells-the-label",
             layers,
             "fault" if told[name] > 0.5 and name == MINI_BATCH else "risk",
-            f"{name} tells {told[name]:.0%} of the label (of its entropy, beyond chance), over {len(batches)} "
-            f"mini-batches",
+            f"knowing {name} takes away {told[name]:.0%} of the entropy of the labels, beyond chance, over "
+            f"{len(batches)} mini-batches",
         )
 
 

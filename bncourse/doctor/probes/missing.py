@@ -60,4 +60,5 @@ def evidence(names: list[str], layers: Mapping[str, Mapping[str, Tensor]], has: 
     """What the first of the layers holds, and how many others hold their statistics."""
     words = {"mean": "mean", "var": "variance", "count": "count", "gamma": "scale", "beta": "shift"}
     held = ", ".join(word for role, word in words.items() if role in layers[names[0]])
-    return f"{called(names[0])} has {held}, and not both mean and variance, which {len(has)} other layers have"
+    others = f"which {len(has)} other layer{'s have' if len(has) > 1 else ' has'}" if has else "which no layer has"
+    return f"{called(names[0])} has {held}, and not both mean and variance, {others}"

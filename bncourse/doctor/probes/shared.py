@@ -33,7 +33,7 @@ def shared(step: Step) -> Iterator[Finding]:
             layers,
             "risk",
             f"{layers[0]} runs {calls} times in a forward pass, on inputs whose means are up to {offset:.1f} standard "
-            f"deviations apart and whose variances differ by a factor of up to {ratio:.1f}",
+            f"deviations apart and whose variances differ by a factor of up to {ratio:,.3g}",
         )
 
 

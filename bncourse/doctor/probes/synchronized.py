@@ -10,6 +10,10 @@ from bncourse.doctor.report import Finding, finding
 from bncourse.nn.batchnorm import BATCHNORMS
 
 ENOUGH = 32
+NO_SYNC = (
+    "model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)  # and DistributedDataParallel: DataParallel cannot "
+    "synchronize"
+)
 
 
 def synchronized(model: nn.Module, share: int | None = None) -> Iterator[Finding]:
@@ -28,21 +32,23 @@ def synchronized(model: nn.Module, share: int | None = None) -> Iterator[Finding
             for name, module in wrapper.module.named_modules()
             if isinstance(module, BATCHNORMS) and not isinstance(module, nn.SyncBatchNorm) and not frozen(module)
         ]
-        parts, what = shares(wrapper)
+        parts = shares(wrapper)
+        where = f"over {parts} parts" if parts > 1 else "on one part so far; meant for several"
         if layers and (parts > 1 or share is None or share < ENOUGH):
             yield finding(
                 "unsynchronized",
                 layers,
                 "risk" if parts > 1 else "note",
-                f"{type(wrapper).__name__} with {what} of {parts}: each normalizes its own share of a mini-batch",
+                f"{type(wrapper).__name__} {where}, each of which normalizes its own share of a mini-batch",
+                NO_SYNC if isinstance(wrapper, nn.DataParallel) else None,
             )
 
 
-def shares(wrapper: nn.Module) -> tuple[int, str]:
-    """Into how many parts a wrapper divides mini-batches, and what this number is called."""
+def shares(wrapper: nn.Module) -> int:
+    """Into how many parts, devices or processes, a wrapper divides mini-batches."""
     if isinstance(wrapper, nn.DataParallel):
-        return max(len(wrapper.device_ids), 1), "a number of devices"
-    return torch.distributed.get_world_size(wrapper.process_group), "a world size"
+        return max(len(wrapper.device_ids), 1)
+    return torch.distributed.get_world_size(wrapper.process_group)
 
 
 def frozen(module: nn.Module) -> bool:
