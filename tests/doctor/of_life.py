@@ -1,13 +1,16 @@
-"""Patients found on issue trackers whose wiring is another than those of the table: rows 1, 2, 3, 12 and 16."""
+"""Patients found on issue trackers whose wiring is another than those of the table: rows 1, 2, 3, 7, 12 and 16."""
 
 import copy
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from tests.doctor.bodies import (
     CLASSES,
+    RESIDUAL_NORMS,
     ByHand,
+    Inline,
     Tokens,
     healthy,
     loader,
@@ -75,6 +78,53 @@ class Student(nn.Module):
 def teacher_in_training_mode(ill):
     model = Student(asleep=not ill).train()
     return Case(model, some(), optimizer=torch.optim.SGD(model.student.parameters(), 0.01))
+
+
+
+class Deaf(nn.Module):
+    """A network that overrides `eval`, and forgets to call that of its class."""
+
+    def __init__(self, deaf):
+        super().__init__()
+        self.inside, self.deaf = healthy("residual").train(), deaf
+
+    def eval(self):
+        return self if self.deaf else super().eval()
+
+    def forward(self, x):
+        return self.inside(x)
+
+
+@patient(2, " ".join(f"inside.{name}" for name in RESIDUAL_NORMS), "fault")
+def override_of_eval_that_does_nothing(ill):
+    return Case(Deaf(deaf=ill).eval(), some())
+
+
+@patient(3, " ".join(RESIDUAL_NORMS), "fault", source="pytorch/pytorch#86590")
+def frozen_backbone_without_a_batch(ill):
+    """Modes and requires_grad tell enough."""
+    model = healthy("residual").train()
+    for part in (model.stem, model.blocks):
+        part.requires_grad_(False).train(ill)
+    return Case(model)
+
+
+class Hasty(Inline):
+    """F.batch_norm in one module with its convolution, with a momentum of its own."""
+
+    def __init__(self, inputs, channels, momentum):
+        super().__init__(inputs, channels)
+        self.momentum = momentum
+
+    def forward(self, x):
+        return F.relu(F.batch_norm(self.conv(x), self.mean, self.var, self.gain, self.offset, self.training,
+                                   self.momentum))
+
+
+@patient(7, "0", "fault")
+def momentum_of_another_framework_inline(ill):
+    layers = Hasty(3, 8, 0.99 if ill else 0.1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, CLASSES)
+    return Case(trained(nn.Sequential(*layers)), some())
 
 
 class Critic(nn.Module):

@@ -8,7 +8,7 @@
     of_wiring.py       rows 7, 14, 18, 21, 22, 23, 25
     of_biases.py       row 17
     of_wirings.py      rows 1, 2, 6, 16, 17, of batch norms that are no module of their own
-    of_life.py         rows 1, 2, 3, 12, 16, wired as on issue trackers
+    of_life.py         rows 1, 2, 3, 7, 12, 16, wired as on issue trackers
 """
 
 from tests.doctor import cases, of_biases, of_data, of_life, of_modes, of_statistics, of_wiring, of_wirings

@@ -56,7 +56,8 @@ def test_layers_of_other_hands_and_of_this_package_are_found_and_instance_norms_
     assert (averaging.name, averaging.momentum, averaging.eps) == ("1", None, 1e-5)
 
 
-@pytest.mark.parametrize("mean, var", [("running_mean", "running_var"), ("moving_mean", "moving_variance")])
+@pytest.mark.parametrize("mean, var", [("running_mean", "running_var"), ("moving_mean", "moving_variance"),
+                                       ("exp_mean", "exp_var"), ("avg_mean", "avg_var")])
 def test_keys_of_other_frameworks_and_containers_are_read(mean, var):
     inner = {f"module.bn.{mean}": torch.ones(2), f"module.bn.{var}": torch.ones(2)}
     optimizer = {"state": {0: {"exp_avg": torch.ones(2)}}, "param_groups": [{"lr": 0.1}]}

@@ -185,3 +185,23 @@ class Deciding(nn.Module):
 @animal()
 def control_flow_in_forward():
     return Case(Deciding(), some())
+
+
+class Branches(nn.Module):
+    """As in RepVGG: convolutions and a batch norm alone of the same input, the output of a ReLU, are added up."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+        self.wide = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8))
+        self.narrow = nn.Sequential(nn.Conv2d(8, 8, 1, bias=False), nn.BatchNorm2d(8))
+        self.identity, self.head = nn.BatchNorm2d(8), nn.Linear(8, 4)
+
+    def forward(self, x):
+        x = self.stem(x)
+        return self.head(F.relu(self.wide(x) + self.narrow(x) + self.identity(x)).mean((2, 3)))
+
+
+@animal()
+def batch_norm_as_a_branch_of_its_own():
+    return Case(trained(Branches()), some(), loader(*pictures()))
