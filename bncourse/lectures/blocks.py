@@ -12,17 +12,19 @@ import textwrap
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 
 from bncourse.lectures import markup
 from bncourse.lectures.lessons import has_tag, is_hidden, notes, slide_type, text
+from bncourse.runs.captions import for_a_room
 
 LINE, GAP = 35, 14  # pixels: a line of text, the space below a block
 CHARACTERS = 92  # of text in a line
 CODE_LINE, CODE_CHARACTERS, WIDE_CHARACTERS, CODE_FRAME = 26, 98, 109, 22
 TABLE_LINE, TABLE_CHARACTERS, NARROW, ROW_FRAME = 29, 114, 24, 11
 FORMULA, SMALL_FORMULA, FORMULA_FRAME = 78, 48, 20
-FIGURE, SHRINKS = 360, 56  # what a picture is given at least, and by how much less where that keeps things together
+FIGURE, SHRINKS = 334, 34  # what a picture is given at least, and by how much less where that keeps things together
+CAPTION_LINE, CAPTION_CHARACTERS = 26, 118
 CONTROLS, IN_A_ROW = 44, 2  # a row of an explorer's controls
 ANSWER = '<div class="answer">'
 
@@ -131,9 +133,10 @@ def of_code(cell: NotebookNode, link: markup.Link) -> Iterator[Block]:
 
     Asserts speak to a reader and not to a room: without a solution they are left out, and with them what only asserts.
     """
-    pictures = [output for output in cell.outputs if markup.kind(output) == "picture"]
-    yield from (Block((markup.picture(output),), (FIGURE + controls_height(output),)) for output in pictures)
-    tables = [output for output in cell.outputs if markup.kind(output) == "markdown"]
+    outputs = markup.with_captions(cell.outputs)
+    pictures = [output for output in outputs if markup.kind(output) == "picture"]
+    yield from map(of_picture, pictures)
+    tables = [output for output in outputs if markup.kind(output) == "markdown"]
     for output in tables:
         yield from (of_element(element, link) for element in markup.elements(output.data["text/markdown"]))
     source = cell.source if has_tag(cell, "solution") else without_asserts(cell.source)
@@ -147,6 +150,16 @@ def of_code(cell: NotebookNode, link: markup.Link) -> Iterator[Block]:
                 continue
             lines = markup.shown_text(output).rstrip().split("\n")
             yield preformatted("output", [markup.html.escape(line) for line in lines], lines)
+
+
+def of_picture(output: NotebookNode) -> Block:
+    """The block of a picture, with the controls above it and the caption under it, as far as it has them."""
+    told = output.get("metadata", {}).get("image/png", {})
+    caption = for_a_room(told.get("caption", ""))
+    if caption:
+        output = from_dict({**output, "metadata": {"image/png": {**told, "caption": caption}}})
+    under = CAPTION_LINE * math.ceil(len(caption) / CAPTION_CHARACTERS)
+    return Block((markup.picture(output),), (FIGURE + controls_height(output) + under,))
 
 
 def controls_height(picture: NotebookNode) -> int:

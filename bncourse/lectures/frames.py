@@ -29,11 +29,11 @@ from PIL import Image
 from bncourse import comparison
 from bncourse.explorers import Explorer
 from bncourse.explorers.frames import described, frames
+from bncourse.figures.style import DPI
 from bncourse.lectures.lessons import Lesson, has_tag
 from bncourse.lectures.slices import free, statements
 from bncourse.paths import DATA, ROOT
 
-DPI = 150
 ROWS = 8  # frames in a sheet
 COLORS = 48
 PROCESSES = 2
