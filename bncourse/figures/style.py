@@ -7,7 +7,7 @@ a notebook shows and stores. A caption is text under the picture, an output of i
 import base64
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 
@@ -105,16 +105,16 @@ def density(ax: Axes, values: np.ndarray, grid: np.ndarray, style: dict) -> None
         ax.plot([q, q], [0, np.interp(q, grid, height)], color=style["color"], linewidth=1)
 
 
-def contrast(color: str | tuple) -> float:
+def contrast(color: str | Sequence[float]) -> float:
     """The contrast of a colour with white, from 1 to 21 (WCAG 2.2)."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
     return 1.05 / (0.05 + float(np.dot(linear, (0.2126, 0.7152, 0.0722))))
 
 
-def ink(color: str | tuple) -> str:
+def ink(color: str | Sequence[float]) -> str:
     """The colour, or the lightest shade of its hue, that is dark enough for text on white; white stays white."""
-    shades = np.linspace(1, 0, 101)[:, None] * to_rgb(color)
-    return to_hex(color if contrast(color) == 1 else next(shade for shade in shades if contrast(shade) >= LEGIBLE))
+    shades = (tuple(share * part for part in to_rgb(color)) for share in np.linspace(1, 0, 101).tolist())
+    return to_hex(next(shade for shade in shades if contrast(shade) >= LEGIBLE or min(shade) == 1))
 
 
 def write_legibly(texts: Iterable[Text]) -> None:
@@ -134,8 +134,8 @@ class Picture:
     png: bytes
     alt: str
     width: int
-    caption: str = ""
     live: bool = False
+    caption: str = ""
 
     def __repr__(self):
         return self.alt
@@ -166,7 +166,7 @@ def picture(ax: Axes, *, alt: str, caption: str = "", live: bool = False) -> Pic
     """
     fig = ax.figure
     write_legibly(fig.findobj(Text))
-    return Picture(_png(fig), alt, round(fig.get_figwidth() * PAGE_DPI), caption, live)
+    return Picture(_png(fig), alt, round(fig.get_figwidth() * PAGE_DPI), live, caption)
 
 
 def _png(fig: Figure) -> bytes:

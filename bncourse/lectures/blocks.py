@@ -5,10 +5,8 @@ typeface that decks bring with them. They err on the large side; the tests measu
 """
 
 import ast
-import itertools
 import math
 import re
-import textwrap
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
@@ -20,7 +18,7 @@ from bncourse.runs.captions import for_a_room
 
 LINE, GAP = 35, 14  # pixels: a line of text, the space below a block
 CHARACTERS = 92  # of text in a line
-CODE_LINE, CODE_CHARACTERS, WIDE_CHARACTERS, CODE_FRAME = 26, 98, 109, 22
+CODE_LINE, CODE_CHARACTERS, CODE_FRAME = 26, 98, 22
 TABLE_LINE, TABLE_CHARACTERS, NARROW, ROW_FRAME = 29, 114, 24, 11
 FORMULA, SMALL_FORMULA, FORMULA_FRAME = 78, 48, 20
 FIGURE, SHRINKS = 334, 34  # what a picture is given at least, and by how much less where that keeps things together
@@ -142,7 +140,6 @@ def of_code(cell: NotebookNode, link: markup.Link) -> Iterator[Block]:
     source = cell.source if has_tag(cell, "solution") else without_asserts(cell.source)
     if pictures or tables or not source:
         return
-    source = with_short_comments(source)
     yield preformatted("code", markup.code_lines(source), source.split("\n"))
     if not (has_tag(cell, "stub") or has_tag(cell, "solution") or is_hidden(cell)):
         for output in cell.outputs:
@@ -188,25 +185,10 @@ def only_asserts(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Assert)
 
 
-def with_short_comments(source: str) -> str:
-    """A source whose comments are filled anew where a line of them is longer than a slide."""
-    lines = []
-    for indent, run in itertools.groupby(source.split("\n"), lambda line: re.match(r"( *# )?", line)[0]):
-        run = list(run)
-        if indent and max(map(len, run)) > CODE_CHARACTERS:
-            words = " ".join(line.removeprefix(indent) for line in run)
-            run = textwrap.wrap(words, CODE_CHARACTERS, initial_indent=indent, subsequent_indent=indent)
-        lines += run
-    return "\n".join(lines)
-
-
 def preformatted(kind: str, lines: list[str], plain: list[str]) -> Block:
-    """The block of some code or output, with a line for each piece; longer lines of code are set in smaller type."""
-    wide = kind == "code" and max(map(len, plain)) > CODE_CHARACTERS
-    across = WIDE_CHARACTERS if wide else CODE_CHARACTERS
-    heights = tuple(CODE_LINE * max(1, math.ceil(len(line) / across)) for line in plain)
-    name = f"{kind} wide" if wide else kind
-    return Block(tuple(lines), heights, f'<pre class="{name}"><code>', "</code></pre>", CODE_FRAME + GAP)
+    """The block of some code or output, with a line for each piece."""
+    heights = tuple(CODE_LINE * max(1, math.ceil(len(line) / CODE_CHARACTERS)) for line in plain)
+    return Block(tuple(lines), heights, f'<pre class="{kind}"><code>', "</code></pre>", CODE_FRAME + GAP)
 
 
 def of_element(element: dict, link: markup.Link) -> Block:

@@ -40,8 +40,8 @@ def caption(*runs: Run) -> str:
 
 def for_a_room(caption: str) -> str:
     """A caption without the machine and the date, which a reader may want to know and a room does not."""
-    machine, day = r"\d+ threads? of [^,.;]+?", r"\d{4}-\d\d-\d\d"
-    return re.sub(rf", {machine}(?: and {machine})*, {day}(?: to {day})?", "", caption)
+    day = r"\d{4}-\d\d-\d\d"
+    return re.sub(rf", \d+ threads? of [^,]+, {day}(?: to {day})?", "", caption)
 
 
 def data_title(run: Run) -> str:

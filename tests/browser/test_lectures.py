@@ -16,7 +16,8 @@ from tests.browser.chromium import open_page
 
 LESSONS = [path.stem for path in sorted(lessons.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))]
 WIDTHS = (360, 390, 1280)  # of phones, and of a projector
-LEAST_PICTURE, LEAST_TEXT, LEAST_CODE = 300, 20, 17  # pixels on a slide of 720
+LEAST_PICTURE, LEAST_TEXT, LEAST_CODE = 300, 20, 19  # pixels on a slide of 720
+PROJECTOR = 1.5  # of its pixels, 1920 x 1080, for one of a slide
 SLIDES = """() => Reveal.getSlides().map(slide => {
     const {h, v} = Reveal.getIndices(slide);
     Reveal.slide(h, v, 99);
@@ -32,10 +33,14 @@ SLIDES = """() => Reveal.getSlides().map(slide => {
         scroll: page.scrollHeight,
         pictures: [...page.querySelectorAll('img, canvas')].map(image =>
             (image.naturalWidth ?? image.width) && image.clientHeight),
+        enlarged: Math.max(0, ...[...page.querySelectorAll('img, canvas')].map(image => PROJECTOR *
+            Math.min(image.clientWidth / (image.naturalWidth ?? image.width),
+                     image.clientHeight / (image.naturalHeight ?? image.height)))),
+        captions: Math.min(...[...page.querySelectorAll('figcaption')].map(size), 99),
         text: Math.min(...[...page.querySelectorAll('p, li, td')].map(size), 99),
         code: Math.min(...[...page.querySelectorAll('pre')].map(size), 99),
     };
-})"""
+})""".replace("PROJECTOR", str(PROJECTOR))
 FORMULAS = """() => ({
     typeset: document.querySelectorAll('.MathJax').length,
     wrong: document.querySelectorAll('.MathJax_Error, .merror').length,
@@ -103,7 +108,8 @@ def test_a_deck_fits_its_slides_and_reads_from_the_back_row(name, material, offl
         assert slide["corner"] == [0, 0, 1280, 720], slide
         assert slide["right"] <= 1280 and slide["bottom"] <= 720 and slide["scroll"] <= 720, slide
         assert all(height >= LEAST_PICTURE for height in slide["pictures"]), slide
-        assert slide["text"] >= LEAST_TEXT and slide["code"] >= LEAST_CODE, slide
+        assert slide["enlarged"] <= 1.003, slide  # layout rounds to whole pixels
+        assert min(slide["text"], slide["captions"]) >= LEAST_TEXT and slide["code"] >= LEAST_CODE, slide
         if number == 3:
             page.screenshot(path=screenshots / f"{name}_slide.png")
     assert page.evaluate(SILENT) == []
