@@ -51,7 +51,7 @@ def clouds(forms: Mapping[str, Float[Array, "N 2"]], marked: tuple[int, ...] = (
 
     forms maps a name to the examples. The examples whose indices are in marked are joined by lines.
     """
-    fig = new_figure(2.6)
+    fig = new_figure(2.15)
     fig.suptitle("Both whitened clouds are round: any rotation of one is white", fontsize=12, x=0.01, ha="left")
     shades = {"as they are": WITHOUT["color"], "standardized": WITH["color"]}
     for place, (form, x) in enumerate(forms.items(), 1):
