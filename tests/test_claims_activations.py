@@ -96,7 +96,8 @@ def test_c42_the_batch_normalized_network_is_ahead_and_by_how_much(measured):
         f"after 2,000, and in {ahead(LONG, 50_000)} after 50,000; each at its best, after 1,000 steps "
         f"{best(cells[1000, True])} against {best(cells[1000, False])}, 3 seeds each, after 50,000 {end[0]} against "
         f"{end[1]}, 5 seeds each; {alone(GRID)} of the {len(cells[1000, True])} settings have one seed, at the end "
-        f"{alone(LONG)} of {len(ends[0])}; within a point of its best after 2,000 steps {near_the_best(cells[2000, True])} against "
+        f"{alone(LONG)} of {len(ends[0])}; within a point of its best after 2,000 steps "
+        f"{near_the_best(cells[2000, True])} against "
         f"{near_the_best(cells[2000, False])} of {len(cells[2000, True])} settings, after 50,000 "
         f"{near_the_best(ends[0])} against {near_the_best(ends[1])} of {len(ends[0])}")
 
@@ -125,8 +126,8 @@ def test_c43_the_inputs_of_the_last_sigmoids_spread_early_without_batch_norm_and
     assert early[1] > 10 * early[0]
     assert measured["C43"].startswith(
         f"p85 - p15, median over the last layer's units, grows {early[1]:.0f} times in the first 1,000 steps without "
-        f"batch norm and {early[0]:.1f} times with it, by {more(False, 0, 1000):.1f} and {more(True, 0, 1000):.1f}, in the "
-        f"other 49,000 {late[1]:.1f} times and {late[0]:.1f}, by {more(False, 1000, 50_000):.1f} and "
+        f"batch norm and {early[0]:.1f} times with it, by {more(False, 0, 1000):.1f} and {more(True, 0, 1000):.1f}, "
+        f"in the other 49,000 {late[1]:.1f} times and {late[0]:.1f}, by {more(False, 1000, 50_000):.1f} and "
         f"{more(True, 1000, 50_000):.1f}; "
         f"the typical unit's median ranges over {travelled(False):.1f} and {travelled(True):.1f} (MNIST, 5 seeds)")
     assert more(True, 1000, 50_000) > more(False, 1000, 50_000)
