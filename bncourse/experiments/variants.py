@@ -250,7 +250,7 @@ OTHER_RATES = {config.name: config for config in (
     *(renamed(f"inception-seven-x{times}", all_seven(INCEPTION, times)) for times in (1, 2, 10)),
     *(renamed(f"bn-x{times}", all_seven(BASELINE, times)) for times in (2, 10)))}
 
-# Each of the two rates with the other's last rate: the rates fall by other factors, so that BN-x30 ends where BN-x5 does.
+# Each of the two rates with the other's last rate: they fall by other factors, so that BN-x30 ends where BN-x5 does.
 TO_BE_LEVEL = math.log2(X30.rate / X5.rate)  # halvings from the one rate to the other
 ANNEALED = {config.name: config for config in (
     replace(X30, name="bn-x30-ends-as-x5", decay=X30.decay + TO_BE_LEVEL),
