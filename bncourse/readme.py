@@ -147,7 +147,11 @@ def stale_pictures() -> Iterator[str]:
     """The pictures that are not those of the lessons, and those that README.md does not show."""
     text, wanted = README.read_text(encoding="utf-8"), pictures()
     kept = {path.name: path.read_bytes() for path in PICTURES.iterdir()}
-    name, gif = moving_picture()
+    try:
+        name, gif = moving_picture()
+    except frames.Stale as complaint:
+        yield str(complaint)
+        return
     now, before = pixels(gif), pixels(kept.get(name, gif))
     if name not in kept or any(comparison.different_pictures(now, before)):
         yield f"pictures/{name} differs from the lesson's explorer"
