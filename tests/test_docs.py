@@ -62,6 +62,14 @@ def test_a_lesson_that_gives_no_moving_picture_any_more_is_stale(monkeypatch):
     assert readme.stale() == ["refresh it"]
 
 
+def test_the_table_of_lessons_leads_to_a_page_and_slides_once_they_are_published(monkeypatch):
+    assert "http" not in readme.lessons_table()
+    monkeypatch.setattr(readme, "address", lambda: "https://example.org/course")
+    for path in LESSON_FILES:
+        assert (f"| [page](https://example.org/course/lessons/{path.stem}.html) "
+                f"| [slides](https://example.org/course/slides/{path.stem}.html) |") in readme.lessons_table()
+
+
 def test_the_moving_picture_is_the_explorer_at_every_step_and_light():
     name, gif = readme.moving_picture()
     frames = readme.pixels(gif)
