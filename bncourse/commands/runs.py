@@ -68,14 +68,16 @@ def experiments(name: str | None) -> list[str]:
 
 
 def record_missing(options) -> int:
-    """A line for each run as soon as it is recorded. It may be stopped at any moment and begun again."""
+    """A line for each run as soon as it is recorded, and on stderr how far it is. It may be stopped at any moment and
+    begun again; a training then goes on from its newest checkpoint."""
     from bncourse.experiments import recording
+    from bncourse.training.reports import Terminal
 
     planned = recording.plan(options.experiment, options.part)
     missing = [config for config in recording.missing(options.experiment) if config in planned]
     print(f"{len(planned) - len(missing)} of {len(planned)} runs are recorded", flush=True)
     for number, config in enumerate(missing, start=1):
-        path = recording.record(options.experiment, config)
+        path = recording.record(options.experiment, config, progress=Terminal(config.variant()))
         print(f"{number} of {len(missing)}: {path.stem}", flush=True)
     return 0
 

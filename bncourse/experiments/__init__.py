@@ -25,6 +25,7 @@ What runs them:
     ranges           what the fields of a configuration must be
     options          what the train command's options change in such a configuration
     small_scale      4.2's configurations at the size that the course has recorded
+    kept             the folder in which a training of 4.2 is kept, and what it says of itself
     trainings        a training of 4.2 that is kept in a folder, and read back
     scoring          4.2.3's test of trained networks, alone and as an ensemble
     clinic           six cases from issue trackers with what their owners saw, for lesson 15

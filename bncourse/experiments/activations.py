@@ -148,7 +148,7 @@ def replay(recorded: runs.Run, steps: int = 300, progress: Progress | None = Non
 
 
 def configuration(recorded: runs.Run) -> Config:
-    """The configuration of a recorded run."""
+    """The configuration of a recorded run. Raises RecordError."""
     return from_record(Config, recorded.config)
 
 

@@ -3,8 +3,11 @@
     Config                      a frozen dataclass with `variant()`, a file name that no other measurement has
     run(config, progress=None)  measures, writes nothing, returns a `runs.Run`
     PLAN                        optional: what the course records, configurations by part
+    resumed(config, progress)   optional: `run` with checkpoints in the folder `default_folder(config)`, from the newest
+                                of which it goes on; recording measures so where it can
     replay(recorded, steps)     optional: the first rows of a recorded run, measured again; then `TOLERANCE` says for
                                 each column how far the two may be apart, unless a column `room of X` says it for X
+    configuration(recorded)     optional: the configuration that a run holds, where `from_record` does not find it
 
 `run` calls `progress(done, total)` while it works. tests/experiments/test_protocol.py holds every file to this.
 """
