@@ -11,6 +11,7 @@ was interrupted.
 
 import hashlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from bncourse.datasets import files
 from bncourse.datasets.batches import Batches
 from bncourse.datasets.imagenet import open_split
 from bncourse.datasets.scenes import Scenes
+from bncourse.datasets.subsets import held_out
 from bncourse.datasets.transforms import Center, Training
 from bncourse.experiments.kept import begin, default_folder
 from bncourse.experiments.options import train_command
@@ -92,13 +94,14 @@ class Pictures(NamedTuple):
 def open_pictures(config: Config, folder: str | Path | None = None) -> Pictures:
     """The configuration's pictures: scenes, or of that name in the data folder, or in the folder that is named.
 
+    Where some are held out, the training set is divided, and the validation set is not opened.
     Raises `files.DataError` where they are missing or cannot be used.
     """
     if config.data == "scenes":
-        side = round(config.scale.size * 8 / 7)
-        return Pictures(Scenes("train", size=side), Scenes("val", size=side))
-    folder = files.folder() / config.data if folder is None else Path(folder)
-    return Pictures(open_split(folder, "train"), open_split(folder, "val"))
+        split = partial(Scenes, size=round(config.scale.size * 8 / 7))
+    else:
+        split = partial(open_split, files.folder() / config.data if folder is None else folder)
+    return Pictures(*held_out(split("train"), config.held_out) if config.held_out else (split("train"), split("val")))
 
 
 def mini_batches(config: Config, pictures: Pictures, world: World = ALONE, **settings) -> Batches:
@@ -156,7 +159,7 @@ def run(config: Config, progress: Progress | None = None, *, pictures: Pictures 
 
 
 def resumed(config: Config, progress: Progress | None = None) -> runs.Run:
-    """`run` with checkpoints in `default_folder(config)`, as `trainings.train` keeps them: what was interrupted goes on.
+    """`run` with checkpoints in `default_folder(config)`, from the newest of which it goes on, as `trainings.train` does.
 
     Raises `kept.KeptError` or `checkpoint.CheckpointError` where another training, or a damaged one, is in the way.
     """

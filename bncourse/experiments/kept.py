@@ -1,4 +1,4 @@
-"""The folder in which a training of section 4.2 is kept, while it lasts and afterwards: what lies in it, and whose it is.
+"""The folder in which a training of section 4.2 is kept, while it lasts and afterwards, and whose training it is.
 
 Beside the checkpoints lies `training.json`: the configuration, and the names of the classes. The same training,
 started again, goes on from its newest checkpoint.
@@ -74,6 +74,9 @@ def announce(config: Config, pictures, folder: Path) -> None:
     print(f"{config.name} on {config.data}: {len(pictures.train):,} {kind} of {len(pictures.train.classes)} classes, "
           f"{config.scale.name} scale\n{config.scale.steps:,} steps of {config.scale.batch}, learning rate "
           f"{config.learning_rate():g}; checkpoints in {relative(folder)}")
+    if config.held_out:
+        print(f"Tested on {len(pictures.val):,} pictures of the training set, {config.held_out} of each class, "
+              "which are held out of it")
     if config.data == "scenes":
         print("Scenes are for trying out: python3 -m bncourse data says which photographs there are")
     for path in checkpoint.set_aside_damaged(folder):

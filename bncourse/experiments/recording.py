@@ -76,8 +76,8 @@ def missing(experiment: str, folder: Path | None = None) -> list:
 def record(experiment: str, config, folder: Path | None = None, progress: Progress | None = None) -> Path:
     """Measure one configuration and write it, whole or not at all; returns the file's path.
 
-    An experiment with `resumed` goes on where it was interrupted, from its checkpoints. Before anything is measured, raises `runs.RunExists` where the run is recorded already, and RecordingError where
-    the folder cannot be written to.
+    An experiment with `resumed` goes on where it was interrupted, from its checkpoints. Before anything is measured,
+    raises `runs.RunExists` where the run is recorded already, and RecordingError where the folder cannot be written to.
     """
     of, path = module(experiment), run_path(experiment, config, folder)
     if path.exists():

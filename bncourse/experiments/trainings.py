@@ -25,6 +25,7 @@ from bncourse.paths import INSTALLED
 from bncourse.training import checkpoint, contents, reports
 from bncourse.training.distributed import join
 
+
 class Trained(NamedTuple):
     """A network that was trained, in eval mode, with its configuration, the names of its classes, and its steps."""
 

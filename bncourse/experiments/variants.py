@@ -54,9 +54,8 @@ class Scale:
     def __post_init__(self):
         expect_types(self)
         for name in ("size", "steps", "every", "batch", "halving"):
-            value = getattr(self, name)
-            expect(value is None or 1 <= value <= MOST_STEPS, name, self,
-                   f"an int of 1 or more, at most {MOST_STEPS:,}")
+            of = getattr(self, name)
+            expect(of is None or 1 <= of <= MOST_STEPS, name, self, f"an int of 1 or more, at most {MOST_STEPS:,}")
         expect(positive(self.lr), "lr", self, "a positive number")
         expect(0 < self.width <= WIDEST, "width", self, f"a positive number, at most {WIDEST}")
         expect(0 < self.area <= 1, "area", self, "a share above 0, at most 1")
@@ -89,6 +88,7 @@ class Config:
     data            scenes, or a folder of the data folder
     precision       "float32", or "bf16" where products may be rounded to bfloat16
     processes       that share each mini-batch; each normalizes its own share unless `synchronized`
+    held_out        pictures of each class that are not trained on, but tested on in place of the validation set
     """
 
     name: str
@@ -110,6 +110,7 @@ class Config:
     precision: str = "float32"
     processes: int = 1
     synchronized: bool = False
+    held_out: int = 0
 
     def __post_init__(self):
         expect_types(self)
@@ -119,6 +120,7 @@ class Config:
                f"a factor of the scale's lr, {self.scale.lr:g}, with which it is above 0, at most {LARGEST_FACTOR:g}")
         for name in ("dropout", "momentum"):
             expect(0 <= getattr(self, name) < 1, name, self, "a fraction from 0 to below 1")
+        expect(self.held_out >= 0, "held_out", self, "the number of pictures of each class, 0 for none")
         expect(0 <= self.l2 <= LARGEST_FACTOR, "l2", self, f"0 or more, at most {LARGEST_FACTOR:g}")
         expect(0 <= self.seed <= LARGEST_SEED, "seed", self, f"an int of 0 or more, at most {LARGEST_SEED:,}")
         expect(self.per_activation in range(11), "per_activation", self, "0 to 10, the number of modules")
@@ -230,8 +232,8 @@ X5_SIGMOID = renamed("bn-x5-sigmoid", sigmoid(X5))
 INCEPTION_X5 = renamed("inception-x5", higher_learning_rate(INCEPTION, 5))
 INCEPTION_SIGMOID = renamed("inception-sigmoid", sigmoid(INCEPTION))
 
-VARIANTS = {config.name: config for config in (
-    INCEPTION, BASELINE, X5, X30, X5_SIGMOID, INCEPTION_X5, INCEPTION_SIGMOID)}
+VARIANTS = {config.name: config for config in (INCEPTION, BASELINE, X5, X30, X5_SIGMOID, INCEPTION_X5,
+                                               INCEPTION_SIGMOID)}
 
 # From the baseline one change of the seven at a time, of which the paper gives only the sum, and a pair.
 PAIR = {"rate-and-decay": lambda config: faster_decay(higher_learning_rate(config))}
@@ -245,7 +247,7 @@ CONTROLS = {config.name: config for config in (
     renamed("inception-seven-x30", all_seven(INCEPTION, times=30)),
     renamed("inception-sigmoid-gain4", replace(INCEPTION_SIGMOID, init_gain=4)))}
 
-# Each of the two rates with the other's last rate: the rates fall by other factors, so that BN-x30 ends where BN-x5 does.
+# Each of the two rates falls to the last rate of the other: BN-x30 ends where BN-x5 does.
 TO_BE_LEVEL = math.log2(X30.rate / X5.rate)  # halvings from the one rate to the other
 ANNEALED = {config.name: config for config in (
     replace(X30, name="bn-x30-ends-as-x5", decay=X30.decay + TO_BE_LEVEL),
@@ -263,9 +265,8 @@ KNOWN = VARIANTS | ABLATIONS | CONTROLS | ANNEALED | MEMBERS
 def variant_named(name: str) -> Config:
     """The configuration of a variant, an ablation, a control or a member at full scale. Raises ConfigError."""
     if name not in KNOWN:
-        raise ConfigError(f"variant is {name!r}; expected one of {', '.join(VARIANTS)}; "
-                          f"of the ensemble, member-1 to member-{len(MEMBERS)}; "
-                          f"of the ablation, bn-baseline- and one of {', '.join(SEVEN | PAIR)}; "
+        raise ConfigError(f"variant is {name!r}; expected one of {', '.join(VARIANTS)}; of the ensemble, member-1 to "
+                          f"member-{len(MEMBERS)}; of the ablation, bn-baseline- and one of {', '.join(SEVEN | PAIR)}; "
                           f"of the controls, {', '.join(CONTROLS | ANNEALED)}")
     return KNOWN[name]
 
@@ -275,14 +276,14 @@ def at_scale(config: Config, scale: Scale) -> Config:
     return replace(config, scale=scale)
 
 
-PROCESS_FIELDS = {"processes": 1, "synchronized": False}  # as one process alone has them
+UNRECORDED = {"processes": 1, "synchronized": False, "held_out": 0}  # the values that a record leaves out
 
 
 def from_record(record: dict) -> Config:
     """The configuration that a run recorded: `from_record(run.config)`. Raises ConfigError."""
     try:
         scale = Scale(**record["scale"])
-        absent = [field.name for field in fields(Config) if field.name not in (*record, *PROCESS_FIELDS)]
+        absent = [field.name for field in fields(Config) if field.name not in (*record, *UNRECORDED)]
         if absent:
             raise KeyError(f"it lacks {', '.join(absent)}")
         return Config(**(record | {"scale": scale}))
@@ -291,9 +292,9 @@ def from_record(record: dict) -> Config:
 
 
 def to_record(config: Config) -> dict:
-    """The configuration as a run records it: its fields, without those of `PROCESS_FIELDS` that have the usual value.
+    """The configuration as a run records it: its fields, without those of `UNRECORDED` that have the value there.
 
     The first runs were recorded before these fields were there; so their names and records stay what they are.
     """
     return {name: value for name, value in asdict(config).items()
-            if name not in PROCESS_FIELDS or value != PROCESS_FIELDS[name]}
+            if name not in UNRECORDED or value != UNRECORDED[name]}
