@@ -24,7 +24,7 @@ def add(commands):
     option("--every", type=int, metavar="N", help="steps between tests")
     option("--batch", type=int, metavar="N", help="examples in each, of all processes together")
     option("--lr", type=float, help="Inception's rate, which variants multiply")
-    option("--decay", type=float, help="how many times as fast the rate falls")
+    option("--decay", type=float, metavar="TIMES", help="how many times as fast the rate falls")
     option("--width", type=float, help="a factor on the network's widths")
     option("--held-out", type=int, metavar="N", help="test on N training pictures of each class")
     option("--seed", type=int, metavar="N", help="of weights, order and distortions")

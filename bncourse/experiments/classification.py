@@ -159,7 +159,7 @@ def run(config: Config, progress: Progress | None = None, *, pictures: Pictures 
 
 
 def resumed(config: Config, progress: Progress | None = None) -> runs.Run:
-    """`run` with checkpoints in `default_folder(config)`, from the newest of which it goes on, as `trainings.train` does.
+    """`run` with checkpoints in `default_folder(config)`, as `trainings.train` has them; from the newest it goes on.
 
     Raises `kept.KeptError` or `checkpoint.CheckpointError` where another training, or a damaged one, is in the way.
     """
