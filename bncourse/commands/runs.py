@@ -19,6 +19,7 @@ def add(commands):
     replay = what.add_parser("replay", help="measure the first steps of recorded runs again, and compare")
     replay.add_argument("names", nargs="*", metavar="NAME", help="an experiment, or experiment/variant (default: all)")
     replay.add_argument("--steps", type=int, default=300, help="how many steps, where a run has more (default: 300)")
+    replay.add_argument("--exact", action="store_true", help="every digit counts, on the processor that recorded")
     replay.set_defaults(do=replay_recorded)
 
 
@@ -94,7 +95,7 @@ def replay_recorded(options) -> int:
             left_out.add(run.experiment)
             continue
         try:
-            told = recording.replay(run, options.steps)
+            told = recording.replay(run, options.steps, options.exact)
         except DataError as absent:
             print(f"no data      {run.experiment}/{run.variant}: {absent}", flush=True)
             differ += 1

@@ -142,7 +142,7 @@ def replay(recorded: runs.Run, steps: int = 300, progress: Progress | None = Non
     rows = [step for step in recorded.columns["step"] if step <= steps]
     again, moved = (measure(configuration(recorded), rows, recorded.columns["unit"][0], progress, moved=moved)
                     for moved in (False, True))
-    room = {f"room of {name}": room_for_rounding(again.columns[name], moved.columns[name], least)
+    room = {f"room of {name}": room_for_rounding(again.columns[name], moved.columns[name], least, least)
             for name, least in TOLERANCE.items()}
     return replace(again, columns=again.columns | room)
 

@@ -99,10 +99,11 @@ def can_replay(experiment: str) -> bool:
     return hasattr(module(experiment), "replay")
 
 
-def replay(recorded: runs.Run, steps: int = 300) -> list[str]:
+def replay(recorded: runs.Run, steps: int = 300, exact: bool = False) -> list[str]:
     """Measure the first rows of a run again, those within so many steps, and say what differs; nothing: empty.
 
-    Where the settings are not those of the run's name, that is said, and nothing is measured.
+    Where the settings are not those of the run's name, that is said, and nothing is measured. With `exact` every digit
+    counts, as the processor that recorded the run gives them again; on others rounding differs.
     Raises RecordingError where the experiment or the record cannot be replayed, and what the experiment raises where
     its data are missing.
     """
@@ -112,7 +113,8 @@ def replay(recorded: runs.Run, steps: int = 300) -> list[str]:
         raise RecordingError(f"{recorded.experiment} has no replay; expected an experiment that can be repeated")
     experiment = module(recorded.experiment)
     try:
-        return edited(recorded) or differences(recorded, experiment.replay(recorded, steps), experiment.TOLERANCE)
+        told = edited(recorded)
+        return told or differences(recorded, experiment.replay(recorded, steps), experiment.TOLERANCE, exact)
     except (runs.RunError, RecordError) as error:
         raise RecordingError(f"{recorded.experiment}/{recorded.variant} cannot be repeated: {error}") from None
 
@@ -130,10 +132,12 @@ def edited(recorded: runs.Run) -> list[str]:
     return [f"the settings are of a run called {config.variant()}; expected those of the file's name: was one edited?"]
 
 
-def differences(recorded: runs.Run, again: runs.Run, tolerance: dict[str, float | int]) -> list[str]:
+def differences(recorded: runs.Run, again: runs.Run, tolerance: dict[str, float | int],
+                exact: bool = False) -> list[str]:
     """What a replay found otherwise, a sentence each: the data, or a column in the row where it is furthest off.
 
     A column `room of X` of the replay says for each row how far X may be off; without one, tolerance does for all rows.
+    With `exact` nothing may be off.
     """
     told = []
     if again.provenance["sha256"] != recorded.provenance["sha256"]:
@@ -143,6 +147,7 @@ def differences(recorded: runs.Run, again: runs.Run, tolerance: dict[str, float 
         values, was = again.columns[name], recorded.columns[name]
         apart = [distance(value, other) for value, other in zip(values, was, strict=False)]
         room = again.columns.get(f"room of {name}", [tolerance.get(name, 0)] * len(apart))
+        room = [0] * len(apart) if exact else room
         beyond = [row for row in range(len(apart)) if not apart[row] <= room[row]]
         if beyond:
             row = max(beyond, key=apart.__getitem__)
