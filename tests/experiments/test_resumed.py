@@ -36,9 +36,11 @@ def same(one, other):
     return list(one) == list(other) and all(np.array_equal(one[name], other[name], equal_nan=True) for name in one)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def uninterrupted():
-    whole = classification.run(CONFIG).columns
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scenes, "LENGTH", LENGTH)
+        whole = classification.run(CONFIG).columns
     return {name: values for name, values in whole.items() if name not in TIMES}
 
 
