@@ -45,7 +45,8 @@ def carry_out(options) -> int:
     """Trains, tells how it goes, and writes the run whole at the end: beside the checkpoints, or into data/runs."""
     from bncourse.experiments import trainings
     from bncourse.experiments.options import with_options
-    from bncourse.experiments.variants import SCALES, at_scale, variant_named
+    from bncourse.experiments.scales import SCALES
+    from bncourse.experiments.variants import at_scale, variant_named
 
     scale = SCALES[options.scale or ("tiny" if options.data == "scenes" else "small")]
     data, place = trainings.pictures_named(options.data)

@@ -22,6 +22,7 @@ What runs them:
     recording        measure what is planned, find what is recorded, replay it
     side_by_side     several configurations at once, each in a process of its own
     variants         4.2's networks as configurations, each as its difference from another
+    scales           the sizes at which they are trained, and Inception's own learning rate at each
     ranges           what the fields of a configuration must be
     options          what the train command's options change in such a configuration
     small_scale      4.2's configurations at the size that the course has recorded

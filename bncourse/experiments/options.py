@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from bncourse.experiments.protocol import python_command
-from bncourse.experiments.variants import KNOWN, SCALES, Config, at_scale
+from bncourse.experiments.scales import SCALES
+from bncourse.experiments.variants import KNOWN, Config, at_scale
 
 CONFIG_OPTIONS, SCALE_OPTIONS = ("data", "seed", "precision"), ("steps", "every", "lr", "width", "batch")
 CHANGES = ("decay", "held_out")  # options that a command has only where the value is not the variant's own

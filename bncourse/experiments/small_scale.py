@@ -23,6 +23,7 @@ from bncourse.experiments.variants import (
     CONTROLS,
     INCEPTION,
     MEMBERS,
+    OTHER_RATES,
     SMALL,
     TINY,
     VARIANTS,
@@ -63,6 +64,7 @@ PLAN = {
     "ablation": tuple(at_small_scale(config, seed) for seed, config in product(range(2), ABLATIONS.values())),
     "photographs": tuple(at_small_scale(config, seed) for seed, config in product(range(3), PHOTOGRAPHS)),
     "annealing": tuple(at_small_scale(config, seed) for seed, config in product(range(3), ANNEALED.values())),
+    "rates": tuple(at_small_scale(config, seed) for seed, config in product(range(3), OTHER_RATES.values())),
     "noise": tuple(at_small_scale(VARIANTS["bn-baseline"], seed) for seed in range(10)),
     "long": tuple(long(config, seed) for seed, config in
                   product(range(3), (*FIGURE_2, CONTROLS["inception-seven-x5"]))),

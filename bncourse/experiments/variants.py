@@ -7,9 +7,9 @@ sentence says and in nothing else, so that one change can be tried alone as well
     VARIANTS["bn-x5"].learning_rate()          0.0075, five times Inception's
     at_scale(VARIANTS["bn-x5"], SMALL)         the same variant of the small analogue: five times its rate
 
-A `Scale` holds what the variants share: the images, the widths, Inception's own learning rate. The paper trains
-Inception at 0.0015 with mini-batches of 32, Dropout of 40 % and an exponential decay of the rate. Momentum, the
-weight of L2 and the constant of the decay are not in the paper: those here are ours.
+What the variants share, a `Scale` of scales.py holds. The paper trains Inception at 0.0015 with mini-batches of 32,
+Dropout of 40 % and an exponential decay of the rate. Momentum, the weight of L2 and the constant of the decay are not
+in the paper: those here are ours.
 """
 
 import hashlib
@@ -21,53 +21,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import reduce
 
 from bncourse.experiments.ranges import ConfigError, expect, expect_types, positive
-from bncourse.nn.inception import STEMS
-from bncourse.training.recipe import LARGEST_FACTOR, LARGEST_SEED, MOST_STEPS
-
-WIDEST = 8  # times the paper's widths, which is 0.9 billion weights
-
-
-@dataclass(frozen=True)
-class Scale:
-    """What all variants share at one size of the experiment.
-
-    size          pixels of a side of what the network sees; at the test, of a picture whose shorter side is 8/7 of it
-    area          the least share of a picture that a random crop shows in training
-    stem, width   of `bncourse.nn.BNInception`
-    lr            Inception's own learning rate, of which the others are multiples
-    steps         mini-batches of `batch` examples
-    halving       steps in which Inception's rate halves; None for all of them
-    every         steps between two looks at the validation set
-    """
-
-    name: str
-    size: int
-    area: float | int
-    stem: str
-    width: float | int
-    lr: float | int
-    steps: int
-    halving: int | None
-    every: int
-    batch: int = 32
-
-    def __post_init__(self):
-        expect_types(self)
-        for name in ("size", "steps", "every", "batch", "halving"):
-            of = getattr(self, name)
-            expect(of is None or 1 <= of <= MOST_STEPS, name, self, f"an int of 1 or more, at most {MOST_STEPS:,}")
-        expect(positive(self.lr), "lr", self, "a positive number")
-        expect(0 < self.width <= WIDEST, "width", self, f"a positive number, at most {WIDEST}")
-        expect(0 < self.area <= 1, "area", self, "a share above 0, at most 1")
-        expect(self.stem in STEMS, "stem", self, f"one of {', '.join(map(repr, STEMS))}")
-
-
-# Inception's rate is the paper's; the halving is ours: in 31 million steps 1/74, six times faster 1/64 in 5 million.
-IMAGENET = Scale("imagenet", size=224, area=0.08, stem="dense", width=1.0, lr=0.0015, steps=31_000_000,
-                 halving=5_000_000, every=100_000)
-SMALL = Scale("small", size=56, area=0.5, stem="small", width=0.25, lr=0.01, steps=8000, halving=None, every=500)
-TINY = Scale("tiny", size=28, area=0.25, stem="small", width=0.125, lr=0.08, steps=100, halving=None, every=25)
-SCALES = {scale.name: scale for scale in (IMAGENET, SMALL, TINY)}
+from bncourse.experiments.scales import IMAGENET, SMALL, Scale
+from bncourse.experiments.scales import TINY as TINY  # for the lessons
+from bncourse.training.recipe import LARGEST_FACTOR, LARGEST_SEED
 
 
 @dataclass(frozen=True)
@@ -247,7 +203,12 @@ CONTROLS = {config.name: config for config in (
     renamed("inception-seven-x30", all_seven(INCEPTION, times=30)),
     renamed("inception-sigmoid-gain4", replace(INCEPTION_SIGMOID, init_gain=4)))}
 
-# Each of the two rates falls to the last rate of the other: BN-x30 ends where BN-x5 does.
+# All seven changes at other rates than the paper's, without batch norm and with it: is x5 the best rate of either?
+OTHER_RATES = {config.name: config for config in (
+    *(renamed(f"inception-seven-x{times}", all_seven(INCEPTION, times)) for times in (1, 2, 10)),
+    *(renamed(f"bn-x{times}", all_seven(BASELINE, times)) for times in (2, 10)))}
+
+# Each of the two rates with the other's last rate: they fall by other factors, so that BN-x30 ends where BN-x5 does.
 TO_BE_LEVEL = math.log2(X30.rate / X5.rate)  # halvings from the one rate to the other
 ANNEALED = {config.name: config for config in (
     replace(X30, name="bn-x30-ends-as-x5", decay=X30.decay + TO_BE_LEVEL),
@@ -259,7 +220,7 @@ MEMBER_CHANGES = {1: {"init_gain": 1.5}, 2: {"dropout": 0.05}, 3: {"dropout": 0.
                   5: {"init_gain": 1.5, "dropout": 0.05}, 6: {"dropout": 0.1, "per_activation": 2}}
 MEMBERS = {f"member-{k}": replace(X30, name=f"member-{k}", **changes) for k, changes in MEMBER_CHANGES.items()}
 
-KNOWN = VARIANTS | ABLATIONS | CONTROLS | ANNEALED | MEMBERS
+KNOWN = VARIANTS | ABLATIONS | CONTROLS | OTHER_RATES | ANNEALED | MEMBERS
 
 
 def variant_named(name: str) -> Config:
@@ -267,7 +228,7 @@ def variant_named(name: str) -> Config:
     if name not in KNOWN:
         raise ConfigError(f"variant is {name!r}; expected one of {', '.join(VARIANTS)}; of the ensemble, member-1 to "
                           f"member-{len(MEMBERS)}; of the ablation, bn-baseline- and one of {', '.join(SEVEN | PAIR)}; "
-                          f"of the controls, {', '.join(CONTROLS | ANNEALED)}")
+                          f"of the controls, {', '.join(CONTROLS | OTHER_RATES | ANNEALED)}")
     return KNOWN[name]
 
 

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 import pytest
 
 from bncourse.experiments import variants
+from bncourse.experiments.scales import SCALES
 from bncourse.experiments.variants import (
     ABLATIONS,
     ANNEALED,
@@ -15,7 +16,7 @@ from bncourse.experiments.variants import (
     INCEPTION,
     KNOWN,
     MEMBERS,
-    SCALES,
+    OTHER_RATES,
     SEVEN,
     SMALL,
     VARIANTS,
@@ -121,7 +122,8 @@ def test_the_members_differ_from_bn_x30_by_some_of_the_three_changes_and_from_on
 
 
 def test_the_name_of_a_configuration_is_the_name_by_which_it_is_found():
-    assert len(KNOWN) == len(VARIANTS) + len(ABLATIONS) + len(CONTROLS) + len(ANNEALED) + len(MEMBERS)
+    parts = (VARIANTS, ABLATIONS, CONTROLS, OTHER_RATES, ANNEALED, MEMBERS)
+    assert len(KNOWN) == sum(map(len, parts))
     assert all(variant_named(name).name == name for name in KNOWN)
 
 
