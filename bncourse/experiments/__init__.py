@@ -4,6 +4,7 @@ Experiments:
     activations      4.1, Figure 1  the sigmoid network with batch norm and without
     classification   4.2.1, 4.2.2   Inception and its variants, at several learning rates (Figures 2 and 3)
     company          3.4            norms, sizes and orders of mini-batches, Dropout: what company does
+    crops            4.2.3          each of 48 crops alone, of six trained networks
     depth            3.3            gradients through many layers, new and after training
     domains          5              new statistics for digits of another kind, and what they cannot repair
     ensembles        4.2.3          every set of six trained networks, from 1 to 48 crops (Figure 4)

@@ -18,8 +18,8 @@ from dataclasses import asdict, fields
 
 from bncourse import runs
 
-EXPERIMENTS = ("activations", "classification", "company", "depth", "domains", "ensembles", "folding", "inference",
-               "landscape", "placement", "recurrent", "sensitivity", "shift", "whitening")
+EXPERIMENTS = ("activations", "classification", "company", "crops", "depth", "domains", "ensembles", "folding",
+               "inference", "landscape", "placement", "recurrent", "sensitivity", "shift", "whitening")
 Progress = Callable[[int, int], object]
 
 

@@ -113,6 +113,11 @@ def test_inceptions_rate_and_decay_are_tried_together_on_held_out_pictures():
         (50, "inception", 8000, "tiny-imagenet-100")}
 
 
+def test_every_planned_training_is_told_by_the_train_command():
+    assert all(train_command(config).startswith(f"python3 -m bncourse train {config.name} ")
+               for part in PLAN.values() for config in part)
+
+
 def test_orders_are_those_of_the_variants():
     pictures = open_pictures(few("inception"))
     for name, changes in (("inception", False), ("bn-x5", True)):

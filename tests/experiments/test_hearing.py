@@ -1,6 +1,7 @@
 """A replay hears: records with another setting planted in them are caught, by their names or by their numbers."""
 
 import json
+import math
 from dataclasses import fields, replace
 
 import pytest
@@ -10,7 +11,9 @@ from bncourse.datasets import scenes
 from bncourse.datasets.files import MissingData
 from bncourse.experiments import classification, recording, variants
 from bncourse.experiments.recording import RecordingError, differences, edited
-from bncourse.experiments.variants import TINY, VARIANTS, Config, Scale, at_scale
+from bncourse.experiments.scales import TINY, Scale
+from bncourse.experiments.variants import VARIANTS, Config, at_scale
+from bncourse.training import trainer
 
 RECORDED = {run.variant: run for run in runs.find("classification")}
 FEW = at_scale(VARIANTS["bn-baseline"], replace(TINY, steps=3, every=3, batch=8))
@@ -88,6 +91,15 @@ def test_an_edited_record_is_refused_where_it_is_read(tmp_path, monkeypatch):
 
 
 # By its numbers, where the name was changed too
+
+
+def test_the_steps_and_the_rates_of_every_recorded_run_are_those_of_its_settings():
+    for run in RECORDED.values():
+        config, steps = classification.configuration(run), run.columns["step"]
+        how = classification.recipe(config)
+        due = sorted({*trainer.EARLY, *range(config.scale.every, config.scale.steps + 1, config.scale.every)})
+        assert steps == due[: len(steps)] and (len(steps) == len(due) or math.isnan(run.columns["loss"][-1]))
+        assert run.columns["lr"] == pytest.approx([how.learning_rate(step - 1) for step in steps], rel=1e-12)
 
 
 @pytest.fixture(scope="module")
