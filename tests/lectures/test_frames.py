@@ -59,9 +59,9 @@ def test_every_cell_that_shows_an_explorer_is_known_as_one(course):
 
 def test_an_explorer_that_does_not_show_the_stored_picture_is_refused(lesson):
     def spoil(cell):
-        file = io.BytesIO()
-        Image.new("RGB", (640, 360)).save(file, "PNG")
-        cell.outputs[0].data["image/png"] = base64.b64encode(file.getvalue()).decode()
+        data, file = cell.outputs[0].data, io.BytesIO()
+        Image.new("RGB", Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).size).save(file, "PNG")
+        data["image/png"] = base64.b64encode(file.getvalue()).decode()
 
     with pytest.raises(Stale, match=r"06_convolution.ipynb: the explorer's picture 1 differs.*refresh this notebook"):
         explorers(changed(lesson, spoil))
