@@ -27,7 +27,7 @@ METADATA = {"alt": str, "bncourse": dict, "slideshow": dict}
 KEPT = ("alt", "bncourse", "jupyter", "notes", "slideshow", "tags")
 CELL_TIMEOUT = 300  # seconds
 LONGEST_CELL = 20  # lines
-LARGEST_FILE = 300_000  # bytes
+LARGEST_FILE = 400_000  # bytes
 
 
 class NotebookError(Exception):

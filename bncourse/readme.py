@@ -9,6 +9,7 @@ import base64
 import io
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,13 +30,27 @@ STEP, LAST_STEP = 900, 3000  # milliseconds that a frame stays
 
 
 def lessons_table() -> str:
-    """Markdown: each lesson with its question, the minutes of reading and the parts of the paper; then their sum."""
-    found = lessons.find()
-    lines = ["| lesson | question | minutes | paper |", "|---|---|---|---|"]
-    lines += [f"| [{each.number} · {each.title}](notebooks/{each.path.name}) | {each.question} | {each.minutes or ''} "
-              f"| {without_links(each.paper)} |" for each in found]
+    """Markdown: each lesson with its question, the minutes of reading and the parts of the paper; then their sum.
+
+    Where the course page is published, each lesson leads to its page and its slides too.
+    """
+    found, published = lessons.find(), address()
+    ways = {"page": "lessons", "slides": "slides"} if published else {}
+    head = ("lesson", "question", "minutes", "paper", *ways)
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for each in found:
+        more = (f"[{way}]({published}/{folder}/{each.name}.html)" for way, folder in ways.items())
+        row = (f"[{each.number} · {each.title}](notebooks/{each.path.name})", each.question, str(each.minutes or ""),
+               without_links(each.paper), *more)
+        lines.append(f"| {' | '.join(row)} |")
     return "\n".join([*lines, "", f"{len(found)} lessons, {sum(each.minutes or 0 for each in found)} minutes of "
                       "reading, exercises apart."])
+
+
+def address() -> str:
+    """That of the published course page: the `Page` of pyproject.toml's urls, or "" where there is none."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project["urls"].get("Page", "").rstrip("/")
 
 
 def without_links(text: str) -> str:
@@ -147,7 +162,11 @@ def stale_pictures() -> Iterator[str]:
     """The pictures that are not those of the lessons, and those that README.md does not show."""
     text, wanted = README.read_text(encoding="utf-8"), pictures()
     kept = {path.name: path.read_bytes() for path in PICTURES.iterdir()}
-    name, gif = moving_picture()
+    try:
+        name, gif = moving_picture()
+    except frames.Stale as complaint:
+        yield str(complaint)
+        return
     now, before = pixels(gif), pixels(kept.get(name, gif))
     if name not in kept or any(comparison.different_pictures(now, before)):
         yield f"pictures/{name} differs from the lesson's explorer"

@@ -1,5 +1,6 @@
 """Section 4.1's claims, and 4.2.2's of sigmoids: each number that the ledger prints, computed from recorded runs."""
 
+from collections import Counter
 from statistics import fmean
 
 import numpy as np
@@ -79,6 +80,11 @@ def test_c42_the_batch_normalized_network_is_ahead_and_by_how_much(measured):
         plain, normal = (by_cell(runs, step, bn) for bn in (False, True))
         return f"{sum(normal[cell] > plain[cell] for cell in plain)} of {len(plain)}"
 
+    def alone(runs):
+        settings = Counter((run.config["lr"], run.config["std"]) for run in of(runs, batchnorm=True))
+        assert settings == Counter((run.config["lr"], run.config["std"]) for run in of(runs, batchnorm=False))
+        return list(settings.values()).count(1)
+
     cells = {(step, bn): by_cell(GRID, step, bn) for step in (1000, 2000) for bn in (True, False)}
     ends = [by_cell(LONG, 50_000, bn) for bn in (True, False)]
     end = [best(cells) for cells in ends]
@@ -88,8 +94,10 @@ def test_c42_the_batch_normalized_network_is_ahead_and_by_how_much(measured):
         f"{FIGURE_1.std}); on a grid of rates from 0.02 to 16 and std from 0.01 to 0.8 ahead in {ahead(GRID, 100)} "
         f"settings after 100 steps, {ahead(GRID, 300)} after 300, {ahead(GRID, 1000)} after 1,000, {ahead(GRID, 2000)} "
         f"after 2,000, and in {ahead(LONG, 50_000)} after 50,000; each at its best, after 1,000 steps "
-        f"{best(cells[1000, True])} against {best(cells[1000, False])}, after 50,000 {end[0]} against {end[1]}, 5 "
-        f"seeds each; within a point of its best after 2,000 steps {near_the_best(cells[2000, True])} against "
+        f"{best(cells[1000, True])} against {best(cells[1000, False])}, 3 seeds each, after 50,000 {end[0]} against "
+        f"{end[1]}, 5 seeds each; {alone(GRID)} of the {len(cells[1000, True])} settings have one seed, at the end "
+        f"{alone(LONG)} of {len(ends[0])}; within a point of its best after 2,000 steps "
+        f"{near_the_best(cells[2000, True])} against "
         f"{near_the_best(cells[2000, False])} of {len(cells[2000, True])} settings, after 50,000 "
         f"{near_the_best(ends[0])} against {near_the_best(ends[1])} of {len(ends[0])}")
 
@@ -110,14 +118,19 @@ def test_c43_the_inputs_of_the_last_sigmoids_spread_early_without_batch_norm_and
     def travelled(bn):
         return fmean(float(np.ptp(run.columns["p50"])) for run in of(FIGURE, batchnorm=bn))
 
+    def more(bn, start, end):
+        return spread(bn, end) - spread(bn, start)
+
     early = [spread(bn, 1000) / spread(bn, 0) for bn in (True, False)]
     late = [spread(bn, 50_000) / spread(bn, 1000) for bn in (True, False)]
     assert early[1] > 10 * early[0]
     assert measured["C43"].startswith(
         f"p85 - p15, median over the last layer's units, grows {early[1]:.0f} times in the first 1,000 steps without "
-        f"batch norm and {early[0]:.1f} times with it, in the other 49,000 {late[1]:.1f} times and {late[0]:.1f}; "
+        f"batch norm and {early[0]:.1f} times with it, by {more(False, 0, 1000):.1f} and {more(True, 0, 1000):.1f}, "
+        f"in the other 49,000 {late[1]:.1f} times and {late[0]:.1f}, by {more(False, 1000, 50_000):.1f} and "
+        f"{more(True, 1000, 50_000):.1f}; "
         f"the typical unit's median ranges over {travelled(False):.1f} and {travelled(True):.1f} (MNIST, 5 seeds)")
-    assert spread(True, 50_000) - spread(True, 1000) > spread(False, 50_000) - spread(False, 1000)
+    assert more(True, 1000, 50_000) > more(False, 1000, 50_000)
 
 
 def test_c50_with_batch_norm_sigmoids_learn_at_every_depth_and_without_it_where_the_weights_are_large_enough(measured):
@@ -141,7 +154,8 @@ def test_c50_with_batch_norm_sigmoids_learn_at_every_depth_and_without_it_where_
     other = [value for std in (0.01, 0.4) for value in ends(True, std)[12]]
     fast = {key: [100 * run.columns["accuracy"][-1] for run in BY_RATE
                   if (run.config["lr"], depth(run), run.config["std"]) == key] for key in FASTER}
-    assert [max(fast[2.0, 8, 0.1]) < 12, max(fast[4.0, 8, 0.1]) < 12] == [True, True]
+    assert max(value for lr in (2.0, 4.0) for d in (7, 8) for value in fast[lr, d, 0.1]) < 12
+    assert min(fast[4.0, 6, 0.1]) < 50 < min(fast[2.0, 6, 0.1])
     five = ", ".join(f"{value:.0f}" for value in plain[0.1][5])
     assert measured["C50"].startswith(
         f"fully connected, 100 sigmoids a layer, {STAIRCASE[0].config['steps']:,} steps, rate {FIGURE_1.lr}, MNIST, 3 "
@@ -149,5 +163,5 @@ def test_c50_with_batch_norm_sigmoids_learn_at_every_depth_and_without_it_where_
         f"layers and initial std 0.1, {between(other)} with 12 and std 0.01 or 0.4 (2 seeds); without, up to "
         f"{max(trains[0.1])} layers train with std 0.1 (with 5 by seed {five}), {max(trains[0.2])} with 0.2, "
         f"{max(trains[0.3])} with 0.3, and all 12 with 0.4, to {between(plain[0.4][12])}; at "
-        f"rate 2 and std 0.1 5 and 6 layers train too, to {between(fast[2.0, 5, 0.1] + fast[2.0, 6, 0.1])}, and 8 do "
-        "not. Inception")
+        f"rate 2 and std 0.1 5 and 6 layers train too, to {between(fast[2.0, 5, 0.1] + fast[2.0, 6, 0.1])}, and 7 and "
+        "8 do not. Inception")

@@ -19,6 +19,7 @@ import bncourse
 from bncourse import explanations, notebooks, paper, readme
 from bncourse.figures.backprop import STEPS
 from bncourse.lectures import plans
+from bncourse.lectures.frames import Stale
 from bncourse.paths import ROOT
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -51,6 +52,22 @@ def test_a_picture_that_is_missing_changed_or_left_over_is_stale(monkeypatch, tm
     frames = Image.open(io.BytesIO(moving[1]))
     frames.save(tmp_path / moving[0])  # the first alone
     assert "pictures/backprop.gif differs from the lesson's explorer" in readme.stale_pictures()
+
+
+def test_a_lesson_that_gives_no_moving_picture_any_more_is_stale(monkeypatch):
+    def moving_picture():
+        raise Stale("refresh it")
+
+    monkeypatch.setattr(readme, "moving_picture", moving_picture)
+    assert readme.stale() == ["refresh it"]
+
+
+def test_the_table_of_lessons_leads_to_a_page_and_slides_once_they_are_published(monkeypatch):
+    assert "http" not in readme.lessons_table()
+    monkeypatch.setattr(readme, "address", lambda: "https://example.org/course")
+    for path in LESSON_FILES:
+        assert (f"| [page](https://example.org/course/lessons/{path.stem}.html) "
+                f"| [slides](https://example.org/course/slides/{path.stem}.html) |") in readme.lessons_table()
 
 
 def test_the_moving_picture_is_the_explorer_at_every_step_and_light():

@@ -13,7 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from bncourse import notebooks
-from bncourse.notebooks import NotebookError, canonical, check, refresh, run
+from bncourse.notebooks import LARGEST_FILE, NotebookError, canonical, check, refresh, run
 from bncourse.paths import ROOT
 from tests.small import cell, notebook
 
@@ -153,7 +153,7 @@ SPOILT = {
     "uncompared cell": (append("# NBVAL_IGNORE_OUTPUT\n1"), "cell added is marked NBVAL_IGNORE_OUTPUT"),
     "cell that may fail": (tag("number", "raises-exception"), "cell number is marked raises-exception"),
     "evidence in the way": (tag("number", "evidence"), "cell number is tagged 'evidence' and not folded"),
-    "heavy file": (output("number", "stream", name="stdout", text="x" * 300_000), "bytes; expected at most 300000"),
+    "heavy file": (output("number", "stream", name="stdout", text="x" * LARGEST_FILE), f"at most {LARGEST_FILE}"),
 }
 
 

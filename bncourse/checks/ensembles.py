@@ -6,7 +6,7 @@ from bncourse.checks.frame import Check, Mistake
 from bncourse.checks.statements import Statement, Statements
 from bncourse.datasets.crops import rectangles
 
-PICTURES = [(74, 64, 56), (64, 93, 56), (102, 75, 64)]  # width, height, size: the rests are even, odd, and both odd
+PICTURES = [(74, 64, 56), (64, 93, 56), (102, 75, 64), (64, 64, 56)]  # width, height, size: rests even, odd, odd, 0
 
 
 def _with(change):

@@ -167,7 +167,8 @@ multiply_adds = Check(
     law="Every weight is used once at each location of the output, of which there are "
         "ceil(height / stride) times ceil(width / stride).",
     solution=_multiply_adds,
-    cases=lambda rng: [(3, 64, 7, 2, 224, 160), (128, 160, 3, 2, 25, 31), (192, 48, 1, 1, 28, 14)],
+    cases=lambda rng: [(3, 64, 7, 2, 224, 160), (128, 160, 3, 2, 25, 31), (192, 48, 1, 1, 28, 14),
+                       (96, 64, 5, 4, 26, 19)],
     outputs=("multiply-adds",),
     mistakes=(
         Mistake("the locations of the input", "With stride 2 the filter is applied at every second location.",
@@ -241,8 +242,8 @@ receptive_field = Check(
         "distance is the product of the strides before it.",
     solution=_receptive_field,
     cases=lambda rng: [([(7, 2), (3, 2), (1, 1), (3, 1), (3, 2)],), ([(3, 2), (5, 3), (3, 2), (3, 1)],),
-                       ([(5, 1), (3, 2)],), ([(7, 2), *[(3, 2), (3, 1)] * 4, (5, 1), (3, 1)],),
-                       ([(7, 2), *[(3, 2), (3, 1)] * 9],)],
+                       ([(5, 1), (3, 2)],), ([(2, 2), (1, 2), (3, 1)],), ([(7, 2), *[(3, 2), (3, 1)] * 9],),
+                       ([(7, 2), *[(3, 2), (3, 1)] * 4, (5, 1), (3, 1)],)],
     outputs=("pixels",),
     mistakes=(
         Mistake("a line of 2048 pixels", "The line of section 8 ends before the field does. Count without it, or make "

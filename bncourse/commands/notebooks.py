@@ -39,8 +39,8 @@ def refresh(paths: list[Path], _options) -> int:
         began = time.monotonic()
         notebooks.refresh(path)
         print(f"{time.monotonic() - began:5.0f} s  {path.name}", flush=True)
-    readme.refresh()
     plans.refresh()
+    readme.refresh()
     return 0
 
 

@@ -253,7 +253,7 @@ TURNS = ((False, 6, 0.2), (False, 8, 0.2), (False, 8, 0.3), (False, 12, 0.3), (F
 # By seed: with batch norm or not, depth, initial standard deviation.
 STAIRS = {0: (*product((False,), (4, 6, 8, 12), (0.2, 0.3, 0.4, 0.6)), (True, 12, 0.01), (True, 12, 0.4)),
           1: (*TURNS, (True, 12, 0.01), (True, 12, 0.4)), 2: TURNS}
-FASTER = (*product((2.0, 4.0), (5, 6, 8), (0.1,)), (2.0, 8, 0.2), (2.0, 12, 0.2), (2.0, 12, 0.3))  # rate, depth, std
+FASTER = (*product((2.0, 4.0), (5, 6, 7, 8), (0.1,)), (2.0, 8, 0.2), (2.0, 12, 0.2), (2.0, 12, 0.3))  # rate, depth, std
 
 
 def deeper(depth: int, std: float = FIGURE_1.std) -> Config:

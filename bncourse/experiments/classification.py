@@ -130,15 +130,16 @@ def initial(config: Config, classes: int) -> nn.Module:
 
 
 def run(config: Config, progress: Progress | None = None, *, pictures: Pictures | None = None,
-        world: World = ALONE, workers: int = 0, checkpoint_every: int | None = None, compiled: bool = False,
-        **settings) -> runs.Run:
+        folder: Path | None = None, world: World = ALONE, workers: int = 0, checkpoint_every: int | None = None,
+        compiled: bool = False, **settings) -> runs.Run:
     """Train one variant and return what was recorded; nothing is written but checkpoints, where a folder is given.
 
     Columns, a row for each of the steps 1, 2, 5, ... 100 and every `config.scale.every` steps: `step`; `loss`, the
     mean over the steps since the row before; `top1` and `top5`, the shares of the validation set that are right from
     a single crop, by moving averages where there is batch norm, and NaN in the early rows; `lr`; `seconds` and
     `images_per_second` of the training alone. `pictures` are opened by the configuration's name unless given;
-    `settings` go to `training.train`.
+    with a `folder` a checkpoint is written there at every test, or as often as said, and a training that was stopped
+    goes on from it; `settings` go to `training.train`.
     """
     pictures = open_pictures(config) if pictures is None else pictures
     model = initial(config, len(pictures.train.classes))
@@ -147,9 +148,9 @@ def run(config: Config, progress: Progress | None = None, *, pictures: Pictures 
     def evaluate(model: nn.Module) -> evaluation.Score:
         return evaluation.evaluate(model, tested.epoch(0), world.device, precision=config.precision, world=world)
 
-    how = recipe(config, checkpoint_every=checkpoint_every, compiled=compiled)
+    how = recipe(config, checkpoint_every=checkpoint_every or config.scale.every, compiled=compiled)
     columns = train(model, mini_batches(config, pictures, world, workers=workers), how, evaluate=evaluate,
-                    device=world.device, progress=progress, world=world, **settings)
+                    device=world.device, folder=folder, progress=progress, world=world, **settings)
     return measured(config, pictures, columns, world)
 
 

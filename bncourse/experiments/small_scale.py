@@ -17,9 +17,11 @@ from itertools import product
 
 from bncourse.experiments.variants import (
     ABLATIONS,
+    ANNEALED,
     CONTROLS,
     INCEPTION,
     MEMBERS,
+    OTHER_RATES,
     SMALL,
     TINY,
     VARIANTS,
@@ -32,9 +34,18 @@ FIVEFOLD = (VARIANTS["inception-x5"], ABLATIONS["bn-baseline-learning-rate"], CO
             VARIANTS["bn-x5"])
 
 
-def at_small_scale(config: Config, seed: int = 0, lr: float = SMALL.lr) -> Config:
-    """The same variant on Tiny ImageNet, at the small scale."""
-    return replace(at_scale(config, replace(SMALL, lr=lr)), data="tiny-imagenet-100", seed=seed)
+FIGURE_2 = tuple(VARIANTS[name] for name in ("inception", "bn-baseline", "bn-x5", "bn-x30", "bn-x5-sigmoid"))
+PHOTOGRAPHS = (ABLATIONS["bn-baseline-learning-rate"], CONTROLS["bn-baseline-x30"], CONTROLS["inception-seven-x5"])
+
+
+def at_small_scale(config: Config, seed: int = 0, **scale) -> Config:
+    """The same variant on Tiny ImageNet, at the small scale, of which some fields may be others."""
+    return replace(at_scale(config, replace(SMALL, **scale)), data="tiny-imagenet-100", seed=seed)
+
+
+def long(config: Config, seed: int = 0) -> Config:
+    """The same variant on Tiny ImageNet for 25.6 epochs."""
+    return at_small_scale(config, seed, steps=40_000, every=1000)
 
 
 PLAN = {
@@ -47,4 +58,10 @@ PLAN = {
                       product(range(5), (ABLATIONS["bn-baseline-learning-rate"], *CONTROLS.values()))),
     "fivefold": tuple(replace(at_scale(config, TINY), seed=seed) for seed, config in product(range(5, 10), FIVEFOLD)),
     "ablation": tuple(at_small_scale(config, seed) for seed, config in product(range(2), ABLATIONS.values())),
+    "photographs": tuple(at_small_scale(config, seed) for seed, config in product(range(3), PHOTOGRAPHS)),
+    "annealing": tuple(at_small_scale(config, seed) for seed, config in product(range(3), ANNEALED.values())),
+    "rates": tuple(at_small_scale(config, seed) for seed, config in product(range(3), OTHER_RATES.values())),
+    "noise": tuple(at_small_scale(VARIANTS["bn-baseline"], seed) for seed in range(10)),
+    "long": tuple(long(config, seed) for seed, config in
+                  product(range(3), (*FIGURE_2, CONTROLS["inception-seven-x5"]))),
 }

@@ -14,6 +14,7 @@ weight of L2 and the constant of the decay are not in the paper: those here are 
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
@@ -244,13 +245,24 @@ CONTROLS = {config.name: config for config in (
     renamed("inception-seven-x30", all_seven(INCEPTION, times=30)),
     renamed("inception-sigmoid-gain4", replace(INCEPTION_SIGMOID, init_gain=4)))}
 
+# All seven changes at other rates than the paper's, without batch norm and with it: is x5 the best rate of either?
+OTHER_RATES = {config.name: config for config in (
+    *(renamed(f"inception-seven-x{times}", all_seven(INCEPTION, times)) for times in (1, 2, 10)),
+    *(renamed(f"bn-x{times}", all_seven(BASELINE, times)) for times in (2, 10)))}
+
+# Each of the two rates with the other's last rate: they fall by other factors, so that BN-x30 ends where BN-x5 does.
+TO_BE_LEVEL = math.log2(X30.rate / X5.rate)  # halvings from the one rate to the other
+ANNEALED = {config.name: config for config in (
+    replace(X30, name="bn-x30-ends-as-x5", decay=X30.decay + TO_BE_LEVEL),
+    replace(X5, name="bn-x5-ends-as-x30", decay=X5.decay - TO_BE_LEVEL))}
+
 # The ensemble of 4.2.3: each is BN-x30 "modified via some of" three changes. Which has which, the gain of 1.5 and
 # the two modules are ours; Dropout of 5 % or 10 % is the paper's.
 MEMBER_CHANGES = {1: {"init_gain": 1.5}, 2: {"dropout": 0.05}, 3: {"dropout": 0.1}, 4: {"per_activation": 2},
                   5: {"init_gain": 1.5, "dropout": 0.05}, 6: {"dropout": 0.1, "per_activation": 2}}
 MEMBERS = {f"member-{k}": replace(X30, name=f"member-{k}", **changes) for k, changes in MEMBER_CHANGES.items()}
 
-KNOWN = VARIANTS | ABLATIONS | CONTROLS | MEMBERS
+KNOWN = VARIANTS | ABLATIONS | CONTROLS | OTHER_RATES | ANNEALED | MEMBERS
 
 
 def variant_named(name: str) -> Config:
@@ -259,7 +271,7 @@ def variant_named(name: str) -> Config:
         raise ConfigError(f"variant is {name!r}; expected one of {', '.join(VARIANTS)}; "
                           f"of the ensemble, member-1 to member-{len(MEMBERS)}; "
                           f"of the ablation, bn-baseline- and one of {', '.join(SEVEN | PAIR)}; "
-                          f"of the controls, {', '.join(CONTROLS)}")
+                          f"of the controls, {', '.join(CONTROLS | OTHER_RATES | ANNEALED)}")
     return KNOWN[name]
 
 

@@ -26,9 +26,9 @@ from matplotlib.text import Text
 from PIL import Image
 from traitlets import Unicode
 
-from bncourse.figures.style import compressed_png
+from bncourse.figures import style
 
-DPI = 100
+DPI = style.PAGE_DPI  # of the picture that moves
 NAME_HANDLES = """(() => {
   const name = () => document.querySelectorAll(".bncourse-explorer .widget-slider").forEach(slider => {
     const label = slider.querySelector(".widget-label").textContent;
@@ -46,20 +46,21 @@ class Explorer(widgets.VBox):
     called again after every change, on the emptied figure. If it returns a function `update(**values)`, what it
     drew is the background, which stays, and `update` is called instead, for the first picture too: it adds artists,
     which are taken away before the next update, and changes titles and what `moving` names. That is about three times
-    as fast. Where nothing is added or named, everything is drawn again. `alt` says in words what the picture shows.
+    as fast. Where nothing is added or named, everything is drawn again. `alt` says in words what the picture shows,
+    and `caption` under it what it is made of.
     `grids` is what a page without a kernel offers: see `bncourse.explorers.frames`.
 
     Raises TypeError when a control is not a widget with a value, and whatever the first `draw` raises. A later
     error of `draw` is shown under the picture, which then still shows the last values that could be drawn.
     """
 
-    def __init__(self, draw: Callable, /, *, alt: str, figsize: tuple[float, float] = (6.4, 3.6),
+    def __init__(self, draw: Callable, /, *, alt: str, caption: str = "", figsize: tuple[float, float] = (6.4, 3.6),
                  grids: Sequence[Mapping[str, Sequence]] = (), **controls: Any):
         for name, control in controls.items():
             if not (isinstance(control, widgets.Widget) and control.has_trait("value")):
                 raise TypeError(f"control {name} is {control!r}; expected a widget with a value, "
                                 "such as IntSlider(1, 0, 9)")
-        self.controls, self.alt, self.grids = controls, alt, grids
+        self.controls, self.alt, self.caption, self.grids = controls, alt, caption, grids
         self._initial = self.values()
         self._quiet = False
         self._drawing = threading.Lock()  # JupyterLab may send each control's changes to a thread of its own
@@ -148,8 +149,12 @@ class Explorer(widgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         data = super()._repr_mimebundle_(**kwargs) or {"text/plain": repr(self)}
-        data["image/png"] = base64.b64encode(compressed_png(self.image.value)).decode("ascii")
-        return data, {"image/png": {"alt": self.alt}}
+        sharp = style.compressed_png(self.plot(style.DPI).png(self.values()))
+        data["image/png"] = base64.b64encode(sharp).decode("ascii")
+        return data, {"image/png": {"alt": self.alt, "width": round(self.figure.get_figwidth() * DPI)}}
+
+    def _ipython_display_(self) -> None:
+        style.show(*self._repr_mimebundle_(), self.caption)
 
 
 def _names() -> widgets.Output:
@@ -184,6 +189,7 @@ class Plot:
         self.figure = Figure(figsize=figsize, dpi=dpi, layout="constrained")
         self.canvas = FigureCanvasAgg(self.figure)
         self.update = draw(self.figure, **values)
+        style.write_legibly(self.figure.findobj(Text))
         self.still, self.moving, self.background = set(self._artists()), [], None
         if callable(self.update):
             self._move(values)
@@ -207,6 +213,7 @@ class Plot:
         else:
             self.figure.clear()
             self.draw(self.figure, **values)
+            style.write_legibly(self.figure.findobj(Text))
             for ax, place in zip(self.figure.axes, self.places, strict=False):
                 ax.set_position(place)
         if self.background:
@@ -224,6 +231,7 @@ class Plot:
             if artist not in self.still:
                 artist.remove()
         self.update(**values)
+        style.write_legibly(artist for artist in self._artists() if isinstance(artist, Text))
         moving(*(artist for artist in self._artists() if artist not in self.still))
         if any(map(Artist.get_animated, self._artists())):
             moving(*(text for ax in self.figure.axes for text in ax.get_children() if isinstance(text, Text)

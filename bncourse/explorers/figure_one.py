@@ -5,7 +5,6 @@ import numpy as np
 
 from bncourse.explorers.base import Explorer, moving
 from bncourse.figures import figure_one
-from bncourse.figures.style import write_under
 
 
 def training_explorer(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs: dict[str, np.ndarray],
@@ -15,7 +14,7 @@ def training_explorer(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs
     steps and accuracy are those of `figures.figure_one.one_moment`; inputs maps the same keys to `(records, images)`.
     """
     def draw(fig, step):
-        show = figure_one.one_moment(steps, accuracy, fig, caption)
+        show = figure_one.one_moment(steps, accuracy, fig)
 
         def update(step):
             place = int(np.flatnonzero(steps == step)[0])
@@ -27,6 +26,7 @@ def training_explorer(steps: np.ndarray, accuracy: dict[str, np.ndarray], inputs
         draw,
         alt="Left, test accuracy against steps for both networks, the present step marked. Right, densities of what "
             "one sigmoid of the last hidden layer is fed at this step, and their 15th, 50th and 85th percentiles.",
+        caption=caption,
         step=widgets.SelectionSlider(options=[(f"{step:,}", int(step)) for step in steps],
                                      value=int(steps[len(steps) // 2]), description="step"))
 
@@ -42,7 +42,6 @@ def grid_explorer(steps: list[int], accuracies: dict[str, np.ndarray], rates: li
     def draw(fig, step, points):
         axes = figure_one.grid(tuple(accuracies), rates, scales, fig)
         title = fig.suptitle("", fontsize=12, x=0.01, ha="left")
-        write_under(fig, caption)
         moving(title)
 
         def update(step, points):
@@ -53,7 +52,7 @@ def grid_explorer(steps: list[int], accuracies: dict[str, np.ndarray], rates: li
         return update
 
     return Explorer(
-        draw, figsize=(6.4, 5.0),
+        draw, caption=caption, figsize=(6.4, 5.0),
         alt="Two heat maps of test accuracy over learning rate and initial standard deviation at the chosen step, "
             "without batch norm and with it. A frame marks each setting that is close to the best of its map.",
         step=widgets.SelectionSlider(options=[(f"{step:,}", step) for step in steps],

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from bncourse.explorers.base import Explorer
 from bncourse.figures.in_the_wild import adaptation, adaptation_axes
-from bncourse.figures.style import write_under
 
 
 def domain_explorer(before: Mapping[str, Mapping[str, np.ndarray]],
@@ -20,7 +19,6 @@ def domain_explorer(before: Mapping[str, Mapping[str, np.ndarray]],
     """
     def draw(fig: Figure, **_) -> Callable:
         ax = adaptation_axes(fig)
-        write_under(fig, caption)
 
         def update(pictures: str, source: str) -> None:
             adaptation(ax, {norm: (before[norm][pictures], after[norm][pictures][source]) for norm in before})
@@ -31,7 +29,7 @@ def domain_explorer(before: Mapping[str, Mapping[str, np.ndarray]],
     kinds = next(iter(after.values()))
     sources = list(next(iter(kinds.values())))
     return Explorer(
-        draw,
+        draw, caption=caption,
         alt="Right answers of five seeds on MNIST's test digits under another condition, before and after new "
             "statistics, for a network with batch norm and for one without it whose activations are rescaled.",
         pictures=widgets.Dropdown(options=list(kinds), value="fog" if "fog" in kinds else next(iter(kinds)),

@@ -21,7 +21,7 @@ def cell_explorer(recorded: Sequence[Run], caption: str = "") -> Explorer:
     steps = np.array([int(name.removeprefix("loss ")) for name in recorded[0].columns if name.startswith("loss ")])
 
     def draw(fig, activation, rate, scale):
-        show = rate_and_scale.one_cell(steps, fig, caption)
+        show = rate_and_scale.one_cell(steps, fig)
 
         def update(activation, rate, scale):
             cell = scales.index(scale) * len(rates) + rates.index(rate)
@@ -34,7 +34,7 @@ def cell_explorer(recorded: Sequence[Run], caption: str = "") -> Explorer:
         return update
 
     return Explorer(
-        draw,
+        draw, caption=caption,
         alt="Loss against steps for one learning rate and one initial standard deviation, five seeds without batch "
             "norm and five with it; in the title the test accuracies.",
         activation=widgets.ToggleButtons(options=[(name, key) for key, name in NAMES.items()], description="units"),

@@ -7,7 +7,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bncourse.explorers.base import Explorer
-from bncourse.figures.style import write_under
 from bncourse.figures.what_batchnorm_does import loss_along_step, step_axes
 
 
@@ -21,7 +20,6 @@ def step_explorer(sizes: np.ndarray, losses: Mapping[int, Mapping[str, np.ndarra
     """
     def draw(fig: Figure, **_) -> Callable:
         ax = step_axes(sizes, top, fig)
-        write_under(fig, caption)
 
         def update(step: float | int, trained: int) -> None:
             loss_along_step(ax, sizes, losses[trained], int(np.abs(sizes - step).argmin()))
@@ -32,7 +30,7 @@ def step_explorer(sizes: np.ndarray, losses: Mapping[int, Mapping[str, np.ndarra
 
     middle = float(sizes[np.abs(sizes - 1).argmin()])
     return Explorer(
-        draw,
+        draw, caption=caption,
         alt="Loss of one mini-batch against the length of a step along its gradient, without batch norm and with it; "
             "a dotted line marks the chosen length, and the two losses there are written out.",
         step=widgets.SelectionSlider(options=[(f"{size:.3g}", float(size)) for size in sizes], value=middle,

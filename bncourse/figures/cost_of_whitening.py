@@ -15,7 +15,6 @@ from matplotlib.text import Text
 from bncourse.figures.style import QUIET, WITH, WITHOUT, blank, label_end, new_figure, spread, spread_labels
 
 Array = np.ndarray
-DPI = 120  # seven pictures and an explorer have to fit into one notebook
 WHITENED = {"color": "#000000", "linestyle": "-"}
 LOOK = {"whitened": WHITENED, "standardized": WITH, "batch norm": WITH}  # all others: WITHOUT
 CORNERS = "osD"
@@ -27,7 +26,7 @@ def steps_and_condition(points: Mapping[str, tuple[Array, Array]], ax: Axes | No
     points maps a form of the inputs to its (condition numbers, steps). The line has slope 1 and goes through the middle
     of all points but those of condition number 1.
     """
-    ax = blank(ax or new_figure(dpi=DPI).add_subplot(), title="Steps follow the condition number",
+    ax = blank(ax or new_figure().add_subplot(), title="Steps follow the condition number",
                xlabel="condition number of the inputs (log scale)",
                ylabel="gradient steps to within\none millionth (log scale)")
     kappas, counts = (np.concatenate(values) for values in zip(*points.values(), strict=True))
@@ -52,7 +51,7 @@ def clouds(forms: Mapping[str, Float[Array, "N 2"]], marked: tuple[int, ...] = (
 
     forms maps a name to the examples. The examples whose indices are in marked are joined by lines.
     """
-    fig = new_figure(2.6, dpi=DPI)
+    fig = new_figure(2.15)
     fig.suptitle("Both whitened clouds are round: any rotation of one is white", fontsize=12, x=0.01, ha="left")
     shades = {"as they are": WITHOUT["color"], "standardized": WITH["color"]}
     for place, (form, x) in enumerate(forms.items(), 1):
@@ -75,7 +74,7 @@ def cost(features: Array, seconds: Mapping[str, Float[Array, "rounds D"]], expon
     are the median of the rounds and a band between their quartiles. exponents has the slope of each line, for its name.
     """
     ratio = np.median(seconds["zca"][:, -1]) / np.median(seconds["batchnorm"][:, -1])
-    ax = blank(ax or new_figure(dpi=DPI).add_subplot(),
+    ax = blank(ax or new_figure().add_subplot(),
                title=f"At {features[-1]} features ZCA takes {ratio:.0f} times as long as batch norm",
                xlabel="features of the layer (log scale)", ylabel="milliseconds, forward\nand backward (log scale)")
     names = {"batchnorm": "batch norm", "zca": "ZCA", "pca": "PCA", "cholesky": "Cholesky"}
@@ -99,7 +98,7 @@ def runaway(b: Float[Array, "steps K"], true_b: Float[Array, "steps K"], loss: F
     b has the biases after each step of that training; true_b has those of the same training with a gradient that goes
     through the mean. Returns the lower axes.
     """
-    fig = new_figure(4.6, dpi=DPI)
+    fig = new_figure(4.6)
     above, below = fig.subplots(2, 1, sharex=True, height_ratios=(1, 3.2))
     steps = np.arange(len(loss))
     blank(above, title="Every bias runs away in a straight line, and the loss never moves", ylabel="loss")
@@ -121,7 +120,7 @@ def explosion(variances: Mapping[str, Float[Array, "seeds steps"]], ax: Axes | N
 
     variances maps a way to normalize to the variances (seeds, steps), a line for each seed.
     """
-    ax = blank(ax or new_figure(dpi=DPI).add_subplot(),
+    ax = blank(ax or new_figure().add_subplot(),
                title="At rate 1 moving averages as constants blow the model up",
                xlabel="training steps of 60 examples", ylabel="variance in the\nsecond layer (log scale)")
     for way, runs in variances.items():
@@ -138,7 +137,7 @@ def loss_by_rate(losses: Mapping[str, Float[Array, "rates seeds"]], rates: Seque
     losses maps a way to normalize to the losses of each seed at each rate: a line through the medians, a band for the
     range.
     """
-    ax = blank(ax or new_figure(dpi=DPI).add_subplot(),
+    ax = blank(ax or new_figure().add_subplot(),
                title="As constants the statistics do far worse at rates 0.1 and 0.3",
                xlabel="learning rate (log scale)", ylabel=f"loss after {steps} steps\n(log scale)")
     for way, found in losses.items():
@@ -156,7 +155,7 @@ def two_terms(direct: Float[Array, "m m"], through_the_set: Float[Array, "m m"])
     direct is the term of each value on itself; through_the_set is the term by way of the mean and the variance. The
     entries are printed with one decimal.
     """
-    fig = new_figure(3.1, dpi=DPI)
+    fig = new_figure(3.1)
     parts = {"through the value": direct, "+ through the set": through_the_set, "= both": direct + through_the_set}
     largest = np.abs(direct).max()
     fig.suptitle("Shift all numbers by the same amount: the two terms cancel", fontsize=12, x=0.01, ha="left")

@@ -22,13 +22,11 @@ from bncourse.figures.style import (
     new_figure,
     spread,
     spread_labels,
-    write_under,
 )
 from bncourse.runs import Run, stack
 
 STEPS = "training steps of 60 examples"
 FRAME = "#F0E442"
-DPI = 100  # the lesson has many pictures, and its file stays small
 MARKS = "s^vDP"
 SHADES = LinearSegmentedColormap.from_list("accuracy", ["#FFFFFF", "#56B4E9", "#003A5C"])
 
@@ -38,7 +36,7 @@ def race(plain: Sequence[Run], normalized: Sequence[Run], ax: Axes | None = None
 
     Each line is named where it has come half of its way up, or 70 % of it with batch norm.
     """
-    ax = blank(ax or new_figure(dpi=DPI).add_subplot(), title=title, xlabel=f"{STEPS} (log scale)",
+    ax = blank(ax or new_figure().add_subplot(), title=title, xlabel=f"{STEPS} (log scale)",
                ylabel="test accuracy")
     for runs, style, name, way in ((plain, WITHOUT, "without", 0.5), (normalized, WITH, "with batch norm", 0.7)):
         steps, accuracy = np.array(runs[0].columns["step"]), stack(runs, "accuracy")
@@ -59,7 +57,7 @@ def race(plain: Sequence[Run], normalized: Sequence[Run], ax: Axes | None = None
 
 def close_up(plain: Sequence[Run], normalized: Sequence[Run], ax: Axes | None = None, *, title: str = "") -> Axes:
     """Figure 1(a) on an even scale of steps, as the paper draws it, from an accuracy of 90 % up."""
-    ax = blank(ax or new_figure(dpi=DPI).add_subplot(), title=title, xlabel=STEPS, ylabel="test accuracy")
+    ax = blank(ax or new_figure().add_subplot(), title=title, xlabel=STEPS, ylabel="test accuracy")
     for runs, style, name, rise in ((plain, WITHOUT, "without", -16), (normalized, WITH, "with batch norm", 8)):
         steps, accuracy = runs[0].columns["step"], stack(runs, "accuracy")
         spread(ax, np.array(steps), accuracy, style)
@@ -76,7 +74,7 @@ def ribbons(plain: Sequence[Run], normalized: Sequence[Run], *, title: str = "",
     Left without batch norm, right with it, on one scale; the first run bold and its lines named, the others pale.
     The steps are on a log scale, or with `even` on an even one, as the paper draws them. Returns the left axes.
     """
-    figure = new_figure(dpi=DPI, margin=THIN)
+    figure = new_figure(margin=THIN)
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     for ax, runs, style, name in ((left, plain, WITHOUT, "without"), (right, normalized, WITH, "with batch norm")):
         blank(ax, xlabel="training steps" if even else "training steps (log scale)",
@@ -98,7 +96,7 @@ def ribbons(plain: Sequence[Run], normalized: Sequence[Run], *, title: str = "",
     return left
 
 
-def one_moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], figure: Figure, caption: str = "") -> Callable:
+def one_moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], figure: Figure) -> Callable:
     """Two trainings, to be seen at one moment: how far each is (left), the input of one sigmoid over images (right).
 
     accuracy has the keys "plain" and "normalized", with `(records,)` each. Returns a function `show(inputs, place)`
@@ -119,7 +117,6 @@ def one_moment(steps: np.ndarray, accuracy: dict[str, np.ndarray], figure: Figur
     left.minorticks_off()
     left.set_ylim(0, 1)
     right.set(xlim=(-8, 8), ylim=(0, 1.8), yticks=[])
-    write_under(figure, caption)
 
     def show(inputs: dict[str, np.ndarray], place: int) -> None:
         for key, style, name, side in (("plain", WITHOUT, "without", "left"),
@@ -178,7 +175,7 @@ def staircase(plain: dict[float, dict[int, Sequence[float]]], normalized: dict[i
     plain maps an initial standard deviation to the seeds' accuracies by depth, without batch norm; normalized are those
     with it. A line of the plain network is named where it falls through one half, or where it ends.
     """
-    ax = blank(ax or new_figure(dpi=DPI).add_subplot(), title=title, xlabel="hidden sigmoid layers of 100",
+    ax = blank(ax or new_figure().add_subplot(), title=title, xlabel="hidden sigmoid layers of 100",
                ylabel="test accuracy")
     lines = [(f"std {std:g}", WITHOUT, seeds) for std, seeds in plain.items()] + [("with batch norm", WITH, normalized)]
     ends = {}

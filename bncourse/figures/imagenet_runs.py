@@ -174,3 +174,25 @@ def changes(gains: Mapping[str, Sequence[float | int]], placebo: str, ax: Axes |
     ax.set_yticks(range(len(gains)), [CHANGES.get(name, name) + " (placebo)" * (name == placebo)
                                       for name in reversed(gains)])
     return ax
+
+
+def pairs(rows: Mapping[str, tuple[Sequence[float | int], Sequence[float | int]]], ax: Axes | None = None, *,
+          title: str = "") -> Axes:
+    """Accuracies of two networks that differ by batch norm alone, a row for each way in which both were trained.
+
+    rows maps what the two have in common to the accuracies in per cent without batch norm and with it, seed by seed; an
+    empty sequence for a network that was not trained so. A marker for each seed, a stroke at the mean.
+    """
+    ax = blank(ax, title=title, xlabel="validation accuracy @1 at the last test, %")
+    for height, both in enumerate(reversed(rows.values())):
+        for values, style, aside in zip(both, (WITHOUT, WITH), (-0.14, 0.14), strict=True):
+            for marker, value in zip(SEEDS, values, strict=False):
+                ax.plot(value, height + aside, marker, color=style["color"], alpha=0.6)
+            if len(values):
+                ax.plot(np.mean(values), height + aside, "|", color=style["color"], markersize=16, markeredgewidth=2)
+    ax.set_yticks(range(len(rows)), list(reversed(rows)))
+    ax.set_xlim(left=0)
+    ax.set_ylim(-0.5, len(rows) - 0.5)
+    for y, name, style in ((0.94, "with batch norm", WITH), (0.86, "without batch norm", WITHOUT)):
+        ax.text(0.02, y, name, transform=ax.transAxes, color=style["color"], fontsize=11, va="center")
+    return ax

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bncourse.figures.figure_one import SHADES
-from bncourse.figures.style import QUIET, THIN, WITH, WITHOUT, blank, label_end, new_figure, write_under
+from bncourse.figures.style import QUIET, THIN, WITH, WITHOUT, blank, label_end, new_figure
 
 GUESS = np.log(10)  # nats, the loss of whoever gives ten classes a tenth each
 STYLES = {"without": WITHOUT, "with batch norm": WITH}
@@ -120,7 +120,7 @@ def _heat(ax: Axes, values: np.ndarray, diverged: np.ndarray):
     return image
 
 
-def one_cell(steps: np.ndarray, figure: Figure, caption: str = "") -> Callable:
+def one_cell(steps: np.ndarray, figure: Figure) -> Callable:
     """Loss against steps at one rate and one scale, to be chosen: returns `show(losses, title)`, which draws them.
 
     steps are `(looks,)`. `show` takes losses `(seeds, looks)` for the keys "without" and "with batch norm": a line for
@@ -133,7 +133,6 @@ def one_cell(steps: np.ndarray, figure: Figure, caption: str = "") -> Callable:
     ax.set_xticks([1, 10, 100, 500], ["1", "10", "100", "500"])
     ax.set_yticks([0.1, GUESS, 10, 100, 1000, top], ["0.1", f"guess: {GUESS:.1f}", "10", "100", "1,000", "more"])
     ax.minorticks_off()
-    write_under(figure, caption)
 
     def show(losses: Mapping[str, np.ndarray], title: str) -> None:
         ends = {}

@@ -1,25 +1,29 @@
 """One look for every figure of the course: colours with a fixed meaning, sizes, labels, captions.
 
 Figures are made without pyplot, so that drawing changes no global state; `picture` turns the axes of a figure into what
-a notebook shows and stores.
+a notebook shows and stores. A caption is text under the picture, an output of its own: it grows with the reader's type.
 """
 
 import base64
 import io
-import textwrap
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
+from IPython.display import display
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
-from PIL import Image
+from matplotlib.text import Text
+from PIL import Image, ImageChops, ImageStat
 
 from bncourse.paper import PERCENTILES
 
 SIZE = (6.4, 3.6)  # inches
-DPI = 150
+PAGE_DPI = 100  # pixels of a page for an inch
+DPI = 180  # sharp on a projector of 1920 x 1080 at the size that decks show it in
 MARGIN = 0.08  # inches to the left and right of each axes, and the same above and below
 THIN = 0.04167  # Matplotlib's own margin, for panels side by side
 
@@ -28,11 +32,14 @@ WITH = {"color": "#0072B2", "linestyle": "-"}
 WITHOUT = {"color": "#D55E00", "linestyle": "--"}
 PAPER = {"color": "#000000", "marker": "o", "markerfacecolor": "none", "linestyle": "none"}
 QUIET = "#767676"
+COLORS = (16, 32, 48, 64, 96, 128, 192, 256)  # that a stored picture may have
+COARSEST = 0.25  # grey levels: half of what pictures of two machines may differ by (`bncourse.comparison`)
+LEGIBLE = 4.5  # contrast with white that text has to have (WCAG 2.2, 1.4.3)
 
 
-def new_figure(height: Real = SIZE[1], *, dpi: Real = DPI, margin: Real = MARGIN) -> Figure:
+def new_figure(height: Real = SIZE[1], *, margin: Real = MARGIN) -> Figure:
     """An empty figure of the course's width and of a height in inches, with `margin` inches around each axes."""
-    figure = Figure(figsize=(SIZE[0], height), dpi=dpi, layout="constrained")
+    figure = Figure(figsize=(SIZE[0], height), dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=margin, h_pad=margin)
     return figure
 
@@ -98,18 +105,27 @@ def density(ax: Axes, values: np.ndarray, grid: np.ndarray, style: dict) -> None
         ax.plot([q, q], [0, np.interp(q, grid, height)], color=style["color"], linewidth=1)
 
 
-def write_under(fig: Figure, caption: str) -> None:
-    """Write the provenance in small type under a figure, in lines of 105 characters, or shorter in a narrow figure."""
-    text = fig.supxlabel("", fontsize=8.5, color=QUIET, x=0.01, ha="left")
-    for characters in range(105, 0, -5):
-        text.set_text(textwrap.fill(caption, characters))
-        if text.get_window_extent().x1 < 0.995 * fig.bbox.x1:
-            break
+def contrast(color: str | Sequence[float]) -> float:
+    """The contrast of a colour with white, from 1 to 21 (WCAG 2.2)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+    return 1.05 / (0.05 + float(np.dot(linear, (0.2126, 0.7152, 0.0722))))
+
+
+def ink(color: str | Sequence[float]) -> str:
+    """The colour, or the lightest shade of its hue, that is dark enough for text on white; white stays white."""
+    shades = (tuple(share * part for part in to_rgb(color)) for share in np.linspace(1, 0, 101).tolist())
+    return to_hex(next(shade for shade in shades if contrast(shade) >= LEGIBLE or min(shade) == 1))
+
+
+def write_legibly(texts: Iterable[Text]) -> None:
+    """Give texts colours that can be read: a line may be light, and its name is not. White is for dark cells."""
+    for text in texts:
+        text.set_color(ink(text.get_color()))
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as a notebook shows and stores it.
+    """A picture as a notebook shows and stores it, and its caption.
 
     png is the file. alt is the text for those who do not see the picture. width is in pixels of the page. live says
     that another machine draws the picture otherwise, so that its pixels are not compared when notebooks are tested.
@@ -119,6 +135,7 @@ class Picture:
     alt: str
     width: int
     live: bool = False
+    caption: str = ""
 
     def __repr__(self):
         return self.alt
@@ -128,9 +145,19 @@ class Picture:
         told = {"alt": self.alt, "width": self.width} | ({"live": True} if self.live else {})
         return data, {"image/png": told}
 
+    def _ipython_display_(self):
+        show(*self._repr_mimebundle_(), self.caption)
+
+
+def show(data: Mapping[str, str], metadata: Mapping[str, dict], caption: str) -> None:
+    """Display a bundle of MIME types, and under it the caption as an output that its metadata calls one."""
+    display(data, metadata=metadata, raw=True)
+    if caption:
+        display({"text/markdown": re.sub(r"([\\`*_|<>$~[\]])", r"\\\1", caption)}, metadata={"caption": True}, raw=True)
+
 
 def picture(ax: Axes, *, alt: str, caption: str = "", live: bool = False) -> Picture:
-    """The figure of these axes as a `Picture`, with its caption written under it.
+    """The figure of these axes as a `Picture`.
 
     alt tells the finding and the numbers that matter; the caption says which data, how many seeds and which
     configuration made the figure. `live` marks a picture that differs between machines: one of measured time, or one of
@@ -138,8 +165,8 @@ def picture(ax: Axes, *, alt: str, caption: str = "", live: bool = False) -> Pic
     what has to hold of it on every machine stands in an assert of the notebook.
     """
     fig = ax.figure
-    write_under(fig, caption)
-    return Picture(_png(fig), alt, width=round(fig.get_figwidth() * 100), live=live)
+    write_legibly(fig.findobj(Text))
+    return Picture(_png(fig), alt, round(fig.get_figwidth() * PAGE_DPI), live, caption)
 
 
 def _png(fig: Figure) -> bytes:
@@ -150,7 +177,16 @@ def _png(fig: Figure) -> bytes:
 
 
 def compressed_png(png: bytes | memoryview) -> bytes:
-    """The PNG with at most 128 colours: a third of the bytes, and no difference that the eye would see."""
-    file = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    """The PNG with the fewest of `COLORS` that keep it within `COARSEST` of what it is: less than an eye would see."""
+    image, file = Image.open(io.BytesIO(png)).convert("RGB"), io.BytesIO()
+    for colors in COLORS:
+        drawn = image.quantize(colors, kmeans=1, dither=Image.Dither.NONE)
+        if _apart(drawn.convert("RGB"), image) <= COARSEST:
+            break
+    drawn.save(file, "PNG", optimize=True)
     return file.getvalue()
+
+
+def _apart(one: Image.Image, other: Image.Image) -> float:
+    """The mean absolute difference of two pictures, in grey levels of 255."""
+    return float(np.mean(ImageStat.Stat(ImageChops.difference(one, other)).mean))

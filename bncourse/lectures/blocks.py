@@ -5,24 +5,24 @@ typeface that decks bring with them. They err on the large side; the tests measu
 """
 
 import ast
-import itertools
 import math
 import re
-import textwrap
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 
 from bncourse.lectures import markup
 from bncourse.lectures.lessons import has_tag, is_hidden, notes, slide_type, text
+from bncourse.runs.captions import for_a_room
 
 LINE, GAP = 35, 14  # pixels: a line of text, the space below a block
 CHARACTERS = 92  # of text in a line
-CODE_LINE, CODE_CHARACTERS, WIDE_CHARACTERS, CODE_FRAME = 26, 98, 109, 22
+CODE_LINE, CODE_CHARACTERS, CODE_FRAME = 26, 98, 22
 TABLE_LINE, TABLE_CHARACTERS, NARROW, ROW_FRAME = 29, 114, 24, 11
 FORMULA, SMALL_FORMULA, FORMULA_FRAME = 78, 48, 20
-FIGURE, SHRINKS = 360, 56  # what a picture is given at least, and by how much less where that keeps things together
+FIGURE, SHRINKS = 334, 34  # what a picture is given at least, and by how much less where that keeps things together
+CAPTION_LINE, CAPTION_CHARACTERS = 26, 118
 CONTROLS, IN_A_ROW = 44, 2  # a row of an explorer's controls
 ANSWER = '<div class="answer">'
 
@@ -131,15 +131,15 @@ def of_code(cell: NotebookNode, link: markup.Link) -> Iterator[Block]:
 
     Asserts speak to a reader and not to a room: without a solution they are left out, and with them what only asserts.
     """
-    pictures = [output for output in cell.outputs if markup.kind(output) == "picture"]
-    yield from (Block((markup.picture(output),), (FIGURE + controls_height(output),)) for output in pictures)
-    tables = [output for output in cell.outputs if markup.kind(output) == "markdown"]
+    outputs = markup.with_captions(cell.outputs)
+    pictures = [output for output in outputs if markup.kind(output) == "picture"]
+    yield from map(of_picture, pictures)
+    tables = [output for output in outputs if markup.kind(output) == "markdown"]
     for output in tables:
         yield from (of_element(element, link) for element in markup.elements(output.data["text/markdown"]))
     source = cell.source if has_tag(cell, "solution") else without_asserts(cell.source)
     if pictures or tables or not source:
         return
-    source = with_short_comments(source)
     yield preformatted("code", markup.code_lines(source), source.split("\n"))
     if not (has_tag(cell, "stub") or has_tag(cell, "solution") or is_hidden(cell)):
         for output in cell.outputs:
@@ -147,6 +147,16 @@ def of_code(cell: NotebookNode, link: markup.Link) -> Iterator[Block]:
                 continue
             lines = markup.shown_text(output).rstrip().split("\n")
             yield preformatted("output", [markup.html.escape(line) for line in lines], lines)
+
+
+def of_picture(output: NotebookNode) -> Block:
+    """The block of a picture, with the controls above it and the caption under it, as far as it has them."""
+    told = output.get("metadata", {}).get("image/png", {})
+    caption = for_a_room(told.get("caption", ""))
+    if caption:
+        output = from_dict({**output, "metadata": {"image/png": {**told, "caption": caption}}})
+    under = CAPTION_LINE * math.ceil(len(caption) / CAPTION_CHARACTERS)
+    return Block((markup.picture(output),), (FIGURE + controls_height(output) + under,))
 
 
 def controls_height(picture: NotebookNode) -> int:
@@ -175,25 +185,10 @@ def only_asserts(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Assert)
 
 
-def with_short_comments(source: str) -> str:
-    """A source whose comments are filled anew where a line of them is longer than a slide."""
-    lines = []
-    for indent, run in itertools.groupby(source.split("\n"), lambda line: re.match(r"( *# )?", line)[0]):
-        run = list(run)
-        if indent and max(map(len, run)) > CODE_CHARACTERS:
-            words = " ".join(line.removeprefix(indent) for line in run)
-            run = textwrap.wrap(words, CODE_CHARACTERS, initial_indent=indent, subsequent_indent=indent)
-        lines += run
-    return "\n".join(lines)
-
-
 def preformatted(kind: str, lines: list[str], plain: list[str]) -> Block:
-    """The block of some code or output, with a line for each piece; longer lines of code are set in smaller type."""
-    wide = kind == "code" and max(map(len, plain)) > CODE_CHARACTERS
-    across = WIDE_CHARACTERS if wide else CODE_CHARACTERS
-    heights = tuple(CODE_LINE * max(1, math.ceil(len(line) / across)) for line in plain)
-    name = f"{kind} wide" if wide else kind
-    return Block(tuple(lines), heights, f'<pre class="{name}"><code>', "</code></pre>", CODE_FRAME + GAP)
+    """The block of some code or output, with a line for each piece."""
+    heights = tuple(CODE_LINE * max(1, math.ceil(len(line) / CODE_CHARACTERS)) for line in plain)
+    return Block(tuple(lines), heights, f'<pre class="{kind}"><code>', "</code></pre>", CODE_FRAME + GAP)
 
 
 def of_element(element: dict, link: markup.Link) -> Block:

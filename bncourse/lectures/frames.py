@@ -29,26 +29,27 @@ from PIL import Image
 from bncourse import comparison
 from bncourse.explorers import Explorer
 from bncourse.explorers.frames import described, frames
+from bncourse.figures.style import DPI
 from bncourse.lectures.lessons import Lesson, has_tag
 from bncourse.lectures.slices import free, statements
 from bncourse.paths import DATA, ROOT
 
-DPI = 150
 ROWS = 8  # frames in a sheet
 COLORS = 48
 PROCESSES = 2
 TOLD = "frames.json"
 DRAWING = ("numpy", "matplotlib", "pillow", "torch")
+REMEDY = "refresh this notebook too, or make slides and pages without frames (--still)"
 
 
 class Stale(Exception):
-    """A lesson whose explorer does not show the picture that the notebook stores."""
+    """A lesson whose explorer does not show the picture that the notebook stores, or cannot be made any more."""
 
 
 def make(lessons: list[Lesson], folder: Path, say: Callable[[str], None] = print) -> dict[str, Path]:
     """The folder of each lesson's frames, by the lesson's name; what the folder does not hold yet is made.
 
-    say is told which lessons are being made. Raises Stale, and whatever a lesson's cells raise.
+    say is told which lessons are being made. Raises Stale.
     """
     kept = {lesson.name: folder / f"{lesson.name}-{digest(lesson)}" for lesson in lessons}
     missing = [lesson for lesson in lessons if not kept[lesson.name].exists()]
@@ -128,7 +129,7 @@ def made(folder: Path) -> Path:
 def explorers(lesson: Lesson) -> dict[str, Explorer]:
     """The explorers of a lesson by the ids of their cells, made by no more of the lesson than they need.
 
-    Raises Stale where one does not show the picture that is stored.
+    Raises Stale where one does not show the picture that is stored, or what it needs of the lesson raises anything.
     """
     found, names = {}, {"__name__": "lesson"}
     cells = [cell for cell in lesson.cells if cell.cell_type == "code" and not has_tag(cell, "solution")]
@@ -138,8 +139,12 @@ def explorers(lesson: Lesson) -> dict[str, Explorer]:
                 continue
             *before, shown = ast.parse(cell.source).body
             sources = [*(each.source for each in cells[:place]), *map(ast.unparse, before)]
-            exec("\n".join(statements(sources, free(ast.unparse(shown)))), names)
-            found[cell.id] = eval(ast.unparse(shown), names)
+            try:
+                exec("\n".join(statements(sources, free(ast.unparse(shown)))), names)
+                found[cell.id] = eval(ast.unparse(shown), names)
+            except Exception as error:
+                raise Stale(f"{lesson.path.name}: the explorer of cell {cell.id} fails with {type(error).__name__}: "
+                            f"{error}; {REMEDY}") from error
             refuse_stale(lesson, cell.outputs, found[cell.id])
     return found
 
@@ -155,8 +160,7 @@ def refuse_stale(lesson: Lesson, stored: list, explorer: Explorer) -> None:
     data, metadata = explorer._repr_mimebundle_()
     now = comparison.pictures([{"data": data, "metadata": metadata}])
     for difference in comparison.different_pictures(now, comparison.pictures(stored)):
-        raise Stale(f"{lesson.path.name}: the explorer's {difference}; refresh the notebook, or make the page without "
-                    "frames (--still)")
+        raise Stale(f"{lesson.path.name}: the explorer's {difference}; {REMEDY}")
 
 
 def write(explorer: Explorer, folder: Path) -> dict:

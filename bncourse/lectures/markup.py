@@ -1,13 +1,16 @@
 """Cells as HTML: Markdown with its mathematics left for MathJax, code with its words marked, stored outputs."""
 
+import base64
 import html
+import io
 import json
 import re
 from collections.abc import Callable
 
 from mistune import BlockState
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
+from PIL import Image
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -65,17 +68,42 @@ def code(source: str) -> str:
     return f'<pre class="code"><code>{"<br>".join(code_lines(source))}</code></pre>'.replace("<br>", "\n")
 
 
+def with_captions(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """The outputs of a cell, each caption in the metadata of the picture above it, where `picture` finds it."""
+    found = []
+    for output in outputs:
+        if kind(output) == "caption":
+            told = {**found[-1].metadata["image/png"], "caption": output.data["text/markdown"]}
+            found[-1] = from_dict({**found[-1], "metadata": {"image/png": told}})
+        else:
+            found.append(output)
+    return found
+
+
 def picture(output: NotebookNode) -> str:
-    """A stored picture with its alternative text, inside the page itself, and what moves it where there are frames."""
+    """A stored picture with its alternative text, inside the page itself, and its caption if it has one.
+
+    Where there are frames, what moves it is with it.
+    """
     told = output.get("metadata", {}).get("image/png", {})
     alt, width = html.escape(told.get("alt", "")), told.get("width", 640)
     png = "".join(output.data["image/png"]).replace("\n", "")
+    across, down = Image.open(io.BytesIO(base64.b64decode(png))).size
     moves = f' data-frames="{html.escape(json.dumps(told["frames"]))}"' if "frames" in told else ""
-    return f'<figure{moves}><img src="data:image/png;base64,{png}" alt="{alt}" width="{width}"></figure>'
+    under = f"<figcaption>{inline(told['caption'])}</figcaption>" if "caption" in told else ""
+    return (f'<figure{moves} style="--across:{across};--down:{down}">'
+            f'<img src="data:image/png;base64,{png}" alt="{alt}" width="{width}">{under}</figure>')
+
+
+def inline(text: str) -> str:
+    """A Markdown text of one paragraph as HTML without the paragraph."""
+    return markdown(text).strip().removeprefix("<p>").removesuffix("</p>")
 
 
 def kind(output: NotebookNode) -> str:
-    """picture, markdown or text: how an output is shown."""
+    """picture, caption, markdown or text: how an output is shown."""
+    if output.get("metadata", {}).get("caption"):
+        return "caption"
     data = output.get("data", {})
     return "picture" if "image/png" in data else "markdown" if "text/markdown" in data else "text"
 

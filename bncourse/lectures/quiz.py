@@ -7,7 +7,7 @@ only tells whether it is the right one. Whoever wants to find it out can, as by 
 import zlib
 
 from bncourse.lectures.gift import with_texts
-from bncourse.lectures.markup import markdown
+from bncourse.lectures.markup import inline, markdown
 from bncourse.lectures.questions import Question
 
 
@@ -26,7 +26,3 @@ def form(question: Question, reason: bool) -> str:
 def mark(salt: str, text: str) -> str:
     """A number for a text, the one that site.js computes too: CRC-32 in hexadecimal digits."""
     return f"{zlib.crc32(f'{salt}|{text}'.encode()):08x}"
-
-
-def inline(text: str) -> str:
-    return markdown(text).strip().removeprefix("<p>").removesuffix("</p>")

@@ -35,11 +35,12 @@ def text(cell: NotebookNode, link: markup.Link) -> str:
 
 def code(cell: NotebookNode, link: markup.Link) -> str:
     """The source and the outputs of a code cell; the source is folded where a picture or a table says what it does."""
-    source, outputs = markup.code(cell.source), [markup.output(output, link) for output in cell.outputs]
-    shown = any(markup.kind(output) != "text" for output in cell.outputs)
+    source, outputs = markup.code(cell.source), markup.with_captions(cell.outputs)
+    shown = any(markup.kind(output) != "text" for output in outputs)
     if shown or has_tag(cell, "evidence"):
         name = "Code" if shown else "Evidence: what the text says, as asserts"
         source = f"<details class='source'><summary>{name}</summary>{source}</details>"
+    outputs = [markup.output(output, link) for output in outputs]
     return "\n".join([*outputs, source] if shown else [source, *outputs])
 
 

@@ -96,7 +96,8 @@ def index(lessons: list[Lesson], first: Lesson, edition: str, folder: Path) -> s
     (folder / "pictures").mkdir()
     items = "\n".join(card(lesson, folder) for lesson in lessons)
     body = ((HERE / "index.html").read_text(encoding="utf-8")
-            .replace("$lessons", items).replace("$edition", edition).replace("$claims", paper.counted())
+            .replace("$lessons", items).replace("$count", str(len(lessons)))
+            .replace("$edition", edition).replace("$claims", paper.counted())
             .replace("$explorer", markup.picture(pictures(first)[-1]) if pictures(first) else "")
             .replace("$explanations", linking.to_claims(markup.markdown(explanations.table()), "claims.html")))
     return page("Batch normalization: a course", reading.scrolling(body))
@@ -104,7 +105,7 @@ def index(lessons: list[Lesson], first: Lesson, edition: str, folder: Path) -> s
 
 def card(lesson: Lesson, folder: Path) -> str:
     """A lesson on the first page: picture, title, question, minutes, ways in."""
-    question = quiz.inline(lesson.question)
+    question = markup.inline(lesson.question)
     minutes = f"<p class='minutes'>{lesson.minutes} minutes</p>" if lesson.minutes else ""
     return (f"<li>{thumbnail(lesson, folder)}<div><h3><a href='lessons/{lesson.name}.html'>{lesson.number} · "
             f"{html.escape(lesson.title)}</a></h3><p>{question}</p>{minutes}"
@@ -127,7 +128,7 @@ def thumbnail(lesson: Lesson, folder: Path) -> str:
 def pictures(lesson: Lesson) -> list:
     """The pictures of a lesson: that of the README first, that of the explorer last."""
     found = [(has_tag(cell, "readme"), is_explorer(cell.source), output)
-             for cell in lesson.cells if cell.cell_type == "code" for output in cell.outputs
+             for cell in lesson.cells if cell.cell_type == "code" for output in markup.with_captions(cell.outputs)
              if markup.kind(output) == "picture"]
     return [output for *_, output in sorted(found, key=lambda one: (not one[0], one[1]))]
 

@@ -3,6 +3,8 @@
 Synthetic data is called that, by its title in `TITLES`.
 """
 
+import re
+
 from bncourse.runs.run import Run
 
 TITLES = {"glyphs": "glyphs (synthetic)", "scenes": "scenes (synthetic)", "mnist": "MNIST",
@@ -34,6 +36,12 @@ def caption(*runs: Run) -> str:
     dates = sorted({run.provenance["date"][:10] for run in runs})
     when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     return f"{setting(*runs)}, {' and '.join(devices)}, {when}"
+
+
+def for_a_room(caption: str) -> str:
+    """A caption without the machine and the date, which a reader may want to know and a room does not."""
+    day = r"\d{4}-\d\d-\d\d"
+    return re.sub(rf", \d+ threads? of [^,]+, {day}(?: to {day})?", "", caption)
 
 
 def data_title(run: Run) -> str:

@@ -1,4 +1,9 @@
-"""A browser for the tests of decks and pages; without one they are skipped and say so."""
+"""A browser for the tests of decks and pages: the Firefox that `BNCOURSE_FIREFOX` names, or else a Chromium.
+
+Without one they are skipped and say so.
+"""
+
+import os
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -14,9 +19,11 @@ def screenshots(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    path = chromium.find() or pytest.skip(chromium.NONE)
+    firefox = os.environ.get("BNCOURSE_FIREFOX")
+    path = firefox or chromium.find() or pytest.skip(chromium.NONE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=chromium.FLAGS)
+        browser = (playwright.firefox.launch(executable_path=path, channel="moz-firefox") if firefox else
+                   playwright.chromium.launch(executable_path=path, args=chromium.FLAGS))
         yield browser
         browser.close()
 

@@ -11,31 +11,40 @@ from importlib.resources import files
 
 import pytest
 
-from bncourse.lectures import deck, lessons, site
+from bncourse.lectures import deck, lessons, plans, site
 from tests.browser.chromium import open_page
 
 LESSONS = [path.stem for path in sorted(lessons.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))]
+LECTURE = "lecture_90"  # whose slides are measured like those of a lesson
 WIDTHS = (360, 390, 1280)  # of phones, and of a projector
-LEAST_PICTURE, LEAST_TEXT, LEAST_CODE = 300, 20, 17  # pixels on a slide of 720
+LEAST_PICTURE, LEAST_TEXT, LEAST_CODE = 300, 20, 19  # pixels on a slide of 720
+PROJECTOR = 1.5  # of its pixels, 1920 x 1080, for one of a slide
 SLIDES = """() => Reveal.getSlides().map(slide => {
     const {h, v} = Reveal.getIndices(slide);
     Reveal.slide(h, v, 99);
     const page = slide.querySelector('.page'), all = [...page.querySelectorAll('*:not(.MathJax *)')];
     const seen = all.filter(each => !each.closest('.MJX_Assistive_MathML, .MathJax_Preview'));
     const boxes = seen.map(each => each.getBoundingClientRect()), outer = page.getBoundingClientRect();
-    const size = each => parseFloat(getComputedStyle(each).fontSize);
+    const size = each => parseFloat(getComputedStyle(each).fontSize), parts = [...page.children];
+    const lowest = part => Math.max(...boxes.filter((_, place) => part.contains(seen[place])).map(box => box.bottom));
     return {
         slide: `${h}/${v} ${page.querySelector('h1, h2').innerText}`,
         corner: [outer.left, outer.top, outer.width, outer.height].map(Math.round),
         right: Math.round(Math.max(...boxes.map(box => box.right))),
         bottom: Math.round(Math.max(...boxes.map(box => box.bottom))),
         scroll: page.scrollHeight,
+        covered: parts.slice(1).filter((part, place) => lowest(parts[place]) > part.getBoundingClientRect().top + 1)
+            .map(part => part.innerText.slice(0, 80)),
         pictures: [...page.querySelectorAll('img, canvas')].map(image =>
             (image.naturalWidth ?? image.width) && image.clientHeight),
+        enlarged: Math.max(0, ...[...page.querySelectorAll('img, canvas')].map(image => PROJECTOR *
+            Math.min(image.clientWidth / (image.naturalWidth ?? image.width),
+                     image.clientHeight / (image.naturalHeight ?? image.height)))),
+        captions: Math.min(...[...page.querySelectorAll('figcaption')].map(size), 99),
         text: Math.min(...[...page.querySelectorAll('p, li, td')].map(size), 99),
         code: Math.min(...[...page.querySelectorAll('pre')].map(size), 99),
     };
-})"""
+})""".replace("PROJECTOR", str(PROJECTOR))
 FORMULAS = """() => ({
     typeset: document.querySelectorAll('.MathJax').length,
     wrong: document.querySelectorAll('.MathJax_Error, .merror').length,
@@ -70,6 +79,8 @@ def material(tmp_path_factory):
         for name in ("slides", "site"):
             (draft / name).mkdir()
         deck.write(course, draft / "slides")
+        for plan in plans.names():
+            deck.write_lectures(plan, course, draft / "slides")
         site.write(course, "student", draft / "site", packages=("evaluation",))
         with contextlib.suppress(OSError):  # another process was quicker
             os.replace(draft, folder)
@@ -94,7 +105,7 @@ def check_formulas(page):
     assert "Source Sans Pro" in " ".join(found["fonts"])
 
 
-@pytest.mark.parametrize("name", LESSONS)
+@pytest.mark.parametrize("name", [*LESSONS, LECTURE])
 def test_a_deck_fits_its_slides_and_reads_from_the_back_row(name, material, offline, screenshots):
     page, wrong = offline
     open_page(page, material / "slides" / f"{name}.html")
@@ -102,8 +113,10 @@ def test_a_deck_fits_its_slides_and_reads_from_the_back_row(name, material, offl
     for number, slide in enumerate(page.evaluate(SLIDES)):
         assert slide["corner"] == [0, 0, 1280, 720], slide
         assert slide["right"] <= 1280 and slide["bottom"] <= 720 and slide["scroll"] <= 720, slide
+        assert slide["covered"] == [], slide
         assert all(height >= LEAST_PICTURE for height in slide["pictures"]), slide
-        assert slide["text"] >= LEAST_TEXT and slide["code"] >= LEAST_CODE, slide
+        assert slide["enlarged"] <= 1.003, slide  # layout rounds to whole pixels
+        assert min(slide["text"], slide["captions"]) >= LEAST_TEXT and slide["code"] >= LEAST_CODE, slide
         if number == 3:
             page.screenshot(path=screenshots / f"{name}_slide.png")
     assert page.evaluate(SILENT) == []
@@ -165,12 +178,12 @@ def test_a_slide_that_overflows_would_be_seen(material, offline, tmp_path):
     assert max(slide["bottom"] for slide in page.evaluate(SLIDES)) > 720
 
 
-def test_the_students_slides_fit_too(material, offline):
+def test_the_slides_of_students_and_of_sessions_fit_too(material, offline):
     """Only those that are not slides of the whole decks, which are measured above; all on one page."""
     page, wrong = offline
     others = {slide for name in LESSONS for slide in slides_of(material / "slides" / f"{name}.html")}
-    own = [slide for name in LESSONS for slide in slides_of(material / "site" / "slides" / f"{name}.html")
-           if slide not in others]
+    decks = [*(material / "site" / "slides").glob("*.html"), *(material / "slides").glob("session_*.html")]
+    own = [slide for deck in sorted(decks) for slide in slides_of(deck) if slide not in others]
     whole = (material / "slides" / f"{LESSONS[0]}.html").read_text(encoding="utf-8")
     before, after = whole.partition("<section>")[0], whole.rpartition("</section>")[2]
     (material / "slides" / "own.html").write_text(f"{before}<section>{''.join(own)}</section>{after}", encoding="utf-8")
@@ -178,6 +191,7 @@ def test_the_students_slides_fit_too(material, offline):
     found = page.evaluate(SLIDES)
     assert len(found) == len(own) > len(LESSONS)
     assert max(slide["bottom"] for slide in found) <= 720 >= max(slide["scroll"] for slide in found)
+    assert [slide["covered"] for slide in found if slide["covered"]] == []
     assert wrong == []
 
 

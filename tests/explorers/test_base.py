@@ -12,7 +12,7 @@ from PIL import Image
 
 from bncourse.explorers import Explorer
 from bncourse.explorers.base import moving, other_settings
-from bncourse.figures.style import compressed_png
+from bncourse.figures.style import DPI, compressed_png
 
 T = np.linspace(0, 1, 50)
 
@@ -182,8 +182,8 @@ def test_controls_that_are_moved_in_several_threads_are_drawn_one_after_the_othe
 
 def test_a_page_without_a_kernel_has_the_picture_and_its_text(either):
     data, metadata = either._repr_mimebundle_()
-    assert base64.b64decode(data["image/png"]) == compressed_png(either.image.value)
-    assert metadata == {"image/png": {"alt": "A sine wave"}}
+    assert base64.b64decode(data["image/png"]) == compressed_png(either.plot(DPI).png(either.values()))
+    assert metadata == {"image/png": {"alt": "A sine wave", "width": 320}}
     assert data["text/plain"] == "Explorer(frequency=2.0, style='-')"
 
 

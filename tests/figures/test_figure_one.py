@@ -67,13 +67,12 @@ def test_a_moment_is_marked_and_the_limits_do_not_move(rng):
     limits = []
     for place in (0, 2):
         figure = Figure()
-        show = figure_one.one_moment(steps, accuracy, figure, "the data")
+        show = figure_one.one_moment(steps, accuracy, figure)
         show({kind: values[place] for kind, values in inputs.items()}, place)
         left, right = figure.axes
         dots = [line.get_xydata()[0].tolist() for line in left.lines if line.get_marker() == "o"]
         assert dots == [[steps[place], accuracy[kind][place]] for kind in accuracy]
         assert right.get_title(loc="left") == f"without: {accuracy['plain'][place]:.0%}"
-        assert figure.get_supxlabel() == "the data"
         limits.append((left.get_xlim(), left.get_ylim(), right.get_xlim(), right.get_ylim()))
     assert limits[0] == limits[1]
 

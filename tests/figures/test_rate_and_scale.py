@@ -62,11 +62,11 @@ def test_two_panels_make_one_row(panels):
 
 def test_one_cell_shows_the_median_of_the_seeds_and_what_is_not_finite_at_the_upper_edge():
     figure, steps = Figure(), np.array([1, 10, 100])
-    show = draw.one_cell(steps, figure, "the data")
+    show = draw.one_cell(steps, figure)
     show({"without": np.array([[2, np.nan, np.nan]] * 3),
           "with batch norm": np.array([[2, 1, 0.5], [2, 2, 1], [2, 3, 3]])}, "a title")
     ax, = figure.axes
     (with_it,), (without,) = in_colour(ax, WITH), in_colour(ax, WITHOUT)
     assert with_it.get_ydata().tolist() == [2, 2, 1]
     assert without.get_ydata().tolist() == [2, 1e4, 1e4] and ax.get_ylim()[1] > 1e4
-    assert ax.get_title(loc="left") == "a title" and figure.get_supxlabel() == "the data"
+    assert ax.get_title(loc="left") == "a title"

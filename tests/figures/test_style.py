@@ -1,5 +1,6 @@
 """The look of the course: colours told apart in grey too, pictures with a text, densities that are densities."""
 
+import html
 import importlib
 import inspect
 import io
@@ -8,11 +9,14 @@ import re
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from bncourse import explorers, figures
 from bncourse.figures import style
+from bncourse.lectures import markup
 from bncourse.paths import ROOT
 
 
@@ -86,9 +90,58 @@ def test_a_picture_carries_its_alternative_text_and_is_a_png_of_the_courses_size
     assert meta["image/png"]["width"] == 640
 
 
-@pytest.mark.parametrize("letter", "iW")
-def test_a_caption_is_wrapped_where_the_figure_ends(letter):
-    ax = style.blank()
-    style.write_under(ax.figure, " ".join([letter * 8] * 30))
-    text, = ax.figure.texts
-    assert text.get_window_extent().x1 < ax.figure.bbox.x1 and "\n" in text.get_text()
+def shown(object, monkeypatch):
+    """What a cell that ends in the object displays: (data, metadata) of each output."""
+    outputs = []
+    monkeypatch.setattr(style, "display", lambda data, metadata, raw: outputs.append((data, metadata)))
+    object._ipython_display_()
+    return outputs
+
+
+def test_a_caption_is_text_under_its_picture(monkeypatch):
+    drawn = style.picture(style.blank(), alt="a", caption="1 <b> of x_hat[i] at $5, |w| = 2*3")
+    picture, (caption, told) = shown(drawn, monkeypatch)
+    assert picture == drawn._repr_mimebundle_() and told == {"caption": True}
+    text = re.sub("<[^>]*>", "", markup.markdown(caption["text/markdown"]))
+    assert html.unescape(text).strip() == "1 <b> of x_hat[i] at $5, |w| = 2*3"
+    assert len(shown(style.picture(style.blank(), alt="a"), monkeypatch)) == 1
+
+
+PALETTE = [*(f"C{number}" for number in range(10)), *(look["color"] for look in (style.WITH, style.WITHOUT)),
+           style.QUIET, "#CC79A7", "#56B4E9", "#E69F00", "#009E73", "#F0E442", "black"]
+
+
+@pytest.mark.parametrize("color", PALETTE)
+def test_the_ink_of_a_colour_can_be_read_on_white_and_keeps_its_hue(color):
+    dark, light = np.array(to_rgb(style.ink(color))), np.array(to_rgb(color))
+    assert style.contrast(dark.tolist()) >= 4.5
+    assert np.allclose(dark * light.max(), light * dark.max(), atol=0.01)
+    if style.contrast(color) >= 4.5:
+        assert style.ink(color) == to_hex(color)
+    else:
+        assert style.contrast(dark.tolist()) < 4.8
+
+
+def test_the_contrasts_are_those_of_the_definition():
+    known = {"white": 1, "black": 21, "#767676": 4.54, "#0000FF": 8.59}
+    assert {color: round(style.contrast(color), 2) for color in known} == known
+
+
+def test_a_line_may_be_light_and_its_name_is_dark_enough():
+    ax = style.blank(title="t")
+    line, = ax.plot([0, 1], [0, 1], color="#E69F00")
+    style.label_end(ax, 1, 1, "light", "#E69F00")
+    white = ax.text(0, 0, "on a dark cell", color="white")
+    style.picture(ax, alt="a")
+    assert all(style.contrast(text.get_color()) >= 4.5 for text in ax.figure.findobj(Text) if text is not white)
+    assert white.get_color() == "#ffffff" and line.get_color() == "#E69F00"
+
+
+def test_a_stored_picture_has_few_colours_and_looks_as_it_was_drawn(rng):
+    for colors in (4, 60, 5000):
+        drawn = Image.fromarray(rng.integers(0, 256, (colors, 3), dtype=np.uint8)[rng.integers(0, colors, (90, 160))])
+        file = io.BytesIO()
+        drawn.save(file, "PNG")
+        stored = Image.open(io.BytesIO(style.compressed_png(file.getvalue()))).convert("RGB")
+        off = np.abs(np.asarray(stored, float) - np.asarray(drawn, float)).mean()
+        assert off <= style.COARSEST if colors < 256 else len(stored.getcolors()) == 256

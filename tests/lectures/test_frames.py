@@ -63,8 +63,13 @@ def test_an_explorer_that_does_not_show_the_stored_picture_is_refused(lesson):
         Image.new("RGB", (640, 360)).save(file, "PNG")
         cell.outputs[0].data["image/png"] = base64.b64encode(file.getvalue()).decode()
 
-    with pytest.raises(Stale, match=r"06_convolution.ipynb: the explorer's picture 1 differs.*refresh the notebook"):
+    with pytest.raises(Stale, match=r"06_convolution.ipynb: the explorer's picture 1 differs.*refresh this notebook"):
         explorers(changed(lesson, spoil))
+
+
+def test_an_explorer_that_cannot_be_made_any_more_is_refused_in_a_sentence(lesson):
+    with pytest.raises(Stale, match=r"06_convolution.ipynb: .* fails with NameError: .*refresh this notebook"):
+        explorers(changed(lesson, lambda cell: cell.update(source="gone_explorer()")))
 
 
 def test_a_digest_changes_with_a_cell_and_not_with_the_text(lesson):

@@ -1,11 +1,15 @@
 """Slides hold what fits, in order, and lose nothing."""
 
+import html
+import re
+
 import pytest
 
-from bncourse.lectures import blocks
+from bncourse.lectures import blocks, markup
 from bncourse.lectures.blocks import Block, Start
 from bncourse.lectures.deck import deck
 from bncourse.lectures.pages import ROOM, stacks
+from bncourse.runs.captions import for_a_room
 
 
 def lines(text, height=26):
@@ -96,12 +100,34 @@ def test_slides_of_one_heading_are_counted_on():
     assert [page.part for page in stack] == [1, 2, 3]
 
 
-def test_a_long_comment_is_broken_between_words_and_long_code_is_set_smaller():
-    source = "# " + "word " * 29 + "\n# word\nx = 1"
-    assert max(map(len, blocks.with_short_comments(source).split("\n"))) <= blocks.CODE_CHARACTERS
-    assert blocks.with_short_comments(source).count("word") == 30
-    html = [blocks.preformatted("code", [line], [line]).html for line in ("x" * 98, "x" * 99)]
-    assert ["wide" in each for each in html] == [False, True]
+def test_no_line_of_code_is_longer_than_that_of_a_slide(course):
+    shown = [(lesson.number, html.unescape(re.sub("<[^>]*>", "", line)))
+             for lesson in course for part in blocks.of_lesson(lesson.cells, str)
+             if isinstance(part, Block) and part.before.startswith('<pre class="code">') for line in part.pieces]
+    assert len(shown) > 3000
+    assert [(number, line) for number, line in shown if len(line) > blocks.CODE_CHARACTERS] == []
+
+
+def test_a_caption_stands_under_its_picture_and_tells_a_room_neither_machine_nor_date(course):
+    cells = (cell for lesson in course for cell in lesson.cells if cell.get("outputs"))
+    captioned = [cell for cell in cells if "caption=" in cell.source]
+    assert len(captioned) > 4 * len(course)
+    for cell in captioned:
+        picture, = (output for output in markup.with_captions(cell.outputs) if markup.kind(output) == "picture")
+        on_page = re.search("<figcaption>(.*)</figcaption></figure>", markup.picture(picture))[1]
+        for on_slide in (part.html for part in blocks.of_code(cell, str)):
+            assert f"<figcaption>{for_a_room(on_page)}</figcaption></figure>" in on_slide, cell.id
+            assert " thread of" not in on_slide
+
+
+def test_a_long_caption_takes_more_of_a_slide(course):
+    def height(caption):
+        output, = (output for cell in course[0].cells if cell.id == "b0f41a04"
+                   for output in markup.with_captions(cell.outputs) if markup.kind(output) == "picture")
+        output.metadata["image/png"]["caption"] = caption
+        return blocks.of_picture(output).height
+
+    assert height("word " * 60) > height("word " * 20) > height("")
 
 
 def test_notes_end_where_the_next_section_begins():

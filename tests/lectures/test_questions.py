@@ -1,6 +1,7 @@
 """Every question is read, and comes back from GIFT as it went in."""
 
 import re
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -46,6 +47,21 @@ def test_every_lesson_has_five_questions_and_each_is_read(course):
         of_lesson = [question for question in found if question.lesson == lesson.number]
         assert [question.number for question in of_lesson] == [1, 2, 3, 4, 5], lesson.name
         assert all(len(question.options) == 4 and question.why for question in of_lesson), lesson.name
+
+
+def test_no_letter_is_right_more_often_than_once_in_three_questions(course):
+    found = bank(course)
+    assert max(Counter(question.answer for question in found).values()) <= len(found) / 3
+    for lesson in course:
+        answers = Counter(question.answer for question in found if question.lesson == lesson.number)
+        assert max(answers.values()) <= 2, lesson.name
+
+
+def test_the_longest_option_is_seldom_the_right_one(course):
+    found = bank(course)
+    right_is_longest = [question.name for question in found if len(question.options[question.answer])
+                        > max(len(text) for letter, text in question.options.items() if letter != question.answer)]
+    assert len(right_is_longest) <= len(found) / 3, right_is_longest
 
 
 @pytest.mark.parametrize("old, new", [("A. yes", "A) yes"), ("**B.** A is", "**C.** A is"), ("B. `no`", "D. `no`"),

@@ -121,10 +121,11 @@ def test_the_instructors_page_has_them(small, tmp_path):
     assert nbformat.read(tmp_path / "notebooks" / "98_small.ipynb", as_version=4)
 
 
-def test_the_first_page_counts_the_claims_and_has_a_picture_and_the_minutes_of_every_lesson(page, course):
+def test_the_first_page_counts_claims_and_lessons_and_has_a_picture_and_the_minutes_of_every_lesson(page, course):
     index = (page / "index.html").read_text(encoding="utf-8")
     verdicts = [claim.verdict for claim in claims().values()]
     assert f", of which {verdicts.count('holds')} hold, " in index
+    assert f"Each of the {len(course)} <a" in index
     assert sum(lesson.minutes for lesson in course) == sum(map(int, re.findall(r"'minutes'>(\d+) minutes", index)))
     assert all((page / "pictures" / f"{lesson.name}.webp").is_file() for lesson in course)
 
