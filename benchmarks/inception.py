@@ -119,7 +119,7 @@ def measure(threads: int, device: str, only: str, rounds: int) -> list[list[str]
     for part, build in parts.items():
         if only in (part, None):
             calls, images = build()
-            found += rows(calls, images, where, **settings)
+            found += rows(calls, images, where, told=f"{part}, turns", **settings)
     return found
 
 

@@ -9,16 +9,18 @@ more than two separate averages. The benchmarks beside this file import it:
 
 import os
 import platform
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from bncourse.machine import caches, processor
+
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-CPUINFO = Path("/proc/cpuinfo")
 
 
 class Ratio(NamedTuple):
@@ -49,21 +51,30 @@ class Timings:
 
 
 def interleave(calls: Mapping[str, Callable[[], object]], before: Mapping[str, Callable[[], object]] | None = None,
-               rounds: int = 21, turn: float = 0.01, clock: Callable[[], float] = time.perf_counter) -> Timings:
+               rounds: int = 21, turn: float = 0.01, clock: Callable[[], float] = time.perf_counter,
+               told: str = "") -> Timings:
     """Give every callable one turn a round, of about `turn` seconds or a single call if that is longer.
 
     `clock` may be `time.process_time` where all are on one thread: waiting for a busy core then does not count.
     `before[name]` is called untimed ahead of each turn of that contender (to set a thread count, say);
-    then one untimed call brings its own data into the caches. The order turns by one each round.
+    then one untimed call brings its own data into the caches. The order turns by one each round. Where the turns take
+    long, `told` names them on stderr as they pass.
     """
     before = before or {}
     names = list(calls)
     repeats = {name: _repeats(calls[name], before.get(name), turn, clock) for name in names}
     seconds = {name: np.empty(rounds) for name in names}
-    for i in range(rounds):
-        for name in names[i % len(names) :] + names[: i % len(names)]:
-            seconds[name][i] = _turn(calls[name], before.get(name), repeats[name], clock)
+    turns = [(i, name) for i in range(rounds) for name in names[i % len(names) :] + names[: i % len(names)]]
+    for i, name in counted(turns, told) if told else turns:
+        seconds[name][i] = _turn(calls[name], before.get(name), repeats[name], clock)
     return Timings(seconds)
+
+
+def counted(steps: Collection, what: str) -> Iterator:
+    """The steps of something long; after each of them a line on stderr says how many are done."""
+    for k, step in enumerate(steps, start=1):
+        yield step
+        print(f"{what}: {k} of {len(steps)}", file=sys.stderr, flush=True)
 
 
 def _turn(call: Callable, prepare: Callable | None, repeats: int, clock: Callable[[], float]) -> float:
@@ -77,30 +88,25 @@ def _turn(call: Callable, prepare: Callable | None, repeats: int, clock: Callabl
 
 
 def _repeats(call: Callable, prepare: Callable | None, turn: float, clock: Callable[[], float]) -> int:
+    if turn == 0:
+        return 1
     once = min(_turn(call, prepare, 1, clock) for _ in range(3))
     return max(1, round(turn / once))
 
 
 def machine() -> str:
-    """Where and with what a benchmark ran: processor, system, versions, thread variables, huge pages."""
+    """Where and with what a benchmark ran: processor, caches, system, versions, thread variables, huge pages."""
     threads = [f"{k}={os.environ[k]}" for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS") if k in os.environ]
     pages = THP.read_text().strip() if THP.exists() else "not known on this system"
+    sizes = ", ".join(f"L{level} {size}" for level, size in caches().items()) or "caches not known on this system"
     return "\n".join(
         [
-            f"{_processor()}, {os.cpu_count()} cores; {platform.system()} {platform.release()}",
+            f"{processor()}, {os.cpu_count()} cores, {sizes}; {platform.system()} {platform.release()}",
             f"Python {platform.python_version()}, NumPy {np.__version__}; {' '.join(threads) or 'default threads'}",
             f"transparent huge pages: {pages}; "
             f"THP_MEM_ALLOC_ENABLE={os.environ.get('THP_MEM_ALLOC_ENABLE', 'unset')}",
         ]
     )
-
-
-def _processor() -> str:
-    if CPUINFO.exists():
-        for line in CPUINFO.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

@@ -23,7 +23,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # one core, whatever PyTorch would take
 
 import numpy as np
 import torch
-from interleave import machine, table
+from interleave import counted, machine, table
 from PIL import Image, features
 
 from bncourse.datasets import files, imagenet
@@ -64,9 +64,8 @@ def rates(pictures, rounds: int) -> dict[str, list[float]]:
     epochs = {f"{name}, {workers or 'no'} workers": Batches(pictures, transform, batch=BATCH, workers=workers)
               for name, transform in kinds.items() for workers in (0, 2)}
     found = {name: [] for name in epochs}
-    for _ in range(rounds):
-        for name, batches in epochs.items():
-            found[name].append(len(batches) * BATCH / seconds(lambda batches=batches: deque(batches.epoch(), 0)))
+    for name, batches in counted([*epochs.items()] * rounds, "epochs"):
+        found[name].append(len(batches) * BATCH / seconds(lambda batches=batches: deque(batches.epoch(), 0)))
     return found
 
 

@@ -17,7 +17,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["THP_MEM_ALLOC_ENABLE"] = "1"  # huge pages for large tensors; read when torch loads
 
 import torch
-from interleave import interleave, machine, table
+from interleave import counted, interleave, machine, table
 from torch import Tensor, nn
 
 import bncourse.nn
@@ -64,11 +64,8 @@ def main() -> None:
     torch.set_num_threads(1)
     cases = [(shape, torch.contiguous_format) for shape in SHAPES]
     cases += [(shape, torch.channels_last) for shape in SHAPES if len(shape) == 4]
-    rows = []
-    for k, (shape, layout) in enumerate(cases, start=1):
-        rows.append(row(shape, layout, rounds))
-        print(f"{k} of {len(cases)}: {shape}", flush=True)
-    print(f"\n{machine()}\nPyTorch {torch.__version__}; float32, one thread, {rounds} rounds\n")
+    rows = [row(*case, rounds) for case in counted(cases, "shapes")]
+    print(f"{machine()}\nPyTorch {torch.__version__}; float32, one thread, {rounds} rounds\n")
     print(table(["shape", *USES, "floor of a step", "1.00 of a step is"], rows))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from bncourse.paths import PACKAGE
 
 CHECKOUT = PACKAGE.parent
+CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
 def revision() -> tuple[str | None, bool | None]:
@@ -50,6 +51,13 @@ def processor() -> str:
         asked = ["sysctl", "-n", "machdep.cpu.brand_string"]
         return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     return platform.processor() or platform.machine()
+
+
+def caches() -> dict[int, str]:
+    """The sizes of a core's caches for data by level, `{1: "48K", 2: "1024K"}`; empty where Linux does not tell."""
+    told = [[(cache / name).read_text().strip() for name in ("level", "type", "size")]
+            for cache in sorted(CACHES.glob("index*"))]
+    return {int(level): size for level, kind, size in told if kind != "Instruction"}
 
 
 def threads() -> int:

@@ -35,15 +35,15 @@ HOUSE = {
     "doctor":      (2, "nn training",                                "numpy torch tqdm"),
     "experiments": (3, "paths kernels datasets runs paper nn training evaluation", "numpy jaxtyping threadpoolctl "
                                                                      "torch"),
-    "figures":     (3, "datasets kernels runs paper",                "numpy jaxtyping matplotlib PIL"),
+    "figures":     (3, "datasets kernels runs paper",                "numpy jaxtyping matplotlib PIL IPython"),
     "explorers":   (4, "figures kernels nn runs",                    "numpy jaxtyping matplotlib PIL ipywidgets "
                                                                      "IPython traitlets tqdm"),
     "checks":      (4, "datasets experiments figures kernels nn paths", "numpy jaxtyping torch"),
     "lesson":      (4, "checks datasets explanations paper paths runs", "numpy IPython threadpoolctl"),
     "notebooks":   (5, "paths",                                      "nbformat nbclient jupyter_client traitlets zmq"),
     "rounding":    (5, "comparison notebooks",                       "nbformat numpy torch"),
-    "lectures":    (5, "paths comparison explanations paper checks explorers lesson notebooks", "nbformat nbconvert "
-                                                                     "mistune pygments PIL sphinx"),
+    "lectures":    (5, "paths comparison explanations paper runs figures checks explorers lesson notebooks",
+                                                                     "nbformat nbconvert mistune pygments PIL sphinx"),
     "readme":      (5, "paths comparison paper explanations explorers lectures", "numpy PIL"),
     "grading":     (5, "paths checks lectures",                      ""),
     "commands":    (5, "paths datasets runs notebooks rounding readme lectures grading experiments training evaluation "

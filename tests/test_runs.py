@@ -287,3 +287,13 @@ def test_threads_are_those_that_the_environment_allows(monkeypatch):
     assert machine.threads() == 3
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
     assert machine.threads() == 2
+
+
+def test_caches_are_those_for_data_by_level(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "CACHES", tmp_path)
+    assert machine.caches() == {}
+    for k, told in enumerate([("1", "Data", "48K"), ("1", "Instruction", "32K"), ("2", "Unified", "1024K")]):
+        (tmp_path / f"index{k}").mkdir()
+        for name, text in zip(("level", "type", "size"), told, strict=True):
+            (tmp_path / f"index{k}" / name).write_text(f"{text}\n")
+    assert machine.caches() == {1: "48K", 2: "1024K"}

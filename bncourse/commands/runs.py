@@ -19,6 +19,7 @@ def add(commands):
     replay = what.add_parser("replay", help="measure the first steps of recorded runs again, and compare")
     replay.add_argument("names", nargs="*", metavar="NAME", help="an experiment, or experiment/variant (default: all)")
     replay.add_argument("--steps", type=int, default=300, help="how many steps, where a run has more (default: 300)")
+    replay.add_argument("--exact", action="store_true", help="every digit counts, on the processor that recorded")
     replay.set_defaults(do=replay_recorded)
 
 
@@ -68,14 +69,16 @@ def experiments(name: str | None) -> list[str]:
 
 
 def record_missing(options) -> int:
-    """A line for each run as soon as it is recorded. It may be stopped at any moment and begun again."""
+    """A line for each run as soon as it is recorded, and on stderr how far it is. It may be stopped at any moment and
+    begun again; a training then goes on from its newest checkpoint."""
     from bncourse.experiments import recording
+    from bncourse.training.reports import Terminal
 
     planned = recording.plan(options.experiment, options.part)
     missing = [config for config in recording.missing(options.experiment) if config in planned]
     print(f"{len(planned) - len(missing)} of {len(planned)} runs are recorded", flush=True)
     for number, config in enumerate(missing, start=1):
-        path = recording.record(options.experiment, config)
+        path = recording.record(options.experiment, config, progress=Terminal(config.variant()))
         print(f"{number} of {len(missing)}: {path.stem}", flush=True)
     return 0
 
@@ -92,7 +95,7 @@ def replay_recorded(options) -> int:
             left_out.add(run.experiment)
             continue
         try:
-            told = recording.replay(run, options.steps)
+            told = recording.replay(run, options.steps, options.exact)
         except DataError as absent:
             print(f"no data      {run.experiment}/{run.variant}: {absent}", flush=True)
             differ += 1

@@ -24,7 +24,9 @@ def add(commands):
     option("--every", type=int, metavar="N", help="steps between tests")
     option("--batch", type=int, metavar="N", help="examples in each, of all processes together")
     option("--lr", type=float, help="Inception's rate, which variants multiply")
+    option("--decay", type=float, metavar="TIMES", help="how many times as fast the rate falls")
     option("--width", type=float, help="a factor on the network's widths")
+    option("--held-out", type=int, metavar="N", help="test on N training pictures of each class")
     option("--seed", type=int, metavar="N", help="of weights, order and distortions")
     option("--precision", choices=["float32", "bf16"], metavar="TYPE", help="float32 or bf16")
     option("--synchronized", action="store_true", help="batch norm over all processes")
@@ -43,11 +45,13 @@ def carry_out(options) -> int:
     """Trains, tells how it goes, and writes the run whole at the end: beside the checkpoints, or into data/runs."""
     from bncourse.experiments import trainings
     from bncourse.experiments.options import with_options
-    from bncourse.experiments.variants import SCALES, at_scale, variant_named
+    from bncourse.experiments.scales import SCALES
+    from bncourse.experiments.variants import at_scale, variant_named
 
     scale = SCALES[options.scale or ("tiny" if options.data == "scenes" else "small")]
     data, place = trainings.pictures_named(options.data)
-    given = {name: getattr(options, name) for name in ("steps", "every", "batch", "lr", "width", "seed", "precision")}
+    given = {name: getattr(options, name) for name in ("steps", "every", "batch", "lr", "decay", "width", "held_out",
+                                                       "seed", "precision")}
     config = with_options(at_scale(variant_named(options.variant), scale), data=data,
                           synchronized=options.synchronized, **given)
     trainings.train(config, place, folder=options.folder, device=options.device, workers=options.workers,

@@ -5,6 +5,7 @@
     conditions.py  1       the same pictures under other conditions: another pen, another place, noise
     scenes.py      4.2     colour pictures of 16 classes made from a seed, in place of photographs
     imagenet.py    4.2     photographs sorted into classes: ImageNet, or any set that is laid out like it
+    subsets.py     4.2     some of the pictures: evenly spread, or some of each class held out
     archives.py    -       a picture's bytes, read out of a tar archive or a folder
     tars.py        -       the tar format, read in place
     decoding.py    -       a picture from the bytes of a JPEG or PNG file

@@ -4,6 +4,7 @@ Experiments:
     activations      4.1, Figure 1  the sigmoid network with batch norm and without
     classification   4.2.1, 4.2.2   Inception and its variants, at several learning rates (Figures 2 and 3)
     company          3.4            norms, sizes and orders of mini-batches, Dropout: what company does
+    crops            4.2.3          each of 48 crops alone, of six trained networks
     depth            3.3            gradients through many layers, new and after training
     domains          5              new statistics for digits of another kind, and what they cannot repair
     ensembles        4.2.3          every set of six trained networks, from 1 to 48 crops (Figure 4)
@@ -22,9 +23,11 @@ What runs them:
     recording        measure what is planned, find what is recorded, replay it
     side_by_side     several configurations at once, each in a process of its own
     variants         4.2's networks as configurations, each as its difference from another
+    scales           the sizes at which they are trained, and Inception's own learning rate at each
     ranges           what the fields of a configuration must be
     options          what the train command's options change in such a configuration
     small_scale      4.2's configurations at the size that the course has recorded
+    kept             the folder in which a training of 4.2 is kept, and what it says of itself
     trainings        a training of 4.2 that is kept in a folder, and read back
     scoring          4.2.3's test of trained networks, alone and as an ensemble
     clinic           six cases from issue trackers with what their owners saw, for lesson 15

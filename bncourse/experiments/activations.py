@@ -142,13 +142,13 @@ def replay(recorded: runs.Run, steps: int = 300, progress: Progress | None = Non
     rows = [step for step in recorded.columns["step"] if step <= steps]
     again, moved = (measure(configuration(recorded), rows, recorded.columns["unit"][0], progress, moved=moved)
                     for moved in (False, True))
-    room = {f"room of {name}": room_for_rounding(again.columns[name], moved.columns[name], least)
+    room = {f"room of {name}": room_for_rounding(again.columns[name], moved.columns[name], least, least)
             for name, least in TOLERANCE.items()}
     return replace(again, columns=again.columns | room)
 
 
 def configuration(recorded: runs.Run) -> Config:
-    """The configuration of a recorded run."""
+    """The configuration of a recorded run. Raises RecordError."""
     return from_record(Config, recorded.config)
 
 

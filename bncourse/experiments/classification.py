@@ -11,6 +11,7 @@ was interrupted.
 
 import hashlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,9 @@ from bncourse.datasets import files
 from bncourse.datasets.batches import Batches
 from bncourse.datasets.imagenet import open_split
 from bncourse.datasets.scenes import Scenes
+from bncourse.datasets.subsets import held_out
 from bncourse.datasets.transforms import Center, Training
+from bncourse.experiments.kept import begin, default_folder
 from bncourse.experiments.options import train_command
 from bncourse.experiments.protocol import Progress, RecordError, recorded_run, room_for_rounding, tell
 from bncourse.experiments.small_scale import PLAN
@@ -34,8 +37,8 @@ from bncourse.training.distributed import ALONE, World
 VALIDATION_BATCH = 200  # pictures in a batch of the validation set
 TOLERANCE = {"lr": 0}  # of a replay, which says itself how far the loss may be off
 
-__all__ = ["PLAN", "SMALL", "TOLERANCE", "VARIANTS", "Config", "Pictures", "Scale", "at_scale", "network",
-           "open_pictures", "recipe", "replay", "run"]
+__all__ = ["PLAN", "SMALL", "TOLERANCE", "VARIANTS", "Config", "Pictures", "Scale", "at_scale", "configuration",
+           "default_folder", "network", "open_pictures", "recipe", "replay", "resumed", "run"]
 
 
 def network(config: Config, classes: int) -> nn.Module:
@@ -91,13 +94,14 @@ class Pictures(NamedTuple):
 def open_pictures(config: Config, folder: str | Path | None = None) -> Pictures:
     """The configuration's pictures: scenes, or of that name in the data folder, or in the folder that is named.
 
+    Where some are held out, the training set is divided, and the validation set is not opened.
     Raises `files.DataError` where they are missing or cannot be used.
     """
     if config.data == "scenes":
-        side = round(config.scale.size * 8 / 7)
-        return Pictures(Scenes("train", size=side), Scenes("val", size=side))
-    folder = files.folder() / config.data if folder is None else Path(folder)
-    return Pictures(open_split(folder, "train"), open_split(folder, "val"))
+        split = partial(Scenes, size=round(config.scale.size * 8 / 7))
+    else:
+        split = partial(open_split, files.folder() / config.data if folder is None else folder)
+    return Pictures(*held_out(split("train"), config.held_out) if config.held_out else (split("train"), split("val")))
 
 
 def mini_batches(config: Config, pictures: Pictures, world: World = ALONE, **settings) -> Batches:
@@ -154,6 +158,16 @@ def run(config: Config, progress: Progress | None = None, *, pictures: Pictures 
     return measured(config, pictures, columns, world)
 
 
+def resumed(config: Config, progress: Progress | None = None) -> runs.Run:
+    """`run` with checkpoints in `default_folder(config)`, as `trainings.train` has them; from the newest it goes on.
+
+    Raises `kept.KeptError` or `checkpoint.CheckpointError` where another training, or a damaged one, is in the way.
+    """
+    pictures, folder = open_pictures(config), default_folder(config)
+    begin(folder, config, pictures)
+    return run(config, progress, pictures=pictures, folder=folder)
+
+
 def measured(config: Config, pictures: Pictures, columns: dict, world: World = ALONE) -> runs.Run:
     """The columns of a training with their provenance, whose seconds are those of training, without the tests."""
     gpu = torch.cuda.get_device_name(world.device) if world.device.type == "cuda" else None
@@ -169,10 +183,7 @@ def replay(recorded: runs.Run, steps: int = 300, progress: Progress | None = Non
     row how far rounding may have taken the loss on another processor. On as many threads of the same one, not at all.
     Raises RecordError where the run has no row within them.
     """
-    try:
-        config = from_record(recorded.config)
-    except ConfigError as error:
-        raise RecordError(str(error)) from None
+    config = configuration(recorded)
     rows = [step for step in recorded.columns["step"] if step <= steps]
     if not rows:
         raise RecordError(f"steps is {steps}; expected {recorded.columns['step'][0]} or more, the run's first row")
@@ -188,6 +199,14 @@ def replay(recorded: runs.Run, steps: int = 300, progress: Progress | None = Non
     columns = {name: again[name] for name in ("step", "loss", "lr")}
     columns["room of loss"] = room_for_rounding(again["loss"], moved["loss"])
     return replace(measured(config, pictures, again), columns=columns)
+
+
+def configuration(recorded: runs.Run) -> Config:
+    """The configuration of a recorded run. Raises RecordError."""
+    try:
+        return from_record(recorded.config)
+    except ConfigError as error:
+        raise RecordError(str(error)) from None
 
 
 def move_by_rounding(model: nn.Module) -> None:

@@ -21,11 +21,11 @@ from torch import Tensor
 
 from bncourse import evaluation, runs
 from bncourse.datasets.batches import Batches
+from bncourse.datasets.subsets import EvenSubset
 from bncourse.evaluation import Crops
 from bncourse.experiments import small_scale, trainings
 from bncourse.experiments.classification import open_pictures
 from bncourse.experiments.protocol import Progress, recorded_run
-from bncourse.experiments.scoring import EvenSubset
 from bncourse.experiments.trainings import KeptError, Trained
 from bncourse.experiments.variants import Config as Training
 

@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 from bncourse.experiments.protocol import python_command
-from bncourse.experiments.variants import KNOWN, PROCESS_FIELDS, SCALES, Config, at_scale
+from bncourse.experiments.scales import SCALES
+from bncourse.experiments.variants import KNOWN, Config, at_scale
 
 CONFIG_OPTIONS, SCALE_OPTIONS = ("data", "seed", "precision"), ("steps", "every", "lr", "width", "batch")
+CHANGES = ("decay", "held_out")  # options that a command has only where the value is not the variant's own
 
 
 def with_options(config: Config, **settings) -> Config:
@@ -31,9 +33,10 @@ def train_command(config: Config) -> str:
         usual = at_scale(KNOWN[config.name], SCALES[scale.name])
         settings |= {name: getattr(scale, name) for name in SCALE_OPTIONS
                      if getattr(scale, name) != getattr(usual.scale, name)}
-        shared = {name: getattr(config, name) for name in PROCESS_FIELDS}
+        settings |= {name: getattr(config, name) for name in CHANGES if getattr(config, name) != getattr(usual, name)}
+        shared = {name: getattr(config, name) for name in ("processes", "synchronized")}
         if with_options(usual, **settings, **shared) == config:
-            options = " ".join(f"--{name} {value}" for name, value in settings.items())
+            options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
             start = "python3" if config.processes == 1 else f"torchrun --nproc-per-node {config.processes}"
             return (f"{start} -m bncourse train {config.name} --scale {scale.name} {options}"
                     f"{' --synchronized' * config.synchronized} --record")

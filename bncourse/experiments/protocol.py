@@ -3,8 +3,11 @@
     Config                      a frozen dataclass with `variant()`, a file name that no other measurement has
     run(config, progress=None)  measures, writes nothing, returns a `runs.Run`
     PLAN                        optional: what the course records, configurations by part
+    resumed(config, progress)   optional: `run` with checkpoints in the folder `default_folder(config)`, from the newest
+                                of which it goes on; recording measures so where it can
     replay(recorded, steps)     optional: the first rows of a recorded run, measured again; then `TOLERANCE` says for
                                 each column how far the two may be apart, unless a column `room of X` says it for X
+    configuration(recorded)     optional: the configuration that a run holds, where `from_record` does not find it
 
 `run` calls `progress(done, total)` while it works. tests/experiments/test_protocol.py holds every file to this.
 """
@@ -15,8 +18,8 @@ from dataclasses import asdict, fields
 
 from bncourse import runs
 
-EXPERIMENTS = ("activations", "classification", "company", "depth", "domains", "ensembles", "folding", "inference",
-               "landscape", "placement", "recurrent", "sensitivity", "shift", "whitening")
+EXPERIMENTS = ("activations", "classification", "company", "crops", "depth", "domains", "ensembles", "folding",
+               "inference", "landscape", "placement", "recurrent", "sensitivity", "shift", "whitening")
 Progress = Callable[[int, int], object]
 
 
@@ -24,7 +27,8 @@ class RecordError(ValueError):
     """A record that its experiment cannot repeat; the message says what of it."""
 
 
-LEAST_ROOM = 0.02  # where a maximum of equal values is pooled, a rounding error can send a gradient elsewhere
+FIRST_ROOM = 2e-5  # before any step rounding changes the order of sums alone
+LEAST_ROOM = 0.005  # where a maximum of equal values is pooled, a rounding error can send a gradient elsewhere
 
 
 def recorded_run(config: object, columns: dict[str, list], *, data: str, sha256: str, seconds: float | int,
@@ -109,16 +113,19 @@ def tell(progress: Progress | None, done: int, total: int) -> None:
         progress(done, total)
 
 
-def room_for_rounding(values: list[float], moved: list[float], least: float = LEAST_ROOM) -> list[float]:
+def room_for_rounding(values: list[float], moved: list[float], least: float = LEAST_ROOM,
+                      first: float = FIRST_ROOM) -> list[float]:
     """How far each value of a replay may be from the recorded one, if the two differ by their rounding alone.
 
     `moved` are the values of the same training from weights that were moved by one unit in the last place. Another
     processor rounds in every step, and not once. So a value may be off by ten times what was seen up to the row after
-    it, and by `least` in any case.
+    it, and by `least` in any case. The first row is of the initial weights, where no step has made a difference grow:
+    it may be off by ten times what was seen there, and by `first`.
     """
     apart = [distance(value, other) for value, other in zip(values, moved, strict=False)]
     apart += [math.inf] * (len(values) - len(apart))
-    return [max(least, 10 * max(apart[: row + 2])) for row in range(len(values))]
+    later = [max(least, 10 * max(apart[: row + 2])) for row in range(1, len(values))]
+    return [max(first, 10 * apart[0]), *later]
 
 
 def distance(value: int | float, other: int | float) -> float:

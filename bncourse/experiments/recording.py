@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from bncourse import runs
-from bncourse.experiments.protocol import EXPERIMENTS, Progress, RecordError, distance
+from bncourse.experiments.protocol import EXPERIMENTS, Progress, RecordError, distance, from_record
 
 
 class RecordingError(ValueError):
@@ -47,13 +47,20 @@ def plan(experiment: str, part: str | None = None) -> list:
 
 
 def recorded(experiment: str, part: str, folder: Path | None = None) -> list[runs.Run]:
-    """The runs of one part of a plan, in its order. Raises RecordingError, naming the command, where one is missing."""
+    """The runs of one part of a plan, in its order.
+
+    Raises RecordingError, naming the command, where one is missing, and where one that can be replayed was edited.
+    """
     paths = [run_path(experiment, config, folder) for config in plan(experiment, part)]
     absent = [path.name for path in paths if not path.exists()]
     if absent:
         raise RecordingError(f"{len(absent)} of {len(paths)} runs are not recorded, {absent[0]} the first; "
                              f"python3 -m bncourse runs record {experiment} makes them")
-    return [runs.recorded(path) for path in paths]
+    found = [runs.recorded(path) for path in paths]
+    for run in found if can_replay(experiment) else []:
+        for sentence in edited(run):
+            raise RecordingError(f"{experiment}/{run.variant}: {sentence}")
+    return found
 
 
 def run_path(experiment: str, config, folder: Path | None = None) -> Path:
@@ -69,18 +76,20 @@ def missing(experiment: str, folder: Path | None = None) -> list:
 def record(experiment: str, config, folder: Path | None = None, progress: Progress | None = None) -> Path:
     """Measure one configuration and write it, whole or not at all; returns the file's path.
 
-    Before anything is measured, raises `runs.RunExists` where the run is recorded already, and RecordingError where
-    the folder cannot be written to.
+    An experiment with `resumed` goes on where it was interrupted, from its checkpoints. Before anything is measured,
+    raises `runs.RunExists` where the run is recorded already, and RecordingError where the folder cannot be written to.
     """
-    measure, path = module(experiment).run, run_path(experiment, config, folder)
+    of, path = module(experiment), run_path(experiment, config, folder)
     if path.exists():
-        raise runs.RunExists(f"{path} exists; a run is never overwritten. Remove the file to record it again")
+        kept = f", and {of.default_folder(config)} with its checkpoints," if hasattr(of, "resumed") else ""
+        raise runs.RunExists(f"{path} exists; a run is never overwritten. Remove the file{kept} to record it again")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
         raise RecordingError(f"{path.parent} cannot be written to ({error.strerror}); expected a folder that can"
                              ) from None
+    measure = getattr(of, "resumed", of.run)
     return measure(config, progress).save(Path(folder or runs.RUNS))
 
 
@@ -90,9 +99,11 @@ def can_replay(experiment: str) -> bool:
     return hasattr(module(experiment), "replay")
 
 
-def replay(recorded: runs.Run, steps: int = 300) -> list[str]:
+def replay(recorded: runs.Run, steps: int = 300, exact: bool = False) -> list[str]:
     """Measure the first rows of a run again, those within so many steps, and say what differs; nothing: empty.
 
+    Where the settings are not those of the run's name, that is said, and nothing is measured. With `exact` every digit
+    counts, as the processor that recorded the run gives them again; on others rounding differs.
     Raises RecordingError where the experiment or the record cannot be replayed, and what the experiment raises where
     its data are missing.
     """
@@ -102,15 +113,31 @@ def replay(recorded: runs.Run, steps: int = 300) -> list[str]:
         raise RecordingError(f"{recorded.experiment} has no replay; expected an experiment that can be repeated")
     experiment = module(recorded.experiment)
     try:
-        return differences(recorded, experiment.replay(recorded, steps), experiment.TOLERANCE)
+        told = edited(recorded)
+        return told or differences(recorded, experiment.replay(recorded, steps), experiment.TOLERANCE, exact)
     except (runs.RunError, RecordError) as error:
         raise RecordingError(f"{recorded.experiment}/{recorded.variant} cannot be repeated: {error}") from None
 
 
-def differences(recorded: runs.Run, again: runs.Run, tolerance: dict[str, float | int]) -> list[str]:
+def edited(recorded: runs.Run) -> list[str]:
+    """A sentence where a run's settings are not those that its name was made of; none: empty.
+
+    A name holds every setting that differs from the usual one, or a digest of all. Raises RecordError where the
+    settings are none of the experiment's.
+    """
+    of = module(recorded.experiment)
+    config = of.configuration(recorded) if hasattr(of, "configuration") else from_record(of.Config, recorded.config)
+    if config.variant() == recorded.variant:
+        return []
+    return [f"the settings are of a run called {config.variant()}; expected those of the file's name: was one edited?"]
+
+
+def differences(recorded: runs.Run, again: runs.Run, tolerance: dict[str, float | int],
+                exact: bool = False) -> list[str]:
     """What a replay found otherwise, a sentence each: the data, or a column in the row where it is furthest off.
 
     A column `room of X` of the replay says for each row how far X may be off; without one, tolerance does for all rows.
+    With `exact` nothing may be off.
     """
     told = []
     if again.provenance["sha256"] != recorded.provenance["sha256"]:
@@ -120,6 +147,7 @@ def differences(recorded: runs.Run, again: runs.Run, tolerance: dict[str, float 
         values, was = again.columns[name], recorded.columns[name]
         apart = [distance(value, other) for value, other in zip(values, was, strict=False)]
         room = again.columns.get(f"room of {name}", [tolerance.get(name, 0)] * len(apart))
+        room = [0] * len(apart) if exact else room
         beyond = [row for row in range(len(apart)) if not apart[row] <= room[row]]
         if beyond:
             row = max(beyond, key=apart.__getitem__)

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bncourse import evaluation
 from bncourse.datasets.batches import Batches
+from bncourse.datasets.subsets import EvenSubset
 from bncourse.datasets.transforms import Center
 from bncourse.evaluation import Crops, Score
 from bncourse.experiments.classification import VALIDATION_BATCH, open_pictures
@@ -25,29 +25,12 @@ from bncourse.training.distributed import device_named
 ENSEMBLE = "ensemble"
 
 
-class EvenSubset:
-    """n of the pictures at even distances: a data set like `pictures`."""
-
-    def __init__(self, pictures, n: int):
-        self.pictures, self.chosen = pictures, np.arange(n) * len(pictures) // n
-        self.labels, self.classes = pictures.labels[self.chosen], pictures.classes
-
-    def __len__(self) -> int:
-        return len(self.chosen)
-
-    def image(self, i: int, shortest_side: int | None = None):
-        return self.pictures.image(int(self.chosen[i]), shortest_side)
-
-    def name(self, i: int) -> str:
-        return self.pictures.name(int(self.chosen[i]))
-
-
 def score_each(paths: Sequence[str | os.PathLike], *, data: str | None = None, pictures_in: Path | None = None,
                first: int | None = None, **how) -> Iterator[tuple[str, Score]]:
     """Yields the name and the score of each trained network, and then those of their ensemble where there are several.
 
     paths        the folders of the trainings, or checkpoints in them
-    data         the name of the pictures; those of the training unless given
+    data         the name of the pictures, whose validation set is taken; what the training was tested on unless given
     pictures_in  their folder, where the data folder does not hold them
     first        how many pictures, evenly spread; None for all
     how          goes to `predict`
@@ -57,7 +40,8 @@ def score_each(paths: Sequence[str | os.PathLike], *, data: str | None = None, p
     networks = [trained(path) for path in paths]
     members = []
     for path, network in zip(paths, networks, strict=True):
-        pictures = open_pictures(replace(network.config, data=data or network.config.data), pictures_in).val
+        config = network.config if data is None else replace(network.config, data=data, held_out=0)
+        pictures = open_pictures(config, pictures_in).val
         if list(pictures.classes) != network.classes:
             raise KeptError(f"{path} knows {len(network.classes)} classes, {network.classes[0]} the first, and the "
                             f"pictures are of {len(pictures.classes)}, {pictures.classes[0]} the first; "

@@ -9,6 +9,8 @@ the largest that Inception bears there. `controls` are on scenes only: batch nor
 else changed, the changes without batch norm, and larger initial weights for the sigmoids. `fivefold`
 has five more seeds of the four networks at five times the rate.
 
+`held out` tries Inception's rate and its decay together, on pictures of the training set that are held out of it.
+
     python3 -m bncourse runs record classification
 """
 
@@ -30,6 +32,8 @@ from bncourse.experiments.variants import (
 )
 
 RATES = (0.003, 0.01, 0.03, 0.1)
+RATES_AND_DECAYS = tuple(product((0.01, 0.02, 0.03), (1, 3.0, 6.0)))
+HELD_OUT = 50  # of the 500 pictures of each class
 FIVEFOLD = (VARIANTS["inception-x5"], ABLATIONS["bn-baseline-learning-rate"], CONTROLS["inception-seven-x5"],
             VARIANTS["bn-x5"])
 
@@ -64,4 +68,6 @@ PLAN = {
     "noise": tuple(at_small_scale(VARIANTS["bn-baseline"], seed) for seed in range(10)),
     "long": tuple(long(config, seed) for seed, config in
                   product(range(3), (*FIGURE_2, CONTROLS["inception-seven-x5"]))),
+    "held out": tuple(replace(at_small_scale(INCEPTION, seed, lr=lr), decay=decay, held_out=HELD_OUT)
+                      for seed, (lr, decay) in product(range(2), RATES_AND_DECAYS)),
 }

@@ -3,11 +3,10 @@
     train(config)                        checkpoints and, at the end, the run, in `default_folder(config)`
     trained("data/cache/training/x")     its configuration, its classes and its network
 
-Beside the checkpoints lies `training.json`: the configuration, and the names of the classes. The same training,
-started again, goes on from its newest checkpoint.
+What lies in the folder, and how it is made ready, kept.py says. The same training, started again, goes on from its
+newest checkpoint.
 """
 
-import json
 import math
 import os
 from collections.abc import Callable
@@ -20,16 +19,11 @@ from torch import nn
 
 from bncourse import runs
 from bncourse.experiments import classification
-from bncourse.experiments.variants import Config, from_record, to_record
-from bncourse.paths import DATA, INSTALLED, ROOT
+from bncourse.experiments.kept import DESCRIPTION_FILE, KeptError, begin, default_folder, read_description, relative
+from bncourse.experiments.variants import Config, from_record
+from bncourse.paths import INSTALLED
 from bncourse.training import checkpoint, contents, reports
 from bncourse.training.distributed import join
-
-DESCRIPTION_FILE = "training.json"
-
-
-class KeptError(ValueError):
-    """A folder that does not hold what is asked for, or that is of another training; the message names it."""
 
 
 class Trained(NamedTuple):
@@ -39,11 +33,6 @@ class Trained(NamedTuple):
     classes: list[str]
     steps: int
     model: nn.Module
-
-
-def default_folder(config: Config) -> Path:
-    """Where a training is kept unless a folder is named."""
-    return DATA / "cache" / "training" / config.variant()
 
 
 def train(config: Config, pictures_in: Path | None = None, *, folder: Path | None = None, device: str | None = None,
@@ -65,8 +54,7 @@ def train(config: Config, pictures_in: Path | None = None, *, folder: Path | Non
         path = run_path(config, folder, record)
         pictures = classification.open_pictures(config, pictures_in)
         if world.rank == 0:
-            prepare(folder, config, pictures.train.classes, resume)
-            announce(config, pictures, folder)
+            begin(folder, config, pictures, resume)
         report = reports.Terminal(config.name, config.scale.batch)
         listeners = [report.row, tensorboard_writer(folder)] if tensorboard and world.rank == 0 else [report.row]
         run = classification.run(config, report, pictures=pictures, world=world, workers=workers, folder=folder,
@@ -106,36 +94,6 @@ def run_path(config: Config, folder: Path, record: bool) -> Path:
     return path
 
 
-def prepare(folder: Path, config: Config, classes: list[str], resume: bool) -> None:
-    """Writes the description of a training into its folder. Raises KeptError where the folder is of another one."""
-    about, told = folder / DESCRIPTION_FILE, {"config": to_record(config), "classes": list(classes)}
-    if about.exists():
-        other = read_description(about)
-        differs = [name for name, value in told["config"].items() if other["config"].get(name) != value]
-        if differs or other["classes"] != told["classes"]:
-            raise KeptError(f"{relative(folder)} holds another training: it differs in "
-                            f"{', '.join(differs) or 'classes'}; expected the same, or choose another folder")
-    if resume and not checkpoint.found(folder):
-        raise KeptError(f"{relative(folder)} holds no checkpoint to go on from; leave resume out to begin")
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = about.with_name(f"{DESCRIPTION_FILE}.part")
-    unfinished.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(about)
-
-
-def read_description(about: Path) -> dict:
-    """The configuration and the classes in a folder's description, checked. Raises KeptError."""
-    try:
-        told = json.loads(about.read_text(encoding="utf-8"))
-        from_record(told["config"])
-        return {"config": told["config"], "classes": [str(name) for name in told["classes"]]}
-    except FileNotFoundError:
-        raise KeptError(f"{relative(about.parent)} holds no {DESCRIPTION_FILE}; expected the folder of a training"
-                        ) from None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise KeptError(f"{relative(about)} does not describe a training: {error}") from None
-
-
 def trained(path: str | os.PathLike) -> Trained:
     """The network of a training's newest checkpoint, or of the checkpoint whose file is named.
 
@@ -157,24 +115,6 @@ def trained(path: str | os.PathLike) -> Trained:
     return Trained(config, told["classes"], facts["step"], model.eval())
 
 
-def announce(config: Config, pictures: classification.Pictures, folder: Path) -> None:
-    """Says what is about to be trained, on what, where it is kept, and whether it goes on from a checkpoint.
-
-    A damaged checkpoint behind a whole one is set aside: the training goes on bit for bit all the same.
-    """
-    kind = "synthetic pictures" if config.data == "scenes" else "pictures"
-    print(f"{config.name} on {config.data}: {len(pictures.train):,} {kind} of {len(pictures.train.classes)} classes, "
-          f"{config.scale.name} scale\n{config.scale.steps:,} steps of {config.scale.batch}, learning rate "
-          f"{config.learning_rate():g}; checkpoints in {relative(folder)}")
-    if config.data == "scenes":
-        print("Scenes are for trying out: python3 -m bncourse data says which photographs there are")
-    for path in checkpoint.set_aside_damaged(folder):
-        print(f"damaged, and now called {path.name}; the checkpoint before it is used")
-    for path in checkpoint.found(folder)[-1:]:
-        print(f"going on from {path.name}")
-    print(end="", flush=True)
-
-
 def listener_of_tests(*listeners: Callable[[dict], None]) -> Callable[[dict], None]:
     """A listener that hands some rows of a training on to all of these: rows with a test, and a loss that diverged."""
 
@@ -193,8 +133,3 @@ def tensorboard_writer(folder: Path) -> Callable[[dict], None]:
         return reports.tensorboard(folder)
     except ImportError as error:
         raise KeptError(str(error)) from None
-
-
-def relative(path: Path) -> Path:
-    """The path, relative to the clone where it lies within a clone."""
-    return path.relative_to(ROOT) if path.is_relative_to(ROOT) and not INSTALLED else path

@@ -7,9 +7,9 @@ sentence says and in nothing else, so that one change can be tried alone as well
     VARIANTS["bn-x5"].learning_rate()          0.0075, five times Inception's
     at_scale(VARIANTS["bn-x5"], SMALL)         the same variant of the small analogue: five times its rate
 
-A `Scale` holds what the variants share: the images, the widths, Inception's own learning rate. The paper trains
-Inception at 0.0015 with mini-batches of 32, Dropout of 40 % and an exponential decay of the rate. Momentum, the
-weight of L2 and the constant of the decay are not in the paper: those here are ours.
+What the variants share, a `Scale` of scales.py holds. The paper trains Inception at 0.0015 with mini-batches of 32,
+Dropout of 40 % and an exponential decay of the rate. Momentum, the weight of L2 and the constant of the decay are not
+in the paper: those here are ours.
 """
 
 import hashlib
@@ -21,54 +21,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import reduce
 
 from bncourse.experiments.ranges import ConfigError, expect, expect_types, positive
-from bncourse.nn.inception import STEMS
-from bncourse.training.recipe import LARGEST_FACTOR, LARGEST_SEED, MOST_STEPS
-
-WIDEST = 8  # times the paper's widths, which is 0.9 billion weights
-
-
-@dataclass(frozen=True)
-class Scale:
-    """What all variants share at one size of the experiment.
-
-    size          pixels of a side of what the network sees; at the test, of a picture whose shorter side is 8/7 of it
-    area          the least share of a picture that a random crop shows in training
-    stem, width   of `bncourse.nn.BNInception`
-    lr            Inception's own learning rate, of which the others are multiples
-    steps         mini-batches of `batch` examples
-    halving       steps in which Inception's rate halves; None for all of them
-    every         steps between two looks at the validation set
-    """
-
-    name: str
-    size: int
-    area: float | int
-    stem: str
-    width: float | int
-    lr: float | int
-    steps: int
-    halving: int | None
-    every: int
-    batch: int = 32
-
-    def __post_init__(self):
-        expect_types(self)
-        for name in ("size", "steps", "every", "batch", "halving"):
-            value = getattr(self, name)
-            expect(value is None or 1 <= value <= MOST_STEPS, name, self,
-                   f"an int of 1 or more, at most {MOST_STEPS:,}")
-        expect(positive(self.lr), "lr", self, "a positive number")
-        expect(0 < self.width <= WIDEST, "width", self, f"a positive number, at most {WIDEST}")
-        expect(0 < self.area <= 1, "area", self, "a share above 0, at most 1")
-        expect(self.stem in STEMS, "stem", self, f"one of {', '.join(map(repr, STEMS))}")
-
-
-# Inception's rate is the paper's; the halving is ours: in 31 million steps 1/74, six times faster 1/64 in 5 million.
-IMAGENET = Scale("imagenet", size=224, area=0.08, stem="dense", width=1.0, lr=0.0015, steps=31_000_000,
-                 halving=5_000_000, every=100_000)
-SMALL = Scale("small", size=56, area=0.5, stem="small", width=0.25, lr=0.01, steps=8000, halving=None, every=500)
-TINY = Scale("tiny", size=28, area=0.25, stem="small", width=0.125, lr=0.08, steps=100, halving=None, every=25)
-SCALES = {scale.name: scale for scale in (IMAGENET, SMALL, TINY)}
+from bncourse.experiments.scales import IMAGENET, SMALL, Scale
+from bncourse.experiments.scales import TINY as TINY  # for the lessons
+from bncourse.training.recipe import LARGEST_FACTOR, LARGEST_SEED
 
 
 @dataclass(frozen=True)
@@ -89,6 +44,7 @@ class Config:
     data            scenes, or a folder of the data folder
     precision       "float32", or "bf16" where products may be rounded to bfloat16
     processes       that share each mini-batch; each normalizes its own share unless `synchronized`
+    held_out        pictures of each class that are not trained on, but tested on in place of the validation set
     """
 
     name: str
@@ -110,6 +66,7 @@ class Config:
     precision: str = "float32"
     processes: int = 1
     synchronized: bool = False
+    held_out: int = 0
 
     def __post_init__(self):
         expect_types(self)
@@ -119,6 +76,7 @@ class Config:
                f"a factor of the scale's lr, {self.scale.lr:g}, with which it is above 0, at most {LARGEST_FACTOR:g}")
         for name in ("dropout", "momentum"):
             expect(0 <= getattr(self, name) < 1, name, self, "a fraction from 0 to below 1")
+        expect(self.held_out >= 0, "held_out", self, "the number of pictures of each class, 0 for none")
         expect(0 <= self.l2 <= LARGEST_FACTOR, "l2", self, f"0 or more, at most {LARGEST_FACTOR:g}")
         expect(0 <= self.seed <= LARGEST_SEED, "seed", self, f"an int of 0 or more, at most {LARGEST_SEED:,}")
         expect(self.per_activation in range(11), "per_activation", self, "0 to 10, the number of modules")
@@ -230,8 +188,8 @@ X5_SIGMOID = renamed("bn-x5-sigmoid", sigmoid(X5))
 INCEPTION_X5 = renamed("inception-x5", higher_learning_rate(INCEPTION, 5))
 INCEPTION_SIGMOID = renamed("inception-sigmoid", sigmoid(INCEPTION))
 
-VARIANTS = {config.name: config for config in (
-    INCEPTION, BASELINE, X5, X30, X5_SIGMOID, INCEPTION_X5, INCEPTION_SIGMOID)}
+VARIANTS = {config.name: config for config in (INCEPTION, BASELINE, X5, X30, X5_SIGMOID, INCEPTION_X5,
+                                               INCEPTION_SIGMOID)}
 
 # From the baseline one change of the seven at a time, of which the paper gives only the sum, and a pair.
 PAIR = {"rate-and-decay": lambda config: faster_decay(higher_learning_rate(config))}
@@ -268,9 +226,8 @@ KNOWN = VARIANTS | ABLATIONS | CONTROLS | OTHER_RATES | ANNEALED | MEMBERS
 def variant_named(name: str) -> Config:
     """The configuration of a variant, an ablation, a control or a member at full scale. Raises ConfigError."""
     if name not in KNOWN:
-        raise ConfigError(f"variant is {name!r}; expected one of {', '.join(VARIANTS)}; "
-                          f"of the ensemble, member-1 to member-{len(MEMBERS)}; "
-                          f"of the ablation, bn-baseline- and one of {', '.join(SEVEN | PAIR)}; "
+        raise ConfigError(f"variant is {name!r}; expected one of {', '.join(VARIANTS)}; of the ensemble, member-1 to "
+                          f"member-{len(MEMBERS)}; of the ablation, bn-baseline- and one of {', '.join(SEVEN | PAIR)}; "
                           f"of the controls, {', '.join(CONTROLS | OTHER_RATES | ANNEALED)}")
     return KNOWN[name]
 
@@ -280,14 +237,14 @@ def at_scale(config: Config, scale: Scale) -> Config:
     return replace(config, scale=scale)
 
 
-PROCESS_FIELDS = {"processes": 1, "synchronized": False}  # as one process alone has them
+UNRECORDED = {"processes": 1, "synchronized": False, "held_out": 0}  # the values that a record leaves out
 
 
 def from_record(record: dict) -> Config:
     """The configuration that a run recorded: `from_record(run.config)`. Raises ConfigError."""
     try:
         scale = Scale(**record["scale"])
-        absent = [field.name for field in fields(Config) if field.name not in (*record, *PROCESS_FIELDS)]
+        absent = [field.name for field in fields(Config) if field.name not in (*record, *UNRECORDED)]
         if absent:
             raise KeyError(f"it lacks {', '.join(absent)}")
         return Config(**(record | {"scale": scale}))
@@ -296,9 +253,9 @@ def from_record(record: dict) -> Config:
 
 
 def to_record(config: Config) -> dict:
-    """The configuration as a run records it: its fields, without those of `PROCESS_FIELDS` that have the usual value.
+    """The configuration as a run records it: its fields, without those of `UNRECORDED` that have the value there.
 
     The first runs were recorded before these fields were there; so their names and records stay what they are.
     """
     return {name: value for name, value in asdict(config).items()
-            if name not in PROCESS_FIELDS or value != PROCESS_FIELDS[name]}
+            if name not in UNRECORDED or value != UNRECORDED[name]}

@@ -19,12 +19,12 @@ EVERY = 30  # seconds between lines where stderr is no terminal
 class Terminal:
     """A progress bar on stderr, and a line for each row; where stderr is a file, a line every half minute.
 
-    `label` begins each line, and `batch` is the number of images in a step. The object itself is the `progress` of
-    `train`, and its method `row` is the `record`.
+    `label` begins each line, and `batch` is the number of images in a step; without it steps are counted. The object
+    itself is the `progress` of `train`, and its method `row` is the `record`.
     """
 
-    def __init__(self, label: str, batch: int):
-        self.label, self.batch = label, batch
+    def __init__(self, label: str, batch: int | None = None):
+        self.label, self.batch, self.unit = label, batch or 1, "images" if batch else "steps"
         self.bar: tqdm | None = None
         self.began = self.told = time.monotonic()
         self.start: int | None = None
@@ -35,7 +35,7 @@ class Terminal:
             self.start, self.began = done, time.monotonic()
             if sys.stderr.isatty():
                 self.bar = tqdm(desc=self.label, total=total * self.batch, initial=done * self.batch,
-                                unit=" images", unit_scale=True)
+                                unit=f" {self.unit}", unit_scale=True)
         if self.bar is not None:
             self.bar.update(done * self.batch - self.bar.n)
             if done == total:
@@ -53,7 +53,8 @@ class Terminal:
         told = f"{self.label}: step {done:,} of {total:,}"
         if speed == 0:
             return told
-        return told + f", {speed * self.batch:,.0f} images/s, {clock((total - done) / speed)} left"
+        digits = 0 if self.unit == "images" else 1
+        return told + f", {speed * self.batch:,.{digits}f} {self.unit}/s, {clock((total - done) / speed)} left"
 
     def row(self, row: dict) -> None:
         """Writes one row of a training's columns as a line above the bar."""

@@ -16,8 +16,9 @@ from bncourse.datasets import scenes
 from bncourse.experiments import classification, variants
 from bncourse.experiments.classification import initial, mini_batches, open_pictures, recipe, replay, run, validation
 from bncourse.experiments.options import train_command, with_options
-from bncourse.experiments.protocol import LEAST_ROOM
+from bncourse.experiments.protocol import FIRST_ROOM
 from bncourse.experiments.recording import differences
+from bncourse.experiments.small_scale import PLAN
 from bncourse.experiments.variants import KNOWN, SMALL, TINY, VARIANTS, at_scale
 from bncourse.nn.inception import PerActivation
 from bncourse.paths import ROOT
@@ -92,6 +93,31 @@ def test_the_validation_set_is_seen_once_by_all_processes_together():
     assert sorted(torch.cat(seen).tolist()) == sorted(pictures.val.labels.tolist())
 
 
+def test_held_out_pictures_are_tested_on_and_not_trained_on():
+    config = replace(few("bn-x5"), held_out=1)
+    pictures, whole = open_pictures(config), open_pictures(few("bn-x5"))
+    assert (len(pictures.train), len(pictures.val)) == (64 - 16, 16) and sorted(pictures.val.labels) == list(range(16))
+    assert {pictures.train.name(i) for i in range(48)}.isdisjoint(pictures.val.name(i) for i in range(16))
+    assert pictures.sha256() != whole.sha256()
+    assert train_command(config).endswith(" --held-out 1 --record")
+    recorded = run(config)
+    assert recorded.provenance["sha256"] == pictures.sha256() and recorded.variant != few("bn-x5").variant()
+    assert differences(recorded, replay(recorded), {"lr": 0}) == []
+
+
+def test_inceptions_rate_and_decay_are_tried_together_on_held_out_pictures():
+    tried = PLAN["held out"]
+    assert {(config.scale.lr, config.decay, config.seed) for config in tried} == {
+        (lr, decay, seed) for lr in (0.01, 0.02, 0.03) for decay in (1, 3, 6) for seed in (0, 1)}
+    assert {(config.held_out, config.name, config.scale.steps, config.data) for config in tried} == {
+        (50, "inception", 8000, "tiny-imagenet-100")}
+
+
+def test_every_planned_training_is_told_by_the_train_command():
+    assert all(train_command(config).startswith(f"python3 -m bncourse train {config.name} ")
+               for part in PLAN.values() for config in part)
+
+
 def test_orders_are_those_of_the_variants():
     pictures = open_pictures(few("inception"))
     for name, changes in (("inception", False), ("bn-x5", True)):
@@ -122,7 +148,7 @@ def test_the_first_steps_of_a_recorded_run_are_repeated(steps, rows, tmp_path):
     again = replay(recorded, steps)
     room = again.columns.pop("room of loss")
     assert again.columns == {name: recorded.columns[name][:rows] for name in ("step", "loss", "lr")}
-    assert len(room) == rows and room[0] == LEAST_ROOM
+    assert len(room) == rows and FIRST_ROOM <= room[0] < 1e-3
     assert again.provenance["sha256"] == recorded.provenance["sha256"]
 
 
@@ -176,12 +202,13 @@ def configuration(options):
     *KNOWN.values(), few("bn-x5"), replace(few("bn-x5"), l2=0.0),
     with_options(at_scale(VARIANTS["bn-x5"], SMALL), lr=0.02, seed=3, precision="bf16", data="tiny-imagenet-100"),
     with_options(VARIANTS["bn-x5"], batch=256, lr=0.012, steps=625_000),
+    with_options(few("bn-x5"), held_out=2, decay=2.5), *PLAN["held out"][:9],
 ], ids=lambda config: config.variant())
 def test_the_command_of_a_run_makes_its_configuration(config):
     told = shlex.split(train_command(config))
     if told[:2] == ["python3", "-m"]:
         assert told[2:4] == ["bncourse", "train"] and told[-1] == "--record"
-        assert configuration(told[3:]) == config
+        assert configuration(told[3:]).variant() == config.variant()
     else:
         code = told[2].replace("import Config, Scale, run; run(", "import Config, Scale; found = (")
         found = {}

@@ -11,7 +11,7 @@ from bncourse import runs
 from bncourse.datasets import scenes
 from bncourse.datasets.transforms import Center
 from bncourse.evaluation import Crops, score
-from bncourse.experiments import classification, ensembles, recording, trainings
+from bncourse.experiments import classification, ensembles, kept, recording, trainings
 from bncourse.experiments.ensembles import (
     CROPS,
     ORDER,
@@ -31,7 +31,7 @@ def trained(tmp_path_factory):
     """Two short trainings, kept where `trainings.default_folder` finds them, of few scenes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scenes, "LENGTH", {"train": 96, "val": 7})
-        patch.setattr(trainings, "DATA", tmp_path_factory.mktemp("data"))
+        patch.setattr(kept, "DATA", tmp_path_factory.mktemp("data"))
         members = tuple(at_scale(MEMBERS[name], SHORT) for name in ("member-1", "member-6"))
         for member in members:
             trainings.train(member)

@@ -40,7 +40,8 @@ NAMES = {"company": "glyphs-batch-batch60", "domains": "glyphs-batch", "folding"
 
 def usual(name):
     """A configuration of the experiment."""
-    whole = {"ensembles": {"members": ensembles.SIX}, "classification": {"name": "bn-x5", "scale": SMALL}}
+    whole = {"ensembles": {"members": ensembles.SIX}, "crops": {"member": ensembles.SIX[0]},
+             "classification": {"name": "bn-x5", "scale": SMALL}}
     return MODULES[name].Config(**whole.get(name, {}))
 
 
@@ -81,7 +82,7 @@ def test_what_is_recorded_is_planned(name):
     planned = {config.variant(): config for part in getattr(MODULES[name], "PLAN", {}).values() for config in part}
     assert {run.variant for run in RECORDED[name]} <= set(planned)
     for run in RECORDED[name]:
-        assert name in ("classification", "ensembles") or to_record(planned[run.variant]) == run.config
+        assert name in ("classification", "crops", "ensembles") or to_record(planned[run.variant]) == run.config
 
 
 @EVERY

@@ -14,7 +14,7 @@ from bncourse.datasets import mnist
 from bncourse.datasets.files import MissingData
 from bncourse.experiments import activations, recording
 from bncourse.experiments.activations import PLAN, Config
-from bncourse.experiments.protocol import LEAST_ROOM, room_for_rounding
+from bncourse.experiments.protocol import FIRST_ROOM, LEAST_ROOM, room_for_rounding
 from bncourse.experiments.recording import RecordingError, differences, missing, plan, record, recorded, replay
 from bncourse.paths import ROOT
 from bncourse.runs import Run, RunExists
@@ -70,6 +70,11 @@ def test_what_is_recorded_is_what_is_planned():
         assert activations.configuration(run) == planned[run.variant]
         assert run.columns["step"] == planned[run.variant].recorded_steps()
         assert not run.provenance["dirty"] and run.provenance["threads"] == 1
+
+
+def test_every_recorded_run_that_can_be_replayed_has_the_name_of_its_settings():
+    found = [run for name in RECORDED if recording.can_replay(name) for run in RECORDED[name]]
+    assert len(found) > 300 and [run.variant for run in found if recording.edited(run)] == []
 
 
 def test_a_part_is_read_in_the_order_of_the_plan(small_plan, tmp_path):
@@ -228,10 +233,19 @@ def test_a_replay_may_say_itself_how_far_rounding_takes_each_row():
     assert sentence == "loss in row 2 is 2.9, recorded 2.5; expected a difference of at most 0.1"
 
 
+def test_where_every_digit_counts_there_is_no_room():
+    recorded = replace(activations.run(replace(SMALL, steps=0)), columns={"loss": [2.5, math.nan], "x": [1.0, 1.0]})
+    again = replace(recorded, columns={"loss": [2.5 + 1e-15, math.nan], "x": [1.0, 1.0], "room of loss": [0.1, 0.1]})
+    assert differences(recorded, again, {"x": 1}) == differences(recorded, recorded, {}, exact=True) == []
+    (sentence,) = differences(recorded, again, {"x": 1}, exact=True)
+    assert sentence.startswith("loss in row 0 is 2.5")
+
+
 def test_the_room_is_ten_times_what_a_rounding_error_did_up_to_the_next_row():
-    assert room_for_rounding([2.0, 2.0, 2.0, 2.0], [2.0, 2.01, 2.0, 2.5]) == pytest.approx([0.1, 0.1, 5, 5])
-    assert room_for_rounding([1.0, 1.0], [1.0, 1.0]) == [LEAST_ROOM] * 2
-    assert room_for_rounding([1.0, 1.0, 1.0], [1.0, math.nan]) == [math.inf] * 3
+    assert room_for_rounding([2.0, 2.0, 2.0, 2.0], [2.0, 2.01, 2.0, 2.5]) == pytest.approx([FIRST_ROOM, 0.1, 5, 5])
+    assert room_for_rounding([1.0, 1.0], [1.0, 1.0]) == [FIRST_ROOM, LEAST_ROOM]
+    assert room_for_rounding([1.0, 1.0], [1.01, 1.0]) == pytest.approx([0.1, 0.1])
+    assert room_for_rounding([1.0, 1.0, 1.0], [1.0, math.nan]) == [FIRST_ROOM, math.inf, math.inf]
 
 
 @pytest.mark.parametrize("change", [{"lr": 4.1}, {"std": 0.202}, {"batch": 61}, {"seed": 1}, {"threshold": 128}])

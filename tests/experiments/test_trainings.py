@@ -149,6 +149,9 @@ def test_what_cannot_be_kept_is_refused_before_any_work(done, tmp_path, capsys, 
     (["--width", "-1"], "width is -1.0; expected a positive number"),
     (["--seed", "-1"], "seed is -1; expected an int of 0 or more"),
     (["--workers", "-1"], "workers is -1; expected an int of 0 or more"),
+    (["--held-out", "-1"], "held_out is -1; expected the number of pictures of each class"),
+    (["--held-out", "6"], "to train on; expected more than 6, which are held out of each class"),
+    (["--decay", "0"], "decay is 0.0; expected a positive number"),
     (["--checkpoint", "0"], "checkpoint_every is 0; expected an int of 1 or more"),
     (["--data", "nothing"], "nothing is no folder; expected a folder with train and val"),
     (["--data", "../elsewhere"], "../elsewhere is no folder; expected scenes, a set in the data folder"),
@@ -196,6 +199,15 @@ def test_the_score_of_a_network_is_the_last_of_its_run(done):
     assert score == evaluation.Score(*(run_in(done[0]).columns[key][-1] for key in ("top1", "top5")), 40)
 
 
+def test_a_network_that_was_tested_on_held_out_pictures_is_scored_on_them_unless_others_are_named(tmp_path, capsys):
+    assert command("train", "--steps", 2, "--batch", 8, "--held-out", 1, "--folder", tmp_path) == 0
+    assert "Tested on 16 pictures of the training set, 1 of each class" in capsys.readouterr().out
+    (_, held), = scoring.score_each([tmp_path])
+    (_, validation), = scoring.score_each([tmp_path], data="scenes")
+    assert held == evaluation.Score(*(run_in(tmp_path).columns[key][-1] for key in ("top1", "top5")), 16)
+    assert validation.examples == 40 and run_in(tmp_path).config["held_out"] == 1
+
+
 def test_several_networks_are_tested_together(done):
     *alone, (name, together) = scoring.score_each(done)
     members = [scoring.predict(trained(folder), scenes.Scenes("val", size=32)) for folder in done]
@@ -241,13 +253,6 @@ def test_an_ensemble_sees_the_same_pictures(done, monkeypatch):
     monkeypatch.setattr(scoring, "predict", lambda *_, **__: (torch.eye(16)[:(n := next(lengths))], torch.arange(n)))
     with pytest.raises(trainings.KeptError, match="tested on different pictures; expected data"):
         list(scoring.score_each(done))
-
-
-def test_some_pictures_are_evenly_spread():
-    pictures = scenes.Scenes("val", 10, size=8)
-    some = scoring.EvenSubset(pictures, 4)
-    assert some.chosen.tolist() == [0, 2, 5, 7] and some.labels.tolist() == pictures.labels[some.chosen].tolist()
-    assert some.name(2) == pictures.name(5) and some.image(2).tobytes() == pictures.image(5).tobytes()
 
 
 def test_the_evaluate_command_tells_errors_in_per_cent(done, capsys):

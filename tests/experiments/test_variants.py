@@ -6,15 +6,17 @@ from dataclasses import fields, replace
 import pytest
 
 from bncourse.experiments import variants
+from bncourse.experiments.scales import SCALES
 from bncourse.experiments.variants import (
     ABLATIONS,
+    ANNEALED,
     BASELINE,
     CONTROLS,
     IMAGENET,
     INCEPTION,
     KNOWN,
     MEMBERS,
-    SCALES,
+    OTHER_RATES,
     SEVEN,
     SMALL,
     VARIANTS,
@@ -53,6 +55,15 @@ def test_a_variant_differs_from_another_by_its_sentence_of_4_2_2(base, variant, 
 ])
 def test_a_control_changes_one_thing_of_the_network_beside_it(variant, control, differs):
     assert differences(variant, CONTROLS[control]) == differs
+
+
+def test_either_rate_can_fall_to_the_last_rate_of_the_other():
+    ends = {name: at_scale(KNOWN[name], SMALL) for name in ("bn-x5", "bn-x30", *ANNEALED)}
+    last = {name: config.learning_rate() * 2 ** -config.decay for name, config in ends.items()}
+    assert last["bn-x30-ends-as-x5"] == pytest.approx(last["bn-x5"])
+    assert last["bn-x5-ends-as-x30"] == pytest.approx(last["bn-x30"]) == pytest.approx(6 * last["bn-x5"])
+    for name, config in ANNEALED.items():
+        assert list(differences(KNOWN[name.split("-ends")[0]], config)) == ["decay"]
 
 
 @pytest.mark.parametrize("change, differs", {
@@ -111,7 +122,8 @@ def test_the_members_differ_from_bn_x30_by_some_of_the_three_changes_and_from_on
 
 
 def test_the_name_of_a_configuration_is_the_name_by_which_it_is_found():
-    assert len(KNOWN) == len(VARIANTS) + len(ABLATIONS) + len(CONTROLS) + len(MEMBERS)
+    parts = (VARIANTS, ABLATIONS, CONTROLS, OTHER_RATES, ANNEALED, MEMBERS)
+    assert len(KNOWN) == sum(map(len, parts))
     assert all(variant_named(name).name == name for name in KNOWN)
 
 
@@ -124,7 +136,7 @@ def test_an_unknown_name_is_refused_with_those_that_are_known():
     ("rate", 0), ("decay", -1), ("dropout", 1.0), ("dropout", -0.1), ("momentum", 1), ("l2", -1e-4),
     ("seed", -1), ("activation", "tanh"), ("shuffling", "none"), ("distortion", "some"),
     ("precision", "fp16"), ("init_gain", 0), ("per_activation", 11),
-    ("processes", 0), ("processes", 5),
+    ("processes", 0), ("processes", 5), ("held_out", -1),
 ])
 def test_what_is_out_of_range_is_refused_by_name(field, value):
     with pytest.raises(ConfigError, match=f"{field} is {value!r}; expected"):
@@ -144,7 +156,7 @@ def test_a_configuration_is_restored_from_its_record(config):
 
 
 def test_one_process_leaves_no_trace_in_the_record_and_several_do():
-    assert not {"processes", "synchronized"} & set(variants.to_record(X5))
+    assert not {"processes", "synchronized", "held_out"} & set(variants.to_record(X5))
     shared = replace(X5, processes=8, synchronized=True)
     assert from_record(variants.to_record(shared)) == shared and shared.variant() != X5.variant()
 

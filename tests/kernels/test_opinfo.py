@@ -14,12 +14,6 @@ import torch
 
 from bncourse.kernels import normalize
 
-with warnings.catch_warnings():
-    warnings.filterwarnings(
-        "ignore", "Fail to import hypothesis", ImportWarning
-    )  # which the samples do not use
-    from torch.testing._internal.common_methods_invocations import op_db
-
 OPERATORS = ("batch_norm", "layer_norm", "group_norm", "instance_norm")
 NO_EPS, NO_CHANNELS = "eps is not positive", "no channel axis"
 UNUSABLE = {
@@ -32,6 +26,11 @@ UNUSABLE = {
 
 def samples(name):
     """Every sample of every variant of `torch.nn.functional.<name>`."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Fail to import hypothesis", ImportWarning
+        )  # which the samples do not use
+        from torch.testing._internal.common_methods_invocations import op_db  # for seconds: not at collection
     return [
         (op, sample)
         for op in op_db

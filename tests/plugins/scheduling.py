@@ -1,5 +1,8 @@
-"""Which tests may run beside which: those of a file keep together, since they share its fixtures, and so do the cells
-of a notebook. Tests named after a lesson take long; a lesson at a time keeps all processes busy to the end.
+"""Which tests may run beside which, and which go first.
+
+Those of a file keep together, since they share its fixtures, and so do the cells of a notebook. Tests named after a
+lesson take long; a lesson at a time keeps all processes busy. What starts processes or trains goes first, and the many
+short files are left for the end, so that all processes end together.
 """
 
 import re
@@ -8,6 +11,8 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 LESSON = re.compile(r"\[\d\d_\w+\]")
+LONG = ("notebooks/", "tests/browser/", "tests/plugins/test_notebooks.py", "tests/training/", "tests/experiments/",
+        "tests/test_rounding.py", "tests/test_wheel.py")
 
 
 class FilesAndLessons(LoadScopeScheduling):
@@ -20,6 +25,11 @@ def together(nodeid):
     file, _, test = nodeid.partition("::")
     lesson = LESSON.search(test)
     return file + (lesson[0] if lesson else "")
+
+
+def pytest_collection_modifyitems(items):
+    """Puts what takes long first, otherwise in the order in which it was collected."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.hookimpl(optionalhook=True)

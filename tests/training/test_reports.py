@@ -35,6 +35,14 @@ def test_a_log_file_gets_a_line_every_half_minute_and_at_the_end(at, capsys):
         for step in [*range(1231, 1500, 30), 1500]]
 
 
+def test_without_a_number_of_images_steps_are_counted(at, capsys):
+    report = Terminal("plain")
+    report(0, 40)
+    at(40)
+    report(10, 40)
+    assert capsys.readouterr().err == "plain: step 10 of 40, 0.2 steps/s, 0:02:00 left\n"
+
+
 def test_the_speed_does_not_count_what_was_done_before_a_training_was_resumed(at, capsys):
     report = Terminal("bn-x5", batch=32)
     report(1000, 1500)
