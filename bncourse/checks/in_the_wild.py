@@ -18,6 +18,13 @@ def _by_the_batch(x):
     return 1.5 * (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5) - 0.5
 
 
+def _as_pytorch_trains(x):
+    """A layer that PyTorch left in training mode: it refuses a mini-batch of one example."""
+    if len(x) == 1:
+        raise ValueError("Expected more than 1 value per channel when training")
+    return _by_the_batch(x)
+
+
 def _by_what_is_stored(x):
     """A layer that uses stored statistics, as it should."""
     return 1.5 * (x - 0.3) / np.sqrt(2.0 + 1e-5) - 0.5
@@ -31,7 +38,8 @@ def _half_and_half(x):
 
 def _layers(rng):
     return [(layer, rng.normal(1, 2, (n, c)) * [*range(1, c + 1)])
-            for layer, n, c in [(_by_the_batch, 7, 4), (_half_and_half, 6, 5), (_by_what_is_stored, 5, 3)]]
+            for layer, n, c in [(_by_the_batch, 7, 4), (_half_and_half, 6, 5), (_by_what_is_stored, 5, 3),
+                                (_as_pytorch_trains, 8, 2)]]
 
 
 company = Check(
@@ -62,6 +70,9 @@ company = Check(
                 "a network could meet.", "the exercise", lambda layer, x: _company(layer, x, lambda x: 0 * x[1:])),
         Mistake("others twice as large", "The exercise asks for copies of the first example.", "the exercise",
                 lambda layer, x: _company(layer, x, lambda x: 2 * x[1:])),
+        Mistake("the example alone", "Alone it is no batch: a layer of PyTorch in training mode refuses it. The batch "
+                "keeps its size; only the companions change.", "the exercise",
+                lambda layer, x: _company(layer, x, lambda x: x[:0])),
         Mistake("a copy short", "The batch keeps its size; only the companions change.", "the exercise",
                 lambda layer, x: _company(layer, x, lambda x: x[1:-1])),
         Mistake("only one companion replaced", "All the others are replaced by copies.", "the exercise",
@@ -84,9 +95,9 @@ def _sums(x, dx, axis=0, size=True, absolute=np.abs, of=np.sum, hat=True):
 
 
 def _gradients(rng):
-    """Gradients of a layer for random dy: right, with the mean held constant, with the variance held constant."""
+    """Gradients of a layer for random dy: right; with the mean held constant, the variance, and both."""
     cases = []
-    for n, c, with_mean, with_var in [(9, 4, 1, 1), (7, 3, 0, 1), (8, 5, 1, 0)]:
+    for n, c, with_mean, with_var in [(9, 4, 1, 1), (7, 3, 0, 1), (8, 5, 1, 0), (6, 4, 0, 0)]:
         x, dy = rng.normal(3, 2, (n, c)), rng.normal(0.3, 1, (n, c))
         x_hat = (x - x.mean(0)) / x.std(0)
         dx = dy - with_mean * dy.mean(0) - with_var * x_hat * (dy * x_hat).mean(0)
@@ -121,6 +132,8 @@ gradient = Check(
         Mistake("the stretch divided by the size of dx", "What is divided by is the size of what is summed: "
                 "|dx x_hat|.", "hint 2", lambda x, dx: (_sums(x, dx)[0], np.abs(
                     (dx * (x - x.mean(0)) / x.std(0)).sum(0)) / np.abs(dx).sum(0))),
+        Mistake("dx centred", "The stretch weighs dx itself: whether its own mean is 0 is what the shift says.",
+                "the exercise", lambda x, dx: (_sums(x, dx)[0], _sums(x, dx - dx.mean(0))[1])),
         Mistake("squares in place of absolute values", "The size is the sum of the absolute values.", "hint 2",
                 lambda x, dx: tuple(np.abs(v.sum(0)) / np.sqrt((v**2).sum(0))
                                     for v in (dx, dx * (x - x.mean(0)) / x.std(0)))),
@@ -181,37 +194,58 @@ reveal = Check(
 )
 
 
-def _port(var, eps, momentum, to, sign=1.0):
-    return var + sign * (eps - to), 1 - momentum
+def _port(var, gamma, eps, momentum, to, sign=1.0, least=0.0, scale=np.sqrt):
+    """What the new layer stores; the last arguments hold what the known mistakes change."""
+    running_var = np.maximum(var + sign * (eps - to), least)
+    return running_var, gamma * scale((running_var + to) / (var + eps)), 1 - momentum
+
+
+def _ports(rng):
+    """A layer from a framework with a larger eps, the same with another momentum, and one from a smaller eps."""
+    return [(rng.uniform(low, high, c), rng.uniform(0.5, 2, c), eps, momentum, to)
+            for c, low, high, eps, momentum, to in [(4, 0.002, 0.1, 1e-3, 0.99, 1e-5), (3, 0.002, 0.1, 1e-3, 0.9, 1e-5),
+                                                    (6, 1e-4, 2e-3, 1e-5, 0.999, 1e-3)]]
 
 
 port = Check(
     exercise="15.4",
-    law="At inference only var + eps counts, so what one eps loses the stored variance must gain: var + eps - to. The "
-        "two momenta are weights of the old and of the new value, which add up to 1.",
-    solution=lambda var, eps, momentum, to: _port(var, eps, momentum, to),
-    cases=lambda rng: [(rng.uniform(0.002, 0.1, c), 1e-3, m, 1e-5) for c, m in [(4, 0.99), (3, 0.9)]]
-    + [(rng.uniform(0.05, 0.1, 5), 1e-5, 0.999, 1e-3)],
-    outputs=("running_var", "momentum"),
+    law="At inference only gamma / sqrt(var + eps) counts, so what one eps loses the stored variance must gain: var + "
+        "eps - to. Where that is negative, 0 is stored, and gamma makes up for the rest. The two momenta are weights "
+        "of the old and of the new value, which add up to 1.",
+    solution=lambda var, gamma, eps, momentum, to: _port(var, gamma, eps, momentum, to),
+    cases=_ports,
+    outputs=("running_var", "gamma", "momentum"),
     mistakes=(
         Mistake("the variance as it is", "Then var + eps changes, by half where the variance is as small as eps.",
-                "hint 1", lambda var, eps, m, to: (var, 1 - m)),
+                "hint 1", lambda var, gamma, eps, m, to: (var, gamma, 1 - m)),
+        Mistake("gamma rescaled everywhere", "The layer computes the same, but gamma is what was learned: change it "
+                "only where no variance will do.", "the exercise",
+                lambda var, gamma, eps, m, to: (var, gamma * np.sqrt((var + to) / (var + eps)), 1 - m)),
+        Mistake("a negative variance", "The outputs are right, and with a smaller eps they would be NaN: a variance is "
+                "not negative.", "hint 2", lambda *case: _port(*case, least=-1.0)),
+        Mistake("gamma as it is", "Where 0 is stored, the root is still too large: gamma has to grow with it.",
+                "hint 2", lambda *case: _port(*case, scale=np.ones_like)),
+        Mistake("gamma rescaled by the ratio of the variances", "var + eps stands under a root.", "hint 2",
+                lambda *case: _port(*case, scale=np.asarray)),
+        Mistake("gamma rescaled the wrong way round", "The new root is the larger one there: gamma grows.", "hint 2",
+                lambda *case: _port(*case, scale=lambda ratio: 1 / np.sqrt(ratio))),
         Mistake("the difference the wrong way round", "var + eps before is running_var + to after.", "hint 1",
-                lambda *case: _port(*case, sign=-1.0)),
-        Mistake("the momentum as it is", "One weighs the old value, the other the new one.", "hint 2",
-                lambda var, eps, m, to: (var + eps - to, m)),
+                lambda var, gamma, eps, m, to: (_port(var, gamma, eps, m, to, sign=-1.0)[0], gamma, 1 - m)),
+        Mistake("the momentum as it is", "One weighs the old value, the other the new one.", "hint 3",
+                lambda *case: (*_port(*case)[:2], case[3])),
         Mistake("the old eps added and the new one forgotten", "The new layer adds an eps too.", "hint 1",
-                lambda var, eps, m, to: (var + eps, 1 - m)),
+                lambda var, gamma, eps, m, to: (var + eps, gamma, 1 - m)),
         Mistake("standard deviations in place of variances", "eps stands under the root, beside the variance.",
-                "hint 1", lambda var, eps, m, to: ((np.sqrt(var) + np.sqrt(eps) - np.sqrt(to)) ** 2, 1 - m)),
+                "hint 1", lambda var, gamma, eps, m, to: (
+                    (np.sqrt(var) + np.sqrt(eps) - np.sqrt(to)) ** 2, gamma, 1 - m)),
         Mistake("the variance scaled by the ratio of the two eps", "eps is added and not multiplied.", "hint 1",
-                lambda var, eps, m, to: (var * eps / to, 1 - m)),
+                lambda var, gamma, eps, m, to: (var * eps / to, gamma, 1 - m)),
         Mistake("the momentum before the variance", "running_var comes first.", "the stub",
                 lambda *case: _port(*case)[::-1]),
-        Mistake("the momentum inverted", "The two weights add up to 1.", "hint 2",
-                lambda var, eps, m, to: (var + eps - to, 1 / m)),
+        Mistake("the momentum inverted", "The two weights add up to 1.", "hint 3",
+                lambda *case: (*_port(*case)[:2], 1 / case[3])),
         Mistake("var + eps returned", "The new layer adds its own eps to what it stores.", "hint 1",
-                lambda var, eps, m, to: (var + to, 1 - m)),
+                lambda var, gamma, eps, m, to: (var + to, gamma, 1 - m)),
     ),
 )
 
@@ -222,14 +256,15 @@ diagnosis = Statements("15.5", {
                    "the likelier cause."),
     "b": Statement("Switching requires_grad off in a backbone stops its running statistics.", False,
                    "It stops gamma and beta. The statistics are no parameters: only eval() stops them."),
-    "c": Statement("A model that is right with a batch of 64 and wrong with the same examples one by one uses the "
-                   "statistics of the batch at inference.", True,
-                   "That is the company probe: an example's output depends on what else is in the batch."),
+    "c": Statement("A convolutional network that is right in eval() with a batch of 64, and wrong with the same "
+                   "examples one by one, most likely uses the statistics of the batch.", True,
+                   "That is the company probe: an example's output depends on what else is in the batch. (Padding to "
+                   "the longest of a batch would do it too, in a network of sequences.)"),
     "d": Statement("With momentum=0.99 in torch.nn.BatchNorm2d the running statistics move slowly.", False,
                    "PyTorch's momentum weighs the new value: they are nearly those of the last mini-batch."),
     "e": Statement("Training losses that agree to the last digit show that two implementations train the same model.",
                    False, "Checkpointed batch norms take in each mini-batch twice. The losses agree; the running "
                    "statistics, and eval(), do not."),
-    "f": Statement("A hand-written batch norm whose statistics carry no gradient can be told from its outputs alone.",
-                   False, "Its outputs are right. Only the gradient tells: dx does not sum to 0."),
+    "f": Statement("A hand-written batch norm whose statistics carry no gradient can be told from the outputs of one "
+                   "forward pass.", False, "Its outputs are right. Only the gradient tells: dx does not sum to 0."),
 })

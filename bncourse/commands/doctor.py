@@ -56,6 +56,8 @@ def carry_out(options) -> int:
     except (Refused, OSError) as error:
         print(f"bncourse doctor: {error}", file=sys.stderr)
         return TROUBLE
+    if report.nothing_examined:
+        return TROUBLE
     counted = SEVERITIES[: SEVERITIES.index(options.fail_on) + 1]
     return int(any(finding.severity in counted for finding in report.findings))
 

@@ -82,7 +82,8 @@ def examine_checkpoint(path_or_state_dict) -> Report:
 def remarks(layers: list[Stored], tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
     """What numbers alone cannot tell: whether a network is meant to be new, or its layers to have no statistics."""
     if layers and all(map(is_new, layers)):
-        return ("Every batch norm has mean 0 and variance 1, as it was made: a new network, or lost statistics.",)
+        new = "Every batch norm has mean 0 and variance 1, as it was made"
+        return (f"{new}: a new network, lost statistics, or training in eval().",)
     bare = tuple(name for name, held in by_layer(tensors).items() if is_affine(held))
     if layers or not bare:
         return ()

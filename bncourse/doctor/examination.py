@@ -1,7 +1,7 @@
 """`examine`: the probes in their order, and sentences for what cannot be examined."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from operator import length_hint
 
@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 from bncourse.doctor.checkpoint import examine_held
 from bncourse.doctor.handbook import HANDBOOK
 from bncourse.doctor.loader import batches, checked, described, smallest
-from bncourse.doctor.norms import CLASSES, Norm, batch_norms, captured
+from bncourse.doctor.norms import CLASSES, Norm, batch_norms, captured, inside
 from bncourse.doctor.patient import Patient, examples, random_states_kept
 from bncourse.doctor.probes.bias import bias
 from bncourse.doctor.probes.company import company
@@ -144,7 +144,13 @@ class Examination:
         found = self.of_the_batch() if share else self.of_the_modes()
         named = [replace(each, layers=tuple(before + path for path in each.layers)) for each in found]
         found = [fitting(each, model) for each in joined([*held, *named])]
-        return Report(tuple(found), tuple(self.remarks), len(self.norms.keys() | self.functional))
+        return Report(tuple(found), tuple(self.remarks), len(self.found()))
+
+    def found(self) -> set[str]:
+        """The paths of all batch norms: a module inside another one that never runs itself is a part of that one."""
+        paths = self.norms.keys() | self.functional
+        run = {path for path in paths if path in self.functional or self.norms[path].arguments is not None}
+        return {path for path in paths if path in run or not any(inside(path, outer) for outer in run)}
 
     def of_the_modes(self) -> Iterator[Finding]:
         """The findings of the probes that need no batch."""
@@ -158,7 +164,7 @@ class Examination:
         yield from conventions(self.norms, self.memories)
         yield from gradient(self.patient, self.norms)
         yield from folds(self.patient, self.calls)
-        read = Read(self.patient, self.norms, self.loader, self.remarks) if self.loader is not None else None
+        read = self.read() if self.loader is not None else None
         step, dropped = self.step(), []
         if isinstance(step, Finding):
             yield step
@@ -169,6 +175,10 @@ class Examination:
         if read is not None:
             by_batch = {entry.path for entry in step.entries if entry.by_batch} if isinstance(step, Step) else None
             yield from read.findings(by_batch, {path for each in dropped for path in each.layers})
+
+    def read(self) -> "Read":
+        """What the loader shows."""
+        return Read(self.patient, self.norms, self.functional, self.loader, self.remarks)
 
     def look_at_the_batch(self) -> None:
         """Lets a copy run at inference; raises ValueError where it cannot, and remarks on a batch that tells little."""
@@ -214,9 +224,9 @@ class Examination:
 class Read:
     """What a loader shows: the statistics that its mini-batches have, their sizes, and their labels."""
 
-    def __init__(self, patient: Patient, norms: dict[str, Norm], loader, remarks: list[str]):
+    def __init__(self, patient: Patient, norms: dict[str, Norm], functional: Iterable[str], loader, remarks: list[str]):
         self.patient, self.norms = patient, norms
-        self.measured, self.served = measuring(patient, norms), serving(patient, norms)
+        self.measured, self.served = measuring(patient, norms, functional), serving(patient, norms)
         self.told, sizes = [], []
         for x, answers in batches(loader, patient.model, patient.batch):
             sizes.append(examples(x))
@@ -249,6 +259,8 @@ class Read:
         if model.training and self.measured.untouched:
             return  # a new model, which nobody has trained
         still = set() if by_batch is None else set(self.norms) - by_batch
+        if self.measured.untouched:
+            still = set(self.measured.moments)  # lost, or never needed: trained in eval()
         averaged = isinstance(model, AveragedModel)
         yield from statistics(self.measured, self.served, averaged, still, explained)
 

@@ -15,7 +15,7 @@ class Entry(NamedTuple):
 HANDBOOK = {
     "stale-statistics": Entry(
         "The stored mean and variance are those of the layer's inputs, with the weights as they are now.",
-        "In eval() the layer shifts and scales what the layers above were not trained on: good in train(), bad in "
+        "Layers above that were trained in train() meet other shifts and scales in eval(): good in train(), bad in "
         "eval().",
         "from bncourse.nn import population_statistics\npopulation_statistics(model, loader)",
         "lesson 05, sections 3 and 4",
@@ -43,14 +43,16 @@ HANDBOOK = {
         "lesson 03, section 6",
     ),
     "few-values-per-channel": Entry(
-        "Mean and variance of m values are off by about 1/sqrt(m) and sqrt(2/m) of a standard deviation.",
+        "The mean of m values is off by about 1/sqrt(m) of a standard deviation, and their variance, where they are "
+        "normal, by about sqrt(2/m) of itself.",
         "The noise grows as the values become fewer, and what is trained differs from what eval() computes.",
         "larger mini-batches, torch.nn.GroupNorm, torch.nn.SyncBatchNorm over several devices, or frozen statistics",
         "lesson 09, section 7",
     ),
     "statistics-not-finite": Entry(
         "The stored mean is finite, and the stored variance is finite and not negative.",
-        "eval() returns NaN for every input, while train(), which does not read what is stored, looks healthy.",
+        "What eval() makes of it is NaN, infinite or constant, unless eps makes up for a negative variance; train(), "
+        "which does not read what is stored, looks healthy.",
         "find the batch that was not finite, load an earlier checkpoint, or measure again:\n"
         "from bncourse.nn import population_statistics\npopulation_statistics(model, loader)",
         "lesson 05, section 4",
@@ -126,8 +128,9 @@ HANDBOOK = {
         "lesson 05, section 7",
     ),
     "never-trained": Entry(
-        "A trained batch norm has statistics that are not exactly mean 0 and variance 1.",
-        "The weights were trained or loaded and the statistics were not: eval() does not normalize at all.",
+        "A batch norm that was trained in train() has statistics that are not exactly mean 0 and variance 1.",
+        "eval() does not normalize at all. Where the statistics were lost, or not loaded with the weights, it is bad; "
+        "a network that was trained in eval() throughout is right as it is.",
         "model.load_state_dict(state, strict=True)  # and print what is missing; or measure:\n"
         "from bncourse.nn import population_statistics\npopulation_statistics(model, loader)",
         "lesson 05, section 2",
@@ -172,7 +175,8 @@ HANDBOOK = {
     ),
     "gradient-path-missing": Entry(
         "The gradient passes through the statistics: in each channel dx sums to 0, and so does dx times x_hat.",
-        "What is trained is not the gradient of the loss: the weights before the layer grow without bound.",
+        "What the layer passes back is not the gradient of the loss: training is worse, and the weights before the "
+        "layer grow more than they would.",
         "no .detach(), .data, .item() or no_grad() around the mean and the variance of the mini-batch",
         "lesson 04, section 5",
     ),

@@ -15,11 +15,14 @@ import torch
 from torch import nn
 
 from bncourse.doctor.loader import batches
-from bncourse.doctor.norms import batch_norms
+from bncourse.doctor.norms import batch_norms, captured
 from bncourse.doctor.patient import Patient, duplicated, random_states_kept
+from bncourse.doctor.probes.finite import is_shifted
 from bncourse.doctor.probes.statistics import Measured, measuring
 from bncourse.doctor.report import Finding, Report, listed
 from bncourse.doctor.revealed import memory
+from bncourse.doctor.stored import stored_of
+from bncourse.doctor.trial import reason_against
 from bncourse.nn.batchnorm import BATCHNORMS
 from bncourse.nn.dataflow import Flow, Untraceable, is_batchnorm, is_linear, trace, watch
 from bncourse.nn.fold import reasons_of_the_layer
@@ -99,7 +102,8 @@ BY_LAYER = {
 def statistics(model: nn.Module, findings: list[Finding], loader: Iterable | None) -> list[str]:
     """Measures the statistics of the layers that findings name, over the loader's mini-batches, and says so.
 
-    Frozen layers whose statistics are merely those of other data keep them: layers above were trained on them.
+    Frozen layers whose statistics are merely those of other data keep them: layers above were trained on them. So does
+    a layer whose eps makes up for a negative variance, and a network that measured statistics would spoil.
     """
     paths = list(dict.fromkeys(path for finding in findings for path in finding.layers))
     broken = {path for finding in findings if finding.name != "stale-statistics" for path in finding.layers}
@@ -109,16 +113,28 @@ def statistics(model: nn.Module, findings: list[Finding], loader: Iterable | Non
         return [f"{listed(tuple(paths))}: statistics not measured; that needs a loader: repair(model, report, loader)"]
     frozen = {path for path in paths if path not in broken and is_frozen(module_at(model, path))}
     common = {path: others for path in paths if (others := sharing(model, module_at(model, path)))}
-    chosen = [path for path in paths if path not in frozen and path not in common]
-    known = {path: module for path in chosen if has_statistics(module := module_at(model, path))}
+    shifted = {layer.name for layer in stored_of(model) if is_shifted(layer)} & set(paths)
+    chosen = [path for path in paths if path not in {*frozen, *common, *shifted}]
     sentences = [f"{path}: not measured; it is frozen, and what follows was trained on these statistics"
                  for path in frozen]  # fmt: skip
     sentences += [f"{path}: not measured; it shares its statistics with {listed(others)}: give each its own buffers"
                   for path, others in common.items()]  # fmt: skip
+    sentences += [f"{path}: not measured; eps makes up for its negative variance, and the outputs are finite"
+                  for path in shifted]  # fmt: skip
+    reason = chosen and reason_against(model, loader, lambda trial: measure_all(trial, chosen, loader))
+    if reason:
+        return [*sentences, f"{listed(tuple(chosen))}: not measured; {reason}"]
+    return sentences + measure_all(model, chosen, loader)
+
+
+def measure_all(model: nn.Module, paths: list[str], loader: Iterable) -> list[str]:
+    """Gives the layers at some paths the statistics of a loader, whoever wrote them, and says so."""
+    known = {path: module for path in paths if has_statistics(module := module_at(model, path))}
+    sentences = []
     if known:
         measure(model, set(known.values()), loader)
         sentences.append(f"{listed(tuple(known))}: statistics measured over the loader's mini-batches")
-    others = [path for path in chosen if path not in known]
+    others = [path for path in paths if path not in known]
     return sentences + (measure_by_hand(model, others, loader) if others else [])
 
 
@@ -153,8 +169,9 @@ def measure_by_hand(model: nn.Module, paths: list[str], loader: Iterable) -> lis
     """Gives batch norms that somebody wrote the statistics of a loader, and says so; each shows where it keeps them."""
     with random_states_kept():
         patient = Patient(model, next(iter(batches(loader, model)))[0])
-        norms = batch_norms(patient)
-        measured = measuring(patient, norms)
+        capture = captured(patient)
+        norms = batch_norms(patient, capture)
+        measured = measuring(patient, norms, capture.functional)
         with torch.no_grad(), measured:
             for x, _ in batches(loader, model):
                 patient.call(measured.model, x)

@@ -88,6 +88,11 @@ class Report:
         """Whether there is no finding at all."""
         return not self.findings
 
+    @property
+    def nothing_examined(self) -> bool:
+        """Whether no batch norm was found, and remarks say what might hide one: no news, which is not good news."""
+        return not self.examined and self.clean and bool(self.remarks)
+
     def __str__(self) -> str:
         return "\n\n".join([self.summary, *map(str, self.findings), *(fill(r, 100) for r in self.remarks)])
 
@@ -111,6 +116,8 @@ class Report:
     @property
     def summary(self) -> str:
         """One line: how many batch norms were examined, and how many findings there are of each severity."""
+        if self.nothing_examined:
+            return "No batch norm was found, and nothing could be examined."
         if not self.examined and self.clean:
             return "The model has no batch norm: nothing to examine."
         counts = [(sum(f.severity == severity for f in self.findings), severity) for severity in SEVERITIES]

@@ -73,7 +73,8 @@ def fading(gradients: Mapping[str, np.ndarray], title: str, ax: Axes | None = No
 
     gradients maps a name of `LINES` to lengths `(seeds, T)`; drawn are the medians, with the range of the seeds.
     """
-    ax = blank(ax, title=title, xlabel="step of the sequence", ylabel="gradient for the state (log scale)")
+    last = np.shape(next(iter(gradients.values())))[1] - 1
+    ax = blank(ax, title=title, xlabel="step of the sequence", ylabel=f"gradient over step {last}'s (log scale)")
     ends: dict[str, Real] = {}
     for name, values in gradients.items():
         share = np.asarray(values)[:, :-1] / np.asarray(values)[:, -2:-1]

@@ -151,8 +151,10 @@ def test_a_model_or_nothing_in_place_of_a_checkpoint_is_refused(model):
 def test_without_batch_norm_there_is_nothing_to_examine_and_bare_layers_are_told_of():
     report = examine_checkpoint(nn.Linear(2, 3).state_dict())
     assert report.clean and report.examined == 0 and not report.remarks and "no batch norm" in str(report)
+    assert not report.nothing_examined
     report = examine_checkpoint(nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3)).state_dict())
-    assert report.clean and "1 has a weight and a bias of one axis" in report.remarks[0]
+    assert report.nothing_examined and report.clean and "1 has a weight and a bias of one axis" in report.remarks[0]
+    assert "nothing could be examined" in report.summary and "The model has no batch norm" not in str(report)
 
 
 def test_findings_are_ordered_by_gravity(model):

@@ -79,6 +79,16 @@ def test_a_healthy_checkpoint_is_status_0_and_a_faulty_one_1(doctor, model, tmp_
     assert status == 1 and "FAULT  statistics-not-finite  in bn" in out and err == ""
 
 
+def test_a_checkpoint_of_parameters_alone_is_status_2_and_one_without_a_norm_0(doctor, model, tmp_path):
+    """Whether 1, 4 and 8 are layer norms, or batch norms that lost their statistics, nobody can say."""
+    bare = {f"{i}.{name}": torch.ones(4) for i in (1, 4, 8) for name in ("weight", "bias")}
+    torch.save(bare, tmp_path / "a.pt")
+    status, out, err = doctor("a.pt")
+    assert (status, err) == (2, "") and "nothing could be examined" in out and "1, 4, 8 have a weight" in out
+    torch.save({"0.weight": torch.ones(4, 3), "0.bias": torch.ones(4)}, tmp_path / "a.pt")
+    assert doctor("a.pt") == (0, "The model has no batch norm: nothing to examine.\n", "")
+
+
 def test_fail_on_names_the_least_grave_finding_that_counts(doctor, model, tmp_path):
     model.bn.running_mean[0] = 1e6
     torch.save(model.state_dict(), tmp_path / "risky.pt")

@@ -3,15 +3,58 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from bncourse.doctor import examine
-from tests.doctor.bodies import Functional, healthy, loader, pictures, small, some
+from tests.doctor.bodies import RESIDUAL_NORMS, Functional, healthy, loader, pictures, small, some
+from tests.doctor.of_modes import Recomputed
 
 
 def test_batch_norms_that_are_no_modules_are_counted():
     report = examine(healthy("inline"), some())
     assert report.clean and report.summary == "2 batch norms examined: nothing found."
     assert examine(small(Functional), some()).examined == 2
+
+
+class Lent(nn.Module):
+    """Normalizes with the tensors of a batch norm that it holds and never runs, by the mini-batch or as it says."""
+
+    def __init__(self, norm, always):
+        super().__init__()
+        self.norm, self.always = norm, always
+
+    def forward(self, x):
+        norm = self.norm
+        statistics = (None, None) if self.always else (norm.running_mean, norm.running_var)
+        return F.batch_norm(x, *statistics, norm.weight, norm.bias, self.always or self.training, 0.1, norm.eps)
+
+
+@pytest.mark.parametrize("always", [True, False])
+def test_a_batch_norm_whose_tensors_another_module_uses_is_counted_once(always):
+    model = healthy("small")
+    model.norm2 = Lent(model.norm2, always)
+    assert examine(model, some()).examined == examine(model.train(), some()).examined == 2
+
+
+def test_a_batch_norm_that_never_runs_is_counted_beside_those_that_do():
+    model = healthy("small")
+    model.head.spare = nn.BatchNorm1d(8)
+    assert examine(model, some()).examined == examine(model).examined == 3
+
+
+def recomputed(momentum):
+    model = healthy("residual").train()
+    model.__class__ = Recomputed
+    for path in RESIDUAL_NORMS:
+        model.get_submodule(path).momentum = momentum
+    return {each.name: (each.severity, set(each.layers)) for each in examine(model, some()).findings}
+
+
+@pytest.mark.parametrize("momentum, severity", [(1 - 0.9**0.5, "note"), (0.0513, "note"), (1 - 0.99**0.5, "note"),
+                                                (None, "note"), (0.1, "fault"), (0.01, "fault"), (0.005, "fault"),
+                                                (0.0015, "fault"), (0.0001, "fault")])  # fmt: skip
+def test_a_momentum_that_allows_for_two_updates_makes_them_a_note(momentum, severity):
+    assert recomputed(momentum)["counted-twice"] == (severity, set(RESIDUAL_NORMS[1:]))
 
 
 def test_the_paths_of_a_repair_are_those_of_the_model_as_it_was_handed_over():

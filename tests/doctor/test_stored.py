@@ -9,6 +9,8 @@ from torch import nn
 from bncourse import nn as ours
 from bncourse.doctor.checkpoint import examine_checkpoint, examine_held
 from bncourse.doctor.probes.lag import remains
+from bncourse.doctor.repairs import repair
+from bncourse.doctor.report import Report
 from bncourse.doctor.stored import stored_in, stored_of
 from bncourse.nn import population_statistics
 from tests.doctor.networks import BATCHNORMS, Small, images, trained
@@ -112,6 +114,26 @@ def test_statistics_that_are_not_finite_or_negative_are_named_with_their_channel
     assert ("statistics-not-finite", "fault") in found_in(model.state_dict())
 
 
+def test_a_negative_variance_for_which_eps_makes_up_is_a_risk_with_finite_outputs_and_a_repair_that_keeps_them(model):
+    """Trained with eps 1e-5 and given 1e-3: what eps gains the variance has to lose (exercise 15.4)."""
+    layer, x = model.eval().blocks[0].bn2, images()
+    layer.running_var[2], layer.eps = 2e-4 + 1e-5 - 1e-3, 1e-3
+    layer.running_var[[0, 1, *range(3, 8)]] += 1e-5 - 1e-3
+    before = model(x)
+    (finding,) = [f for f in examine_held(model) if f.name == "statistics-not-finite"]
+    assert (finding.severity, finding.layers) == ("risk", ("blocks.0.bn2",)) and torch.isfinite(before).all()
+    assert "channel 2, down to -0.00079; its eps of 0.001 makes up for that" in finding.evidence
+    (told,) = repair(model, Report((finding,)), [images(8)])
+    assert "not measured; eps makes up for its negative variance" in told and torch.equal(model(x), before)
+    (saved,) = [f for f in examine_checkpoint(model.state_dict()).findings if f.name == "statistics-not-finite"]
+    assert saved.severity == "risk" and "NaN, unless eps, which a checkpoint does not hold" in saved.evidence
+    exec(finding.repair, {"layer": layer})
+    torch.testing.assert_close(model(x), before, rtol=1e-4, atol=1e-4)
+    assert layer.eps == 1e-5 and found(model) == {}
+    layer.running_var[2] = -2e-5
+    assert found(model) == {("statistics-not-finite", "fault"): ("blocks.0.bn2",)} and not model(x).isfinite().any()
+
+
 def test_a_layer_whose_statistics_were_reset_among_trained_ones_is_a_fault(model):
     model.blocks[0].bn2.reset_running_stats()
     assert found(model) == {("never-trained", "fault"): ("blocks.0.bn2",)}
@@ -119,10 +141,12 @@ def test_a_layer_whose_statistics_were_reset_among_trained_ones_is_a_fault(model
     assert found_in(model.state_dict()) == {("never-trained", "fault"): ("blocks.0.bn2",)}
 
 
-def test_trained_parameters_with_new_statistics_everywhere_are_a_fault_and_a_new_head_a_risk(model):
+def test_new_statistics_everywhere_are_a_fault_once_a_mini_batch_was_counted_and_otherwise_a_risk_as_a_new_head(model):
     fresh = Small()
     fresh.load_state_dict(dict(model.named_parameters()), strict=False)
-    assert found(fresh) == {("never-trained", "fault"): BATCHNORMS}
+    assert found(fresh) == found_in(fresh.state_dict()) == {("never-trained", "risk"): BATCHNORMS}
+    fresh.bn.num_batches_tracked.fill_(40)
+    assert found(fresh) == found_in(fresh.state_dict()) == {("never-trained", "fault"): BATCHNORMS}
     model.blocks[1].bn1 = nn.BatchNorm2d(8)
     assert found(model) == {("never-trained", "risk"): ("blocks.1.bn1",)}
     assert found_in(model.state_dict()) == {("never-trained", "fault"): ("blocks.1.bn1",)}

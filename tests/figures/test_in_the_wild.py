@@ -38,6 +38,7 @@ def test_gradients_are_shares_of_the_last_but_one(rng):
     ax = draw.fading(gradients, "title")
     expected = [np.median(v[:, :-1] / v[:, -2:-1], axis=0) for v in gradients.values()]
     assert np.allclose(lines(ax, 6), expected) and all(line[-1] == 1 for line in lines(ax, 6))
+    assert ax.get_ylabel() == "gradient over step 6's (log scale)"
 
 
 def test_an_adaptation_stands_at_the_medians_and_writes_them(rng):

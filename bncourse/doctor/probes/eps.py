@@ -15,9 +15,9 @@ def eps(layers: list[Stored]) -> Iterator[Finding]:
 
     A risk where some layers of a model have 1e-3 or more, and others less; the fewer are listed. A note where all have
     1e-3 or more, and in the median channel of a layer the output is more than 5 % smaller than with 1e-5: many healthy
-    networks have 1e-3, and only small variances make a difference.
+    networks have 1e-3, and only small variances make a difference. Negative variances are another finding.
     """
-    known = [layer for layer in layers if layer.eps is not None and layer.complete]
+    known = [la for la in layers if la.eps is not None and la.complete and not (la.var < 0).any()]
     counts = Counter(layer.eps for layer in known)
     large = [layer for layer in known if layer.eps >= LARGE]
     if 0 < len(large) < len(known):

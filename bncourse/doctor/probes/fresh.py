@@ -14,7 +14,8 @@ def fresh(layers: list[Stored]) -> Iterator[Finding]:
     Which it has where other layers have other statistics, or where a layer's own beta differs from channel to channel:
     gamma alone says nothing, as some are drawn at random (DCGAN). A network in which all is as it was made is new, and
     healthy. A fault; in a model a risk where the layer's gamma and beta are as they were made too: a new head, or a
-    layer that no pass reached. Where momentum is 0 statistics never move: that is another finding.
+    layer that no pass reached. A risk where no layer has ever counted a mini-batch: the statistics were lost, or the
+    network was trained in eval(). Where momentum is 0 statistics never move: that is another finding.
     """
     complete = [layer for layer in layers if layer.complete and layer.momentum != 0]
     initial = [layer for layer in complete if is_new(layer)]
@@ -22,12 +23,14 @@ def fresh(layers: list[Stored]) -> Iterator[Finding]:
     others = len(complete) - len(initial)
     if not initial or not (others or learned):
         return
+    ever_in_train = others > 0 or any(layer.count for layer in initial)
     evidence = (
         f"mean is exactly 0 and variance exactly 1 in {len(initial)} of {len(complete)} batch norms"
         + (f", in {len(learned)} of which beta has been trained" if learned else "")
         + counted(initial)
+        + ("" if ever_in_train else ": lost, or never needed, if the network was trained in eval()")
     )
-    certain = learned or initial[0].saved or not all(map(untouched, initial))
+    certain = ever_in_train and (learned or initial[0].saved or not all(map(untouched, initial)))
     ordered = sorted(initial, key=lambda layer: not varies(layer.beta))
     yield finding("never-trained", [layer.name for layer in ordered], "fault" if certain else "risk", evidence)
 

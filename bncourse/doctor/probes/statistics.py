@@ -4,7 +4,7 @@ A copy of the model reads the loader's mini-batches: batch norms normalize by th
 else is as at inference. Mean and variance of what enters each batch norm are put together by the law of total variance.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import exp
 
 import torch
@@ -91,13 +91,16 @@ def serving(patient: Patient, norms: dict[str, Norm]) -> Measured:
     return Measured(patient.copy(training=False), norms)
 
 
-def measuring(patient: Patient, norms: dict[str, Norm]) -> Measured:
-    """A copy ready to be measured: batch norms in the modes of training, and all other modules in eval mode."""
+def measuring(patient: Patient, norms: dict[str, Norm], functional: Iterable[str] = ()) -> Measured:
+    """A copy ready to be measured: batch norms in the modes of training, and all other modules in eval mode.
+
+    `functional` are the paths of modules that call `F.batch_norm` with statistics of their own: batch norms as well.
+    """
     model = patient.copy(training=True)
     modes = {module: module.training for module in model.modules()}
     model.eval()
     for path, module in model.named_modules():
-        if path in norms or isinstance(module, CLASSES):
+        if path in norms or path in functional or isinstance(module, CLASSES):
             module.training = modes[module]
     return Measured(model, norms)
 
@@ -109,7 +112,7 @@ def statistics(measured: Measured, served: Measured, averaged: bool, frozen: set
     What enters a layer is `measured` behind layers that normalize by the mini-batch, and in a model that is `served`,
     behind layers that use what they have stored; the smaller distance counts. A fault from half a standard deviation,
     or a factor of 2 between the variances, on; a risk from 0.3 or 1.5 on, and for layers in `frozen`, which are
-    meant to keep the statistics of other data. `averaged` says that the model is an average of weights, which has a
+    meant to keep the statistics that they have. `averaged` says that the model is an average of weights, which has a
     name of its own; in `explained` layers another finding says why variances differ.
     """
     distances = {path: apart(moments, *measured.stored[path]) for path, moments in measured.moments.items()}
