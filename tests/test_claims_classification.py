@@ -125,17 +125,18 @@ def test_c51_the_changes_together(measured):
     ends = {name: f"{100 * fmean(map(last, seeds)):.1f} ± {100 * stdev(map(last, seeds)):.1f}"
             for name, seeds in (RUNS | PHOTOGRAPHS | ANNEALED).items()}
     assert measured["C51"] == (
-        f"{WHERE}, accuracy at the last test in %, without and with batch norm: Inception as it is {ends['inception']}, "
-        f"{ends['bn-baseline']}; at 5 times the rate, nothing else changed, {ends['inception-x5']}, "
-        f"{ends['bn-baseline-learning-rate']}; there with all seven changes {ends['inception-seven-x5']}, "
-        f"{ends['bn-x5']}, the fastest. With batch norm at 30 times the rate {ends['bn-baseline-x30']}, nothing else "
+        f"{WHERE}, accuracy at the last test in %, without and with batch norm: Inception as it is "
+        f"{ends['inception']}, {ends['bn-baseline']}; at 5 times the rate, nothing else changed, "
+        f"{ends['inception-x5']}, {ends['bn-baseline-learning-rate']}; there with all seven changes "
+        f"{ends['inception-seven-x5']}, {ends['bn-x5']}, the fastest. With batch norm at 30 times the rate {ends['bn-baseline-x30']}, nothing else "
         f"changed, {ends['bn-x30']} with all seven changes, {ends['bn-x30-ends-as-x5']} where it ends at the rate of "
         f"BN-x5; BN-x5 that ends at the rate of BN-x30 {ends['bn-x5-ends-as-x30']}")
 
 
 def test_each_pair_on_photographs_differs_by_batch_norm_alone_and_batch_norm_is_ahead_with_every_seed():
     ends = RUNS | PHOTOGRAPHS
-    pairs = (("inception", "bn-baseline"), ("inception-x5", "bn-baseline-learning-rate"), ("inception-seven-x5", "bn-x5"))
+    pairs = (("inception", "bn-baseline"), ("inception-x5", "bn-baseline-learning-rate"),
+             ("inception-seven-x5", "bn-x5"))
     for without, with_it in pairs:
         for plain, normal in zip(ends[without], ends[with_it], strict=True):
             differ = {name for name in plain.config if plain.config[name] != normal.config[name]}
