@@ -128,9 +128,10 @@ def test_c51_the_changes_together(measured):
         f"{WHERE}, accuracy at the last test in %, without and with batch norm: Inception as it is "
         f"{ends['inception']}, {ends['bn-baseline']}; at 5 times the rate, nothing else changed, "
         f"{ends['inception-x5']}, {ends['bn-baseline-learning-rate']}; there with all seven changes "
-        f"{ends['inception-seven-x5']}, {ends['bn-x5']}, the fastest. With batch norm at 30 times the rate {ends['bn-baseline-x30']}, nothing else "
-        f"changed, {ends['bn-x30']} with all seven changes, {ends['bn-x30-ends-as-x5']} where it ends at the rate of "
-        f"BN-x5; BN-x5 that ends at the rate of BN-x30 {ends['bn-x5-ends-as-x30']}")
+        f"{ends['inception-seven-x5']}, {ends['bn-x5']}, the fastest. With batch norm at 30 times the rate "
+        f"{ends['bn-baseline-x30']}, nothing else changed, {ends['bn-x30']} with all seven changes, "
+        f"{ends['bn-x30-ends-as-x5']} where it ends at the rate of BN-x5; BN-x5 that ends at the rate of BN-x30 "
+        f"{ends['bn-x5-ends-as-x30']}")
 
 
 def test_each_pair_on_photographs_differs_by_batch_norm_alone_and_batch_norm_is_ahead_with_every_seed():
