@@ -7,6 +7,7 @@ from ipywidgets import Checkbox, Dropdown, IntSlider
 from nbformat.v4 import new_code_cell, new_output
 
 from bncourse.explorers import Explorer
+from bncourse.figures.style import DPI
 from bncourse.lectures import frames, site
 from tests.browser.chromium import open_page
 from tests.lectures.small import small_lesson
@@ -100,7 +101,7 @@ def test_an_explorer_whose_frames_are_missing_stays_a_picture(place, offline):
     (place / "lessons" / "spoilt.html").write_text(whole.replace("frames/98_shades", "frames/gone"), encoding="utf-8")
     open_page(page, place / "lessons" / "spoilt.html")
     page.wait_for_function("() => !document.querySelector('figure input')")
-    assert figure(page).locator("img").evaluate("image => image.naturalWidth") == 320
+    assert figure(page).locator("img").evaluate("image => image.naturalWidth") == round(3.2 * DPI)
 
 
 def test_a_question_says_whether_the_choice_is_right(place, offline):
