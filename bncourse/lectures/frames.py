@@ -29,12 +29,12 @@ from PIL import Image
 from bncourse import comparison
 from bncourse.explorers import Explorer
 from bncourse.explorers.frames import described, frames
-from bncourse.figures.style import DPI
 from bncourse.lectures.lessons import Lesson, has_tag
 from bncourse.lectures.slices import free, statements
 from bncourse.paths import DATA, ROOT
 
 ROWS = 8  # frames in a sheet
+DPI = 150  # less than that of pictures that stand still: a course of frames is to stay below 5 MB
 COLORS = 48
 PROCESSES = 2
 TOLD = "frames.json"
