@@ -141,9 +141,9 @@ def run(config: Config, progress: Progress | None = None, *, pictures: Pictures 
     Columns, a row for each of the steps 1, 2, 5, ... 100 and every `config.scale.every` steps: `step`; `loss`, the
     mean over the steps since the row before; `top1` and `top5`, the shares of the validation set that are right from
     a single crop, by moving averages where there is batch norm, and NaN in the early rows; `lr`; `seconds` and
-    `images_per_second` of the training alone. `pictures` are opened by the configuration's name unless given;
-    with a `folder` a checkpoint is written there at every test, or as often as said, and a training that was stopped
-    goes on from it; `settings` go to `training.train`.
+    `images_per_second` of the training alone. `pictures` are opened by the configuration's name unless given. With a
+    `folder` a checkpoint is written there at every test, or as often as said, and a training that was stopped goes on
+    from it. `settings` go to `training.train`.
     """
     pictures = open_pictures(config) if pictures is None else pictures
     model = initial(config, len(pictures.train.classes))

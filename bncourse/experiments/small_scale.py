@@ -39,8 +39,6 @@ RATES_AND_DECAYS = tuple(product((0.01, 0.02, 0.03), (1, 3.0, 6.0)))
 HELD_OUT = 50  # of the 500 pictures of each class
 FIVEFOLD = (VARIANTS["inception-x5"], ABLATIONS["bn-baseline-learning-rate"], CONTROLS["inception-seven-x5"],
             VARIANTS["bn-x5"])
-
-
 FIGURE_2 = tuple(VARIANTS[name] for name in ("inception", "bn-baseline", "bn-x5", "bn-x30", "bn-x5-sigmoid"))
 PHOTOGRAPHS = (ABLATIONS["bn-baseline-learning-rate"], CONTROLS["bn-baseline-x30"], CONTROLS["inception-seven-x5"])
 

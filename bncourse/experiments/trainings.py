@@ -59,7 +59,7 @@ def train(config: Config, pictures_in: Path | None = None, *, folder: Path | Non
         listeners = [report.row, tensorboard_writer(folder)] if tensorboard and world.rank == 0 else [report.row]
         run = classification.run(config, report, pictures=pictures, world=world, workers=workers, folder=folder,
                                  compiled=compiled, record=listener_of_tests(*listeners),
-                                 checkpoint_every=checkpoint_every or config.scale.every)
+                                 checkpoint_every=checkpoint_every)
         if world.rank == 0:
             run.save(path.parent.parent)
             print(f"written: {relative(path)}", flush=True)

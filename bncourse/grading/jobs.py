@@ -162,6 +162,7 @@ def read_verdicts(stream, token: str, messages: queue.SimpleQueue, printed: thre
 
 
 def next_message(messages: queue.SimpleQueue, patience: int | float) -> tuple[str, object]:
+    """The next message of a worker, its kind and what it holds; kind "time" where none comes in `patience` seconds."""
     try:
         return messages.get(timeout=patience)
     except queue.Empty:

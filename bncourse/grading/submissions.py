@@ -124,6 +124,7 @@ def defined(source: str) -> list[str]:
 
 
 def without_magics(source: str) -> str:
+    """A cell that is no Python as it stands, with the lines of IPython's magics and shell commands left empty."""
     try:
         ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

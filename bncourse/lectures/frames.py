@@ -157,6 +157,7 @@ def is_explorer(source: str) -> bool:
 
 
 def refuse_stale(lesson: Lesson, stored: list, explorer: Explorer) -> None:
+    """Raises Stale where an explorer's first picture is not the one among a cell's stored outputs."""
     data, metadata = explorer._repr_mimebundle_()
     now = comparison.pictures([{"data": data, "metadata": metadata}])
     for difference in comparison.different_pictures(now, comparison.pictures(stored)):

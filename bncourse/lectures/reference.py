@@ -56,6 +56,7 @@ def words(entries: list[Entry]) -> list[tuple[str, str]]:
 
 
 def glossary_page(entries: list[Entry]) -> str:
+    """The words of the course as HTML: each with its meanings, and a link to the lesson of each."""
     parts = ["<h1>Glossary</h1>", "<p>The words of the course, with the lessons that explain them.</p>", "<dl>"]
     for entry in entries:
         more = f" <span class='elsewhere'>{entry.elsewhere}</span>" if entry.elsewhere else ""

@@ -75,3 +75,13 @@ def test_each_network_has_its_panel_and_a_loss_that_is_no_number_a_cross(trained
     crosses = [[line.get_xydata()[0].tolist() for line in ax.lines if line.get_marker() == "x"] for ax in axes]
     assert crosses == [[], [[500, 5]], [], [], [], [], [], []]
     assert all(set(ax.lines[0].get_ydata()) == {2.7} for ax in axes)
+
+
+def test_a_pair_stands_on_one_row_with_and_without_in_their_colours_and_a_network_that_was_not_trained_has_no_mark():
+    ax = imagenet_runs.pairs({"as Inception": ([10, 14], [15, 13]), "rate x30": ([], [6])})
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["rate x30", "as Inception"]
+    for style, expected in ((WITHOUT, [("o", 1, 10), ("s", 1, 14), ("|", 1, 12)]),
+                            (WITH, [("o", 0, 6), ("|", 0, 6), ("o", 1, 15), ("s", 1, 13), ("|", 1, 14)])):
+        assert [(line.get_marker(), round(line.get_ydata()[0]), line.get_xdata()[0])
+                for line in in_colour(ax, style)] == expected
+        assert style["color"] in {to_hex(text.get_color()).upper() for text in ax.texts}
