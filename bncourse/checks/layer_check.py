@@ -189,11 +189,11 @@ class Assembled(Judge):
         It gives the same arrays as the attempt; or it is a mistake of rounding, and each of its arrays is as far from
         the right one. A mistake that breaks an earlier law is another one: the attempt keeps those.
         """
-        given = self.seen(law, attempt)
+        given = _seen(law, attempt)
         if not given or self.same_values(given, self.wanted(law)):
             return None
         for mistake in self.mistakes:
-            theirs = self.seen(law, mistake.wrong)
+            theirs = _seen_of_a_mistake(law, mistake.wrong)
             alike = self.like_rounding if mistake.rounding else self.same_values
             if alike(given, theirs, law) and self.keeps_the_laws_before(law, mistake.wrong):
                 return mistake
@@ -201,13 +201,6 @@ class Assembled(Judge):
 
     def keeps_the_laws_before(self, law: Law, cls: type) -> bool:
         return not any(self.objection(kept, cls, first=False) for kept in self.laws[:self.laws.index(law)])
-
-    def seen(self, law: Law, cls: type) -> list[tuple[str, np.ndarray]]:
-        """What the law's script observes of a layer; an empty list if the layer raises an error."""
-        try:
-            return _observed(law, cls)
-        except (Rejection, Unanswered):
-            return []
 
     def same_values(self, one: list, other: list, law: Law | None = None) -> bool:
         return len(one) == len(other) and all(
@@ -225,6 +218,17 @@ def _observed(law: Law, cls: type) -> list[tuple[str, np.ndarray]]:
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return list(law.script(_checked(cls), np.random.default_rng(0)))
+
+
+def _seen(law: Law, cls: type) -> list[tuple[str, np.ndarray]]:
+    """What the law's script observes of a layer; an empty list if the layer raises an error."""
+    try:
+        return _observed(law, cls)
+    except (Rejection, Unanswered):
+        return []
+
+
+_seen_of_a_mistake = functools.cache(_seen)  # which is the same in every check, as an attempt is not
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image
 
 from bncourse.paper import PERCENTILES
 
@@ -179,14 +179,33 @@ def _png(fig: Figure) -> bytes:
 def compressed_png(png: bytes | memoryview) -> bytes:
     """The PNG with the fewest of `COLORS` that keep it within `COARSEST` of what it is: less than an eye would see."""
     image, file = Image.open(io.BytesIO(png)).convert("RGB"), io.BytesIO()
+    codes = np.asarray(image, np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    codes, place, count = np.unique(codes, return_inverse=True, return_counts=True)
+    shades = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(float)
     for colors in COLORS:
-        drawn = image.quantize(colors, kmeans=1, dither=Image.Dither.NONE)
-        if _apart(drawn.convert("RGB"), image) <= COARSEST:
+        palette, nearest = _settled(_palette(image, colors), shades, count)
+        if np.average(np.abs(shades - palette[nearest]).mean(axis=1), weights=count) <= COARSEST:
             break
+    drawn = Image.fromarray(nearest[place].astype(np.uint8))
+    drawn.putpalette(palette.ravel().tolist())
     drawn.save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
-def _apart(one: Image.Image, other: Image.Image) -> float:
-    """The mean absolute difference of two pictures, in grey levels of 255."""
-    return float(np.mean(ImageStat.Stat(ImageChops.difference(one, other)).mean))
+def _palette(image: Image.Image, colors: int) -> np.ndarray:
+    """So many colours of a picture or fewer, by the median cut, `(colors, 3)`."""
+    return np.array(image.quantize(colors).getpalette(), float).reshape(-1, 3)[:colors]
+
+
+def _settled(palette: np.ndarray, shades: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The palette `(C, 3)` after a few rounds of k-means over a picture's shades `(S, 3)`, and each shade's colour.
+
+    A shade weighs as often as it occurs: a picture has many times more pixels than shades.
+    """
+    for _ in range(4):
+        parts = np.array_split(shades, len(shades) // 2**14 + 1)  # which bounds the memory
+        nearest = np.concatenate([((palette**2).sum(axis=1) - 2 * part @ palette.T).argmin(axis=1) for part in parts])
+        weight = np.maximum(np.bincount(nearest, count, len(palette)), 1)
+        sums = [np.bincount(nearest, count * shade, len(palette)) for shade in shades.T]
+        palette = np.stack(sums, axis=1) / weight[:, None]
+    return palette.round().astype(np.uint8), nearest

@@ -15,6 +15,7 @@ from tests.browser import chromium, gestures
 from tests.browser.server import Server
 
 RUN_TIMEOUT = 300_000  # milliseconds
+POLLING = 100  # milliseconds; unless told, a page is asked, and so painted, 60 times a second
 CELLS = "window.panel.content.widgets.filter(cell => cell.model.type === 'code')"
 OPEN = """async name => {
     await window.jupyterapp.restored;
@@ -95,7 +96,7 @@ class Lab:
         shutil.copy(notebook, self._server.notebooks)
         self._page.evaluate(OPEN, notebook.name)
         self._page.evaluate(RUN_ALL)
-        self._page.wait_for_function(RAN_ALL, timeout=RUN_TIMEOUT)
+        self._page.wait_for_function(RAN_ALL, timeout=RUN_TIMEOUT, polling=POLLING)
         return {id: (count, outputs) for id, count, outputs in self._page.evaluate(OUTPUTS)}
 
     def _play(self):

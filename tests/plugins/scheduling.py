@@ -1,8 +1,9 @@
 """Which tests may run beside which, and which go first.
 
-Those of a file keep together, since they share its fixtures, and so do the cells of a notebook. Tests named after a
-lesson take long; a lesson at a time keeps all processes busy. What starts processes or trains goes first, and the many
-short files are left for the end, so that all processes end together.
+Those of a file keep together, since they share its fixtures, and so do the cells of a notebook. Tests that run a lesson
+take long; a lesson at a time keeps all processes busy. Those of a browser keep together all the same: what they look at
+is made once. What starts processes or trains goes first, and the many short files are left for the end, so that all
+processes end together.
 """
 
 import re
@@ -23,7 +24,7 @@ class FilesAndLessons(LoadScopeScheduling):
 def together(nodeid):
     """What tests have in common that one process must run; a prefix of `nodeid`, and its lesson if it names one."""
     file, _, test = nodeid.partition("::")
-    lesson = LESSON.search(test)
+    lesson = None if file.startswith("tests/browser/") else LESSON.search(test)
     return file + (lesson[0] if lesson else "")
 
 

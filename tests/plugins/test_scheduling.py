@@ -18,6 +18,11 @@ def test_lessons_may_run_beside_one_another():
     assert together(first) == together("tests/a.py::test_b[00_one]")
 
 
+def test_what_a_browser_looks_at_is_made_once():
+    first, second = "tests/browser/test_a.py::test_a[00_one]", "tests/browser/test_a.py::test_a[01_two]"
+    assert together(first) == together(second) == "tests/browser/test_a.py"
+
+
 def test_what_takes_long_goes_first_and_nothing_else_changes_its_place():
     collected = ["tests/checks/test_a.py::test_b", "tests/checks/test_a.py::test_a", "notebooks/00_a.ipynb::Cell 1 (x)",
                  "tests/nn/test_a.py::test_a", "tests/training/test_a.py::test_b", "tests/training/test_a.py::test_a"]
