@@ -8,6 +8,7 @@ A picture depends only on the seed, the split and its index, so the first hundre
 are the hundred that `n=100` gives. It is the same on every machine, bit for bit (see exact.py).
 """
 
+import functools
 from itertools import pairwise
 
 import numpy as np
@@ -55,6 +56,13 @@ def load(split: str = "train", n: int | None = None, seed: int = 0) -> tuple[Ima
     n = LENGTH[split] if n is None else n
     if n < 0:
         raise ValueError(f"n is {n}; expected the number of pictures, 0 or more")
+    images, labels = _drawn(split, n, seed)
+    return images.copy(), labels.copy()
+
+
+@functools.lru_cache(maxsize=4)
+def _drawn(split: str, n: int, seed: int) -> tuple[Images, Labels]:
+    """What `load` returns, and gives away as copies: a lesson and its experiments ask for the same pictures."""
     stream = np.random.PCG64([seed, list(LENGTH).index(split)])
     raw = stream.random_raw(n * (SHAPE_NUMBERS + NOISE_NUMBERS)).reshape(n, SHAPE_NUMBERS + NOISE_NUMBERS)
     uniform = exact.uniform(raw[:, :SHAPE_NUMBERS])

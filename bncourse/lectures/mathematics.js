@@ -3,6 +3,7 @@ window.MathJax = {
   extensions: ["AssistiveMML.js"],
   jax: ["input/TeX", "output/HTML-CSS"],
   messageStyle: "none",
+  "fast-preview": { disabled: true },  // else it sets every formula twice
   showMathMenu: false,
   tex2jax: { inlineMath: [["$", "$"], ["\\(", "\\)"]], displayMath: [["$$", "$$"]], processEscapes: true },
   TeX: { equationNumbers: { autoNumber: "none" }, extensions: ["AMSmath.js", "AMSsymbols.js"] },

@@ -2,11 +2,14 @@
 
 The checks are those of `jaxtyping.install_import_hook`, each at its price: jaxtyping, which binds and checks a call's
 arguments twice, is kept for functions with shapes and for generators; beartype alone checks other annotations; and a
-function without any is left as it is. Where functions are small and called often, that is half of the time.
+function without any is left as it is. A call with shapes is checked once of its kind: one with arguments of the same
+types, shapes and settings as a call that passed is not checked again. Where functions are small and called often, all
+that was half of the time.
 """
 
 import functools
 import inspect
+from collections.abc import Iterable
 
 import jaxtyping
 from beartype import BeartypeConf, beartype
@@ -23,9 +26,49 @@ def checked(function=None, *, typechecker):
         return with_shapes(function, typechecker=typechecker)
     if not function.__annotations__:
         return function
-    if has_shapes(function) or inspect.isgeneratorfunction(function):  # what they return, beartype would know better
+    if inspect.isgeneratorfunction(function):  # what they return, beartype would know better
         return with_shapes(function, typechecker=typechecker)
-    return typechecker(function)
+    return once_of_a_kind(function, with_shapes(function, typechecker=typechecker)) if has_shapes(function) else (
+        typechecker(function))
+
+
+def once_of_a_kind(function, checked):
+    """A function whose calls are checked, but for those of the kind of one that passed."""
+    passed = set()
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        try:
+            kind = (*map(kind_of, args), *zip(kwargs, map(kind_of, kwargs.values()), strict=True))
+        except Unlike:
+            return checked(*args, **kwargs)
+        if kind in passed:
+            return function(*args, **kwargs)
+        found = checked(*args, **kwargs)
+        passed.add(kind)
+        return found
+
+    return call
+
+
+class Unlike(Exception):
+    """Of a value no kind is known that would tell what annotations ask for."""
+
+
+def kind_of(value):
+    """What an annotation may ask of a value: its type; of an array its shape and dtype too; of a setting its value.
+
+    Of a tuple or a list it is what may be asked of each part. Raises Unlike for other values with parts.
+    """
+    if hasattr(value, "shape") and hasattr(value, "dtype"):  # NumPy's or PyTorch's, which need not be imported here
+        return type(value), value.shape, value.dtype
+    if isinstance(value, str | int | None):
+        return type(value), value
+    if isinstance(value, tuple | list):
+        return type(value), *map(kind_of, value)
+    if isinstance(value, Iterable):
+        raise Unlike
+    return type(value)
 
 
 def has_shapes(function) -> bool:

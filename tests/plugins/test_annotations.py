@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from bncourse.kernels.algorithms import batchnorm_forward
 from bncourse.notebooks import check
-from tests.plugins.annotations import checked
+from tests.plugins.annotations import Unlike, checked, kind_of
 
 checked = partial(checked, typechecker=beartype)
 
@@ -40,6 +40,24 @@ def test_shapes_are_checked_against_one_another_and_in_what_comes_back():
                   (np.ones((2, 0)), np.ones((2, 0)))):  # fmt: skip
         with pytest.raises(TypeError):
             outer(*wrong)
+
+
+@pytest.mark.parametrize("wrong", [
+    (np.ones((2, 3)), np.ones((2, 4))), (np.ones((2, 3), "f4"), np.ones((2, 3), int)), (np.ones((2, 3)), [[1.0] * 3]),
+    (np.ones((2, 3)), None), (np.ones((3, 2)), np.ones((2, 3)))])  # fmt: skip
+def test_a_call_that_passed_vouches_for_its_own_kind_alone(wrong):
+    assert [len(outer(np.ones((2, 3)), np.ones((2, 3)))) for _ in range(3)] == [2, 2, 2]
+    for _ in range(2):
+        with pytest.raises(TypeError):
+            outer(*wrong)
+
+
+def test_what_has_parts_of_its_own_is_looked_at_each_time():
+    assert kind_of((1, [np.ones(2)])) == kind_of((1, [np.zeros(2)])) != kind_of((1, [np.ones(3)]))
+    assert len({kind_of(value) for value in (1, True, 1.0, "1", None)}) == 5
+    for value in ({}, iter([]), ({1: 2},)):
+        with pytest.raises(Unlike):
+            kind_of(value)
 
 
 def test_types_are_checked_and_in_what_comes_back():
