@@ -80,6 +80,17 @@ def duplicated(model: nn.Module) -> nn.Module:
     Tensors that cannot be copied, since they are parts of a graph, are detached; anything else that cannot be copied,
     such as a lock, is shared.
     """
+    try:
+        duplicate = copy.deepcopy(model)
+    except Exception:  # whatever the owner's classes raise
+        duplicate = copy.deepcopy(model, uncopied(model))
+    for module in duplicate.modules():
+        drop_instruments(module)
+    return duplicate
+
+
+def uncopied(model: nn.Module) -> dict:
+    """What `copy.deepcopy` is to take for a copy of the attributes that it cannot copy, by their `id`."""
     memo = {}
     for module in model.modules():
         for value in vars(module).values():
@@ -87,10 +98,7 @@ def duplicated(model: nn.Module) -> nn.Module:
                 memo[id(value)] = value.detach().clone()
             elif not isinstance(value, dict | Tensor | nn.Module) and not copyable(value):
                 memo[id(value)] = value
-    duplicate = copy.deepcopy(model, memo)
-    for module in duplicate.modules():
-        drop_instruments(module)
-    return duplicate
+    return memo
 
 
 def copyable(value) -> bool:

@@ -85,7 +85,7 @@ def wait_until(page, seen):
     while now < began + REDRAW_TIMEOUT and now < quiet + QUIET:
         if seen():
             return True
-        time.sleep(0.02)
+        time.sleep(0.05)
         now = time.monotonic()
         quiet = now if page.evaluate(BUSY) else quiet
     return False
