@@ -1,6 +1,7 @@
 """`python3 -m bncourse runs`: list the recorded measurements, record what is planned, repeat what was recorded."""
 
 import ast
+import functools
 
 from bncourse.paths import PACKAGE
 
@@ -33,7 +34,8 @@ def planned() -> list[str]:
     return sorted(name for name, text in likely.items() if {"PLAN", "run"} <= defined(text))
 
 
-def defined(source: str) -> set[str]:
+@functools.cache
+def defined(source: str) -> frozenset[str]:
     """The names that a file's source defines or imports at its top level."""
     names = set()
     for node in ast.parse(source).body:
@@ -44,7 +46,7 @@ def defined(source: str) -> set[str]:
             names |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
-    return names
+    return frozenset(names)
 
 
 def show(options) -> int:
