@@ -145,7 +145,8 @@ def check_columns(columns):
     for name, values in columns.items():
         check_type(f"columns.{name}", values, list)
         for row, value in enumerate(values):
-            check_type(f"columns.{name}[{row}]", value, int | float)
+            if type(value) not in (int, float):
+                check_type(f"columns.{name}[{row}]", value, int | float)
         lengths[name] = len(values)
     if len(set(lengths.values())) > 1:
         raise RunError(f"columns have unequal lengths {lengths}; expected one length")
