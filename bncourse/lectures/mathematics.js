@@ -12,4 +12,8 @@ window.MathJax = {
     styles: { "@font-face": { "font-family": "MathJax_Blank", src: "local('')" } },  // else it asks for about:blank
   },
   skipStartupTypeset: true,
+  AuthorInit() {  // in Firefox it does without fonts that lie in another folder than a page, which Firefox loads
+    const { Hub, OutputJax } = window.MathJax;
+    Hub.Register.StartupHook("HTML-CSS Jax Config", () => { OutputJax["HTML-CSS"].allowWebFonts = "otf"; });
+  },
 };
