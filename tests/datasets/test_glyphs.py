@@ -108,3 +108,10 @@ def test_an_unknown_split_and_a_negative_number_are_refused():
         glyphs.load("validation")
     with pytest.raises(ValueError, match="n is -1; expected the number of pictures"):
         glyphs.load(n=-1)
+
+
+def test_what_one_caller_does_to_its_pictures_another_does_not_see():
+    for array in glyphs.load("test", 10):
+        array += 1
+    for array, others in zip(glyphs.load("test", 10), glyphs.load("test", 20), strict=True):
+        assert np.array_equal(array, others[:10])
