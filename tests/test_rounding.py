@@ -28,8 +28,13 @@ def drawn(**variables):
     return np.array([float.fromhex(word) for word in done.stdout.split()])
 
 
-def test_each_normal_number_and_each_initial_weight_moves_by_one_unit_in_its_last_place():
-    (one, other), plain = (drawn(**each) for each in rounding.variants(2, False).values()), drawn()
+@pytest.fixture(scope="module")
+def plain():
+    return drawn()
+
+
+def test_each_normal_number_and_each_initial_weight_moves_by_one_unit_in_its_last_place(plain):
+    one, other = (drawn(**each) for each in rounding.variants(2, False).values())
     numbers, rest, weights = slice(0, 80), slice(80, 82), slice(82, None)
     for moved in (one, other):
         assert np.abs(moved - plain)[numbers] == pytest.approx(np.spacing(np.abs(plain[numbers])))
@@ -40,9 +45,9 @@ def test_each_normal_number_and_each_initial_weight_moves_by_one_unit_in_its_las
     assert not np.array_equal(one, other)
 
 
-def test_without_the_variable_nothing_is_moved():
+def test_without_the_variable_nothing_is_moved(plain):
     path = rounding.variants(1, False)["draw 0"]["PYTHONPATH"]
-    assert np.array_equal(drawn(PYTHONPATH=path), drawn())
+    assert np.array_equal(drawn(PYTHONPATH=path), plain)
 
 
 CELLS = {
@@ -51,7 +56,8 @@ CELLS = {
     "measured": "print(f\"{np.random.default_rng(0).normal() * 2**58:.0f}\")",
     "words": "print(os.environ.get('OPENBLAS_CORETYPE', 'none'))",
     "last": "last = float(os.environ.get('LAST', '0.5'))\nprint(f'{last:.1f}')",
-    "picture": "ax = blank()\nax.axvspan(0, last)\nax.set(xlim=(0, 1))\npicture(ax, alt='A bar')",
+    "picture": "ax = blank()\nax.axvspan(0, float(os.environ.get('DRAWN', '0.5')))\n"
+               "ax.set(xlim=(0, 1))\npicture(ax, alt='A bar')",
 }
 
 
@@ -66,38 +72,51 @@ def stored(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def found(stored, monkeypatch):
+def differing(stored, **variables):
     """What differs under some variables: cell -> (words, whether too far)."""
-    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
-    return lambda **variables: {each.cell: (each.what, each.far) for each in rounding.differences(stored, variables)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("OPENBLAS_CORETYPE", raising=False)
+        return {each.cell: (each.what, each.far) for each in rounding.differences(stored, variables)}
 
 
-def test_where_nothing_moves_nothing_is_listed(found):
-    assert found() == {}
+@pytest.fixture(scope="module")
+def near(stored):
+    """What differs where a number and a picture move within their room, and a word does."""
+    return differing(stored, LAST="0.6", DRAWN="0.502", OPENBLAS_CORETYPE="Haswell")
 
 
-def test_a_number_within_its_room_is_listed_and_passes(found):
-    assert found(LAST="0.6")["last"] == ("0.5 -> 0.6, 1 of 1 units", False)
-    assert found(LAST="0.7")["last"] == ("0.5 -> 0.7, 2 of 1 units", True)
+@pytest.fixture(scope="module")
+def far(stored):
+    """What differs where everything that can move moves too far."""
+    return differing(stored, LAST="0.7", DRAWN="0.9", **rounding.variants(1, False)["draw 0"])
 
 
-def test_a_picture_is_listed_with_its_distance(found):
-    what, far = found(LAST="0.502")["picture"]
-    assert "of 0.5 grey levels" in what and not far
-    what, far = found(LAST="0.9")["picture"]
-    assert "differs from the stored one by" in what and far
+def test_where_nothing_moves_nothing_is_listed(stored):
+    assert differing(stored) == {}
 
 
-def test_an_integer_and_a_word_that_move_are_too_far(found):
-    what, far = found(**rounding.variants(1, False)["draw 0"])["measured"]
-    assert "of 0 units" in what and far
-    assert found(OPENBLAS_CORETYPE="Haswell")["words"] == ("'none' -> 'Haswell'", True)
+def test_a_number_within_its_room_is_listed_and_passes(near, far):
+    assert near["last"] == ("0.5 -> 0.6, 1 of 1 units", False)
+    assert far["last"] == ("0.5 -> 0.7, 2 of 1 units", True)
 
 
-def test_a_cell_that_fails_is_listed(found):
-    (what, far), = found(LAST="x").values()
-    assert "cell last failed with ValueError" in what and far
+def test_a_picture_is_listed_with_its_distance(near, far):
+    what, too_far = near["picture"]
+    assert "of 0.5 grey levels" in what and not too_far
+    what, too_far = far["picture"]
+    assert "differs from the stored one by" in what and too_far
+
+
+def test_an_integer_and_a_word_that_move_are_too_far(near, far):
+    assert "measured" not in near
+    what, too_far = far["measured"]
+    assert "of 0 units" in what and too_far
+    assert near["words"] == ("'none' -> 'Haswell'", True)
+
+
+def test_a_cell_that_fails_is_listed(stored):
+    (what, too_far), = differing(stored, LAST="x").values()
+    assert "cell last failed with ValueError" in what and too_far
 
 
 def test_the_command_lists_and_fails_where_something_is_too_far(stored, capsys, monkeypatch):

@@ -97,7 +97,8 @@ def test_two_writers_cannot_both_record_a_run(tmp_path, monkeypatch, link):
 
 def test_a_run_is_saved_where_there_are_no_links(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "link", without_links)
-    assert Run.load(make_run().save(tmp_path)) == make_run()
+    run = make_run()
+    assert Run.load(run.save(tmp_path)) == run
 
 
 @pytest.mark.parametrize("field", ["experiment", "variant", "config", "provenance", "columns"])
@@ -195,10 +196,11 @@ def test_runs_are_found_in_order_and_unfinished_ones_are_not(tmp_path):
     assert runs.find("whitening", tmp_path) == []
 
 
-@pytest.mark.parametrize("path", sorted(runs.RUNS.glob("*/*.json")), ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_every_recorded_run_is_whole_and_in_its_place(path):
-    run = Run.load(path)
-    assert (run.experiment, run.variant) == (path.parent.name, path.stem)
+@pytest.mark.parametrize("experiment", sorted(path.name for path in runs.RUNS.iterdir()))
+def test_every_recorded_run_is_whole_and_in_its_place(experiment):
+    found = runs.find(experiment)
+    assert [(run.experiment, run.variant) for run in found] == [
+        (experiment, path.stem) for path in sorted((runs.RUNS / experiment).iterdir())]
 
 
 def test_provenance_tells_the_versions_and_the_machine_but_not_whose_it_is():

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 
 from mistune import BlockState
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -61,7 +62,13 @@ def element_html(element: dict, link: Link) -> str:
 
 def code_lines(source: str) -> list[str]:
     """Python as HTML, line by line, its words in spans with Pygments' classes."""
-    return highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).rstrip("\n").split("\n")
+    return highlighted(source).split("\n")
+
+
+@cache
+def highlighted(source: str) -> str:
+    """The same as one text; kept, because a cell is on up to four decks and pages."""
+    return highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).rstrip("\n")
 
 
 def code(source: str) -> str:

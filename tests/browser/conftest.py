@@ -28,10 +28,10 @@ def browser():
         browser.close()
 
 
-@pytest.fixture
-def offline(browser):
-    """An empty page of a projector's size, and what went wrong on it; whatever is not a file of ours is refused."""
-    context = browser.new_context(viewport={"width": 1280, "height": 720})
+@pytest.fixture(scope="module")
+def room(browser):
+    """One page for the tests of a module, which need not read MathJax and axe-core anew; and what went wrong on it."""
+    context = browser.new_context()
     page, wrong = context.new_page(), []
 
     def only_files(route):
@@ -47,3 +47,15 @@ def offline(browser):
     page.on("requestfailed", lambda request: wrong.append(f"did not get {request.url}"))
     yield page, wrong
     context.close()
+
+
+@pytest.fixture
+def offline(room):
+    """An empty page of a projector's size, and what went wrong on it; whatever is not a file of ours is refused."""
+    page, wrong = room
+    page.unroute_all()
+    page.goto("about:blank")
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.emulate_media(color_scheme="light")
+    wrong.clear()
+    return page, wrong

@@ -32,10 +32,7 @@ RUN_ALL = """async () => {
 }"""
 RAN_ALL = "() => window.ranAll === window.panel.id"
 OUTPUTS = f"() => {CELLS}.map(cell => [cell.model.id, cell.model.executionCount, cell.model.outputs.toJSON()])"
-CLOSE = """async () => {
-    await window.panel.sessionContext.shutdown();
-    window.panel.dispose();
-}"""
+CLOSE = "() => window.panel.dispose()"
 
 
 class Lab:
@@ -56,7 +53,7 @@ class Lab:
         return self._here(self._play)
 
     def close(self):
-        """Closes the notebook that was run, and ends its kernel."""
+        """Closes the notebook that was run, which ends its kernel."""
         self._here(self._close)
 
     def stop(self):

@@ -14,7 +14,10 @@ START_TIMEOUT = 60  # seconds
 SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
-    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # else only what is in view is in the page
+    "@jupyterlab/notebook-extension/tracker": {
+        "windowingMode": "none",  # else only what is in view is in the page
+        "kernelShutdown": True,  # with its notebook
+    },
 }
 
 

@@ -6,7 +6,6 @@ from dataclasses import fields, replace
 
 import pytest
 
-from bncourse import runs
 from bncourse.datasets import scenes
 from bncourse.datasets.files import MissingData
 from bncourse.experiments import classification, recording, variants
@@ -14,8 +13,8 @@ from bncourse.experiments.recording import RecordingError, differences, edited
 from bncourse.experiments.scales import TINY, Scale
 from bncourse.experiments.variants import VARIANTS, Config, at_scale
 from bncourse.training import trainer
+from tests.experiments.recorded import runs_of
 
-RECORDED = {run.variant: run for run in runs.find("classification")}
 FEW = at_scale(VARIANTS["bn-baseline"], replace(TINY, steps=3, every=3, batch=8))
 CHANGES = {
     "learning rate": {"scale": {"lr": 0.081}}, "initial weights": {"init_gain": 1.01}, "no L2": {"l2": 0.0},
@@ -34,7 +33,8 @@ def changed(config, change):
 
 
 def one_of(data):
-    return next(run for name, run in RECORDED.items() if name.startswith(f"{data}-bn-baseline-") and "seed0" in name)
+    return next(run for run in runs_of("classification")
+                if run.variant.startswith(f"{data}-bn-baseline-") and "seed0" in run.variant)
 
 
 def with_settings(run, config):
@@ -94,7 +94,7 @@ def test_an_edited_record_is_refused_where_it_is_read(tmp_path, monkeypatch):
 
 
 def test_the_steps_and_the_rates_of_every_recorded_run_are_those_of_its_settings():
-    for run in RECORDED.values():
+    for run in runs_of("classification"):
         config, steps = classification.configuration(run), run.columns["step"]
         how = classification.recipe(config)
         due = sorted({*trainer.EARLY, *range(config.scale.every, config.scale.steps + 1, config.scale.every)})
@@ -140,7 +140,7 @@ def test_a_right_record_is_heard_as_right_where_rounding_is_other(otherwise):
 
 def test_the_columns_of_any_other_recorded_run_are_heard_but_for_weaker_l2(otherwise):
     run, again = otherwise
-    others = [other for other in RECORDED.values() if other is not run
+    others = [other for other in runs_of("classification") if other is not run
               and other.provenance["data"] == run.provenance["data"]]
     deaf = {other.config["name"] for other in others
             if not differences(replace(run, columns=other.columns), again, classification.TOLERANCE)}

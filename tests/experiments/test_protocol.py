@@ -8,17 +8,16 @@ from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 
 import pytest
 
-from bncourse import runs
 from bncourse.experiments import ensembles, protocol
 from bncourse.experiments.protocol import EXPERIMENTS, from_record, in_a_name, to_record, unusual
 from bncourse.experiments.variants import SMALL, VARIANTS
 from bncourse.paths import ROOT
+from tests.experiments.recorded import runs_of
 
 FILES = sorted(path.stem for path in (ROOT / "bncourse" / "experiments").glob("[!_]*.py"))
 MODULES = {name: importlib.import_module(f"bncourse.experiments.{name}") for name in FILES}
 PYTHON = re.compile(r'python -c "from bncourse.experiments.(\w+) import Config, run; run\((.*)\).save\(\)"')
 EVERY = pytest.mark.parametrize("name", EXPERIMENTS)
-RECORDED = {name: runs.find(name) for name in EXPERIMENTS}
 
 # Another value for a field of each name, allowed beside the usual values of the others.
 OTHERS = {"dataset": "mnist", "train": "mnist", "test": "glyphs", "steps": 7, "seed": 3, "lr": 0.3, "std": 0.2,
@@ -80,8 +79,8 @@ def test_a_plan_holds_configurations_with_names_of_their_own(name):
 @EVERY
 def test_what_is_recorded_is_planned(name):
     planned = {config.variant(): config for part in getattr(MODULES[name], "PLAN", {}).values() for config in part}
-    assert {run.variant for run in RECORDED[name]} <= set(planned)
-    for run in RECORDED[name]:
+    assert {run.variant for run in runs_of(name)} <= set(planned)
+    for run in runs_of(name):
         assert name in ("classification", "crops", "ensembles") or to_record(planned[run.variant]) == run.config
 
 
@@ -104,7 +103,7 @@ def test_every_field_that_is_not_usual_is_in_the_name_and_the_usual_ones_are_not
 
 @EVERY
 def test_the_command_of_a_recorded_run_makes_its_configuration(name):
-    for run in RECORDED[name]:
+    for run in runs_of(name):
         command = run.provenance["command"]
         if match := PYTHON.fullmatch(command):
             config = eval(match[2], {"Config": MODULES[name].Config})

@@ -18,9 +18,10 @@ from bncourse.experiments.protocol import FIRST_ROOM, LEAST_ROOM, room_for_round
 from bncourse.experiments.recording import RecordingError, differences, missing, plan, record, recorded, replay
 from bncourse.paths import ROOT
 from bncourse.runs import Run, RunExists
+from tests.experiments.recorded import runs_of
 
 SMALL = Config(steps=30, sizes=(784, 12, 9, 10), records=3, test_images=150, population_batches=2)
-RECORDED = {name: runs.find(name) for name in sorted(path.name for path in runs.RUNS.iterdir())}
+EXPERIMENTS = sorted(path.name for path in runs.RUNS.iterdir())
 
 
 @pytest.fixture
@@ -66,14 +67,14 @@ def test_the_plan_has_the_seeds_the_depths_and_the_cells_that_lesson_10_shows():
 
 def test_what_is_recorded_is_what_is_planned():
     planned = {config.variant(): config for config in plan("activations")}
-    for run in RECORDED["activations"]:
+    for run in runs_of("activations"):
         assert activations.configuration(run) == planned[run.variant]
         assert run.columns["step"] == planned[run.variant].recorded_steps()
         assert not run.provenance["dirty"] and run.provenance["threads"] == 1
 
 
 def test_every_recorded_run_that_can_be_replayed_has_the_name_of_its_settings():
-    found = [run for name in RECORDED if recording.can_replay(name) for run in RECORDED[name]]
+    found = [run for name in EXPERIMENTS if recording.can_replay(name) for run in runs_of(name)]
     assert len(found) > 300 and [run.variant for run in found if recording.edited(run)] == []
 
 
@@ -181,8 +182,8 @@ def test_killing_it_at_any_moment_leaves_whole_records_alone(tmp_path, moment, p
 
 def one_of_each_data():
     """Of each experiment that can be replayed, the first run on each data."""
-    first = {(name, run.provenance["data"]): run for name, found in RECORDED.items() if recording.can_replay(name)
-             for run in reversed(found)}
+    first = {(name, run.provenance["data"]): run for name in EXPERIMENTS if recording.can_replay(name)
+             for run in reversed(runs_of(name))}
     return [pytest.param(run, id=" ".join(of)) for of, run in first.items()]
 
 
@@ -275,4 +276,4 @@ def test_values_that_are_not_finite_agree_with_themselves():
 ])
 def test_what_cannot_be_replayed_is_refused(name, steps, sentence):
     with pytest.raises(RecordingError, match=sentence):
-        replay(RECORDED[name][0], steps)
+        replay(runs_of(name)[0], steps)

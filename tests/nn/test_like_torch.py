@@ -2,17 +2,13 @@
 
 import inspect
 import warnings
+from functools import cache
 
 import pytest
 import torch
 
 from bncourse.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from tests.nn.like_torch import NAMESAKE, assert_close, assert_same_step, gradients, randomize
-
-with warnings.catch_warnings():
-    warnings.filterwarnings("ignore", "Fail to import hypothesis", ImportWarning)
-    from torch.testing._internal.common_methods_invocations import op_db
-    from torch.testing._internal.common_modules import module_db
 
 CLASSES = [BatchNorm1d, BatchNorm2d, BatchNorm3d]
 OF_DIMS = {2: BatchNorm1d, 3: BatchNorm1d, 4: BatchNorm2d, 5: BatchNorm3d}
@@ -26,8 +22,19 @@ def pair(cls, *args, **kwargs):
     return randomize(cls(*args, **kwargs), NAMESAKE[cls](*args, **kwargs))
 
 
+@cache
+def cases_of_pytorch():
+    """PyTorch's operators and modules with their cases; they take seconds to import, and not at collection."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Fail to import hypothesis", ImportWarning)
+        from torch.testing._internal.common_methods_invocations import op_db
+        from torch.testing._internal.common_modules import module_db
+    return op_db, module_db
+
+
 def info_of(cls):
-    return next(info for info in module_db if info.module_cls is NAMESAKE[cls])
+    _, modules = cases_of_pytorch()
+    return next(info for info in modules if info.module_cls is NAMESAKE[cls])
 
 
 @every_class
@@ -57,7 +64,8 @@ def test_error_inputs_of_module_db_raise_as_they_should(cls):
 
 def samples():
     """OpInfo's samples for batch norm, all but the two that have no channels."""
-    operator = next(info for info in op_db if info.name == "nn.functional.batch_norm")
+    operators, _ = cases_of_pytorch()
+    operator = next(info for info in operators if info.name == "nn.functional.batch_norm")
     usable = [sample for sample in operator.sample_inputs("cpu", torch.float64) if sample.input.dim() > 1]
     assert len(usable) >= 10
     return usable

@@ -12,8 +12,9 @@ from tests.test_runs import make_run
 def test_what_a_killed_writer_left_is_in_nobodys_way(tmp_path):
     (tmp_path / "activations").mkdir()
     (tmp_path / "activations" / ".batchnorm.json.0123.part").write_text('{"exp')
-    make_run().save(tmp_path)
-    assert runs.find("activations", tmp_path) == [make_run()]
+    run = make_run()
+    run.save(tmp_path)
+    assert runs.find("activations", tmp_path) == [run]
 
 
 def test_a_run_in_another_place_or_without_measurements_is_not_found(tmp_path):
