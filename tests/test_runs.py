@@ -198,9 +198,8 @@ def test_runs_are_found_in_order_and_unfinished_ones_are_not(tmp_path):
 
 @pytest.mark.parametrize("experiment", sorted(path.name for path in runs.RUNS.iterdir()))
 def test_every_recorded_run_is_whole_and_in_its_place(experiment):
-    found = runs.find(experiment)
-    assert [(run.experiment, run.variant) for run in found] == [
-        (experiment, path.stem) for path in sorted((runs.RUNS / experiment).iterdir())]
+    files = sorted((runs.RUNS / experiment).iterdir())
+    assert [(run.experiment, run.variant) for run in runs.find(experiment)] == [(experiment, it.stem) for it in files]
 
 
 def test_provenance_tells_the_versions_and_the_machine_but_not_whose_it_is():
