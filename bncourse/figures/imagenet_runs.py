@@ -12,7 +12,8 @@ from matplotlib.transforms import offset_copy
 from bncourse.figures.style import PAPER, QUIET, THIN, WITH, WITHOUT, blank, label_end, new_figure, spread_labels
 from bncourse.runs import Run, best, curve
 
-STEPS = "training steps of 32 images"
+BATCH = 32
+STEPS = f"training steps of {BATCH} images"
 DASHES = ("-", "--", "-.", ":", (0, (3, 1, 1, 1, 1, 1)))  # tell networks of one colour apart
 NAMES = {"inception": "Inception", "bn-baseline": "BN-Baseline", "bn-x5": "BN-x5", "bn-x30": "BN-x30",
          "bn-x5-sigmoid": "BN-x5-Sigmoid", "inception-x5": "Inception x5", "inception-sigmoid": "Inception, sigmoid",
@@ -64,9 +65,13 @@ def losses(variants: Mapping[str, Run], chance: float | int, *, live: Collection
     return axes[0, 0]
 
 
-def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, title: str = "") -> Axes:
-    """Figure 2: validation accuracy against steps for each variant, the seeds' mean as a line and all as a band."""
-    ax = blank(ax, title=title, xlabel=STEPS, ylabel="validation accuracy @1, %")
+def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, images: int = 0, title: str = "") -> Axes:
+    """Figure 2: validation accuracy against steps for each variant, the seeds' mean as a line and all as a band.
+
+    images are those of the training set; where they are given, passes over them stand under the steps.
+    """
+    ax = blank(ax, title=title, xlabel=STEPS + ", and passes over the photographs" * bool(images),
+               ylabel="validation accuracy @1, %")
     styles, ends = dashes(list(variants)), {}
     for name, runs in variants.items():
         steps = max((curve(run)[0] for run in runs), key=len)
@@ -82,7 +87,8 @@ def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, tit
                                 "shrinkA": 0, "shrinkB": 0})
         label_end(ax, steps[-1], height, NAMES[name], color_of(name), away=36)
     ax.set_ylim(0, top)
-    ax.set_xticks(ticks := np.linspace(0, steps[-1], 5), [f"{tick:,.0f}" for tick in ticks])
+    ax.set_xticks(ticks := np.linspace(0, steps[-1], 5),
+                  [f"{tick:,.0f}" + (f"\n{tick * BATCH / images:.1f}" if images else "") for tick in ticks])
     return ax
 
 
