@@ -36,6 +36,15 @@ def test_the_line_is_the_mean_of_the_seeds_and_the_band_holds_them_all(trained):
     assert [text.xyann for text in ax.texts if text.get_text()] == [(36, 0)] * 2  # behind a sample of the dashes
 
 
+def test_passes_over_the_photographs_stand_under_the_steps_where_it_is_told_how_many_there_are(trained):
+    seeds = {"bn-x5": [trained([0.4, 0.6])]}  # 1,000 steps of 32
+    told, plain = (imagenet_runs.curves(seeds, images=images) for images in (3200, 0))
+    ticks, steps = ([label.get_text() for label in ax.get_xticklabels()] for ax in (told, plain))
+    assert ticks == ["0\n0.0", "250\n2.5", "500\n5.0", "750\n7.5", "1,000\n10.0"]
+    assert steps == ["0", "250", "500", "750", "1,000"]
+    assert told.get_xlabel() == f"{plain.get_xlabel()}, and passes over the photographs"
+
+
 def test_the_best_rate_of_a_sweep_is_filled(trained):
     ax = imagenet_runs.sweep([trained([0.1, 0.2], lr=0.3), trained([0.3, 0.1], lr=0.01), trained([0, 0.1], lr=1.0)])
     assert ax.lines[0].get_xdata().tolist() == [0.01, 0.3, 1.0]
