@@ -108,6 +108,8 @@ def test_c45_c46_the_changes_alone(measured):
                      zip(ABLATION[f"bn-baseline-{name}"], RUNS["bn-baseline"], strict=False)] for name in SEVEN | PAIR}
     told = ", ".join(f"{name} {' '.join(f'{value:+.1f}' for value in values)}" for name, values in points.items())
     assert f"points at the last test over BN-Baseline of the same seed, 2 seeds: {told}; " in measured["C45"]
+    ten = [100 * last(run) for run in recorded("classification", "noise")]
+    assert measured["C45"].endswith(f"; ten seeds of BN-Baseline end at {fmean(ten):.1f} ± {stdev(ten):.1f} %")
     noise = max(map(abs, points["local-response"]))
     assert [name for name in SEVEN if min(map(abs, points[name])) > noise] == ["decay"]
     assert measured["C46"].endswith(
