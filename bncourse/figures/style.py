@@ -183,7 +183,7 @@ def compressed_png(png: bytes | memoryview) -> bytes:
     codes, place, count = np.unique(codes, return_inverse=True, return_counts=True)
     shades = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(float)
     for colors in COLORS:
-        palette, nearest = _settled(_palette(image, colors), shades, count)
+        palette, nearest = _settled(_palette(shades, count, colors), shades, count)
         if np.average(np.abs(shades - palette[nearest]).mean(axis=1), weights=count) <= COARSEST:
             break
     drawn = Image.fromarray(nearest[place].astype(np.uint8))
@@ -192,9 +192,14 @@ def compressed_png(png: bytes | memoryview) -> bytes:
     return file.getvalue()
 
 
-def _palette(image: Image.Image, colors: int) -> np.ndarray:
-    """So many colours of a picture or fewer, by the median cut, `(colors, 3)`."""
-    return np.array(image.quantize(colors).getpalette(), float).reshape(-1, 3)[:colors]
+def _palette(shades: np.ndarray, count: np.ndarray, colors: int) -> np.ndarray:
+    """So many colours of a picture or fewer, `(colors, 3)`, by the median cut.
+
+    It is that of a small picture, in which each shade of `(S, 3)` occurs, the frequent ones as often as in the large.
+    """
+    often = np.maximum(count * 2**14 // count.sum(), 1)
+    small = Image.fromarray(np.repeat(shades.astype(np.uint8), often, axis=0)[None])
+    return np.array(small.quantize(colors).getpalette(), float).reshape(-1, 3)[:colors]
 
 
 def _settled(palette: np.ndarray, shades: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
