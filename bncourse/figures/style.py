@@ -172,7 +172,7 @@ def picture(ax: Axes, *, alt: str, caption: str = "", live: bool = False) -> Pic
 def _png(fig: Figure) -> bytes:
     """The figure as the bytes of a compressed PNG."""
     drawn = io.BytesIO()
-    fig.savefig(drawn, format="png")
+    fig.savefig(drawn, format="png", pil_kwargs={"compress_level": 1})  # for a moment
     return compressed_png(drawn.getvalue())
 
 
