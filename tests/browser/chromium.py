@@ -20,11 +20,10 @@ def find():
     return named or next(filter(None, map(shutil.which, NAMES)), None)
 
 
-def screenshots(otherwise):
-    """The folder for pictures to look at: `BNCOURSE_SCREENSHOTS`, or the one given."""
-    folder = Path(os.environ.get("BNCOURSE_SCREENSHOTS") or otherwise)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def keep_screenshot(seen, name):
+    """A picture of a page, or of an element, to look at: where `BNCOURSE_SCREENSHOTS` names a folder for them."""
+    if folder := os.environ.get("BNCOURSE_SCREENSHOTS"):
+        seen.screenshot(path=Path(folder) / f"{name}.png")
 
 
 def open_page(page, path):

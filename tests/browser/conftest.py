@@ -12,12 +12,6 @@ from tests.browser import chromium
 
 
 @pytest.fixture(scope="module")
-def screenshots(tmp_path_factory):
-    """The folder for pictures to look at."""
-    return chromium.screenshots(tmp_path_factory.mktemp("screenshots"))
-
-
-@pytest.fixture(scope="module")
 def browser():
     firefox = os.environ.get("BNCOURSE_FIREFOX")
     path = firefox or chromium.find() or pytest.skip(chromium.NONE)

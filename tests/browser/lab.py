@@ -41,7 +41,6 @@ class Lab:
     def __init__(self, path):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="lab")
         self._home = tempfile.TemporaryDirectory(prefix="bncourse-lab-", ignore_cleanup_errors=True)
-        self._pictures = chromium.screenshots(Path(self._home.name) / "screenshots")
         self._here(self._start, path)
 
     def run(self, notebook):
@@ -99,10 +98,10 @@ class Lab:
     def _play(self):
         complaints, took = [], []
         self._page.locator(".jp-Notebook-cell").first.scroll_into_view_if_needed()
-        self._page.screenshot(path=self._pictures / f"{self._stem}_top.png")
+        chromium.keep_screenshot(self._page, f"{self._stem}_top")
         for number, explorer in enumerate(self._page.locator(".bncourse-explorer").all(), 1):
             explorer.scroll_into_view_if_needed()
-            explorer.screenshot(path=self._pictures / f"{self._stem}_explorer_{number}.png")
+            chromium.keep_screenshot(explorer, f"{self._stem}_explorer_{number}")
             complaints += gestures.play(explorer)
             took += [] if complaints else gestures.latencies(explorer)  # of what works: the rest would be waited for
         return complaints + [f"the page says: {error}" for error in self._errors], took

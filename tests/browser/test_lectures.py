@@ -12,7 +12,7 @@ from importlib.resources import files
 import pytest
 
 from bncourse.lectures import deck, lessons, plans, site
-from tests.browser.chromium import open_page
+from tests.browser.chromium import keep_screenshot, open_page
 
 LESSONS = [path.stem for path in sorted(lessons.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))]
 LECTURE = "lecture_90"  # whose slides are measured like those of a lesson
@@ -114,7 +114,7 @@ def check_formulas(page):
 
 
 @pytest.mark.parametrize("name", [*LESSONS, LECTURE])
-def test_a_deck_fits_its_slides_and_reads_from_the_back_row(name, material, offline, screenshots):
+def test_a_deck_fits_its_slides_and_reads_from_the_back_row(name, material, offline):
     page, wrong = offline
     open_page(page, material / "slides" / f"{name}.html")
     check_formulas(page)
@@ -126,7 +126,7 @@ def test_a_deck_fits_its_slides_and_reads_from_the_back_row(name, material, offl
         assert slide["enlarged"] > 0.99 or all(height >= LEAST_PICTURE for height in slide["pictures"]), slide
         assert min(slide["text"], slide["captions"]) >= LEAST_TEXT and slide["code"] >= LEAST_CODE, slide
         if number == 3:
-            page.screenshot(path=screenshots / f"{name}_slide.png")
+            keep_screenshot(page, f"{name}_slide")
     assert page.evaluate(SILENT) == []
     assert complaints_of_axe(page) == []
     assert wrong == []
@@ -152,7 +152,7 @@ def test_a_deck_is_led_by_the_keyboard_and_hides_what_is_not_its_turn(material, 
 
 @pytest.mark.parametrize("name", ["index", "questions", "claims", "glossary", "search", "api/evaluation",
                                   *(f"lessons/{name}" for name in LESSONS)])
-def test_a_page_of_the_course_is_whole_and_for_everyone(name, material, offline, screenshots):
+def test_a_page_of_the_course_is_whole_and_for_everyone(name, material, offline):
     page, wrong = offline
     open_page(page, material / "site" / f"{name}.html")
     check_formulas(page)
@@ -162,7 +162,7 @@ def test_a_page_of_the_course_is_whole_and_for_everyone(name, material, offline,
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 720})
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
-    page.screenshot(path=screenshots / f"site_{name.replace('/', '_')}.png")
+    keep_screenshot(page, f"site_{name.replace('/', '_')}")
     assert complaints_of_axe(page, dark=not name.startswith("lessons/") or name.endswith(LESSONS[3])) == []
     assert wrong == []
 
