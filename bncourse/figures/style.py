@@ -195,7 +195,7 @@ def compressed_png(png: bytes | memoryview) -> bytes:
 def _palette(shades: np.ndarray, count: np.ndarray, colors: int) -> np.ndarray:
     """So many colours of a picture or fewer, `(colors, 3)`, by the median cut.
 
-    It is that of a small picture, in which each shade of `(S, 3)` occurs, the frequent ones as often as in the large.
+    It is that of a small picture with the same shades `(S, 3)`, in the same shares, and each at least once.
     """
     often = np.maximum(count * 2**14 // count.sum(), 1)
     small = Image.fromarray(np.repeat(shades.astype(np.uint8), often, axis=0)[None])
