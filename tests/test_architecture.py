@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions, requires
 
 import pytest
@@ -79,9 +80,15 @@ def imported(node):
     return [f"bncourse.{alias.name}" for alias in node.names] if node.module == "bncourse" else [node.module]
 
 
+@cache
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imports(path, lazy=True):
     """The modules that a file imports: those of the house by their rows, and the others by their first names."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     nodes = [node for node in (ast.walk(tree) if lazy else tree.body) if isinstance(node, ast.Import | ast.ImportFrom)]
     names = [name for node in nodes for name in imported(node)]
     house = {name.split(".")[1] for name in names if name.startswith("bncourse.")}
@@ -164,7 +171,7 @@ def distributions_of(module):
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_a_module_opens_with_what_it_is_for(path):
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert ast.get_docstring(parsed(path))
 
 
 def test_importing_the_package_or_the_command_line_loads_the_standard_library_alone():

@@ -41,8 +41,12 @@ def test_a_part_that_would_be_made_otherwise_is_stale(monkeypatch, path, name):
     assert readme.stale() == [f"{path.name}: what stands under {name} is not what data/paper and the notebooks give"]
 
 
-def test_a_picture_that_is_missing_changed_or_left_over_is_stale(monkeypatch, tmp_path):
-    moving = readme.moving_picture()
+@pytest.fixture(scope="module")
+def moving():
+    return readme.moving_picture()
+
+
+def test_a_picture_that_is_missing_changed_or_left_over_is_stale(moving, monkeypatch, tmp_path):
     monkeypatch.setattr(readme, "moving_picture", lambda: moving)
     monkeypatch.setattr(readme, "PICTURES", tmp_path)
     first, *others = readme.pictures()
@@ -65,19 +69,21 @@ def test_a_lesson_that_gives_no_moving_picture_any_more_is_stale(monkeypatch):
 def test_the_table_of_lessons_leads_to_a_page_and_slides_once_they_are_published(monkeypatch):
     assert "http" not in readme.lessons_table()
     monkeypatch.setattr(readme, "address", lambda: "https://example.org/course")
+    table = readme.lessons_table()
     for path in LESSON_FILES:
         assert (f"| [page](https://example.org/course/lessons/{path.stem}.html) "
-                f"| [slides](https://example.org/course/slides/{path.stem}.html) |") in readme.lessons_table()
+                f"| [slides](https://example.org/course/slides/{path.stem}.html) |") in table
 
 
-def test_the_moving_picture_is_the_explorer_at_every_step_and_light():
-    name, gif = readme.moving_picture()
+def test_the_moving_picture_is_the_explorer_at_every_step_and_light(moving):
+    name, gif = moving
     frames = readme.pixels(gif)
     assert name == "backprop.gif" and len(frames) == STEPS + 1 and len(gif) < 300_000
     assert all(np.abs(before - after).mean() > 0.1 for before, after in itertools.pairwise(frames))
 
 
-def test_a_picture_that_no_line_shows_is_said(monkeypatch, tmp_path):
+def test_a_picture_that_no_line_shows_is_said(moving, monkeypatch, tmp_path):
+    monkeypatch.setattr(readme, "moving_picture", lambda: moving)
     text = TEXT.replace("pictures/", "elsewhere/")
     (tmp_path / "README.md").write_text(text, encoding="utf-8")
     monkeypatch.setattr(readme, "README", tmp_path / "README.md")

@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
 
 import numpy as np
 
@@ -98,7 +99,7 @@ class Judge:
 
     def name(self) -> str:
         """How the lesson calls this check: "check.algorithm1", for instance; "check" if no lesson has it."""
-        lessons = [module for name, module in sys.modules.items() if name.startswith("bncourse.checks.")]
+        lessons = [module for module in vars(sys.modules[__package__]).values() if isinstance(module, ModuleType)]
         return next((f"check.{name}" for module in lessons for name, value in vars(module).items() if value is self),
                     "check")
 

@@ -32,7 +32,7 @@ from bncourse.experiments.variants import Config as Training
 CROPS = (1, 2, 12, 24, 36, 48)
 CENTRE_CROP = 8  # among the crops of a square: the first scale's fifth, upright; its mirror image follows
 ORDER = (CENTRE_CROP, CENTRE_CROP + 1, *range(CENTRE_CROP), *range(CENTRE_CROP + 2, 48))
-PICTURES = 2  # in a batch: 96 images
+PICTURES = 4  # in a batch: 192 images
 SIX = small_scale.PLAN["ensemble"]
 
 
