@@ -4,14 +4,12 @@ Every request to another host is refused, and fails the test. axe-core looks at 
 taken out, which it would only count.
 """
 
-import contextlib
-import os
 import re
 from importlib.resources import files
 
 import pytest
 
-from bncourse.lectures import deck, lessons, plans, site
+from bncourse.lectures import lessons
 from tests.browser.chromium import keep_screenshot, open_page
 
 LESSONS = [path.stem for path in sorted(lessons.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))]
@@ -67,24 +65,6 @@ AXE = """async rules => (await axe.run(document, {
     resultTypes: ['violations'], preload: false, ...(rules && {runOnly: rules}),
 })).violations.filter(found => ['serious', 'critical'].includes(found.impact) || found.id === 'heading-order')
     .map(found => `${found.id}: ${found.help}: ${found.nodes[0].html.slice(0, 200)}`)"""
-
-
-@pytest.fixture(scope="session")
-def material(tmp_path_factory):
-    """The decks of the whole lessons, and the course page that students get; made once for all processes of a run."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "material"
-    if not folder.exists():
-        draft, course = tmp_path_factory.mktemp("draft"), lessons.find()
-        for name in ("slides", "site"):
-            (draft / name).mkdir()
-        deck.write(course, draft / "slides")
-        for plan in plans.names():
-            deck.write_lectures(plan, course, draft / "slides")
-        site.write(course, "student", draft / "site", packages=("evaluation",))
-        with contextlib.suppress(OSError):  # another process was quicker
-            os.replace(draft, folder)
-    return folder
 
 
 def complaints_of_axe(page, dark=False):

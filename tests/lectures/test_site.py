@@ -27,11 +27,9 @@ OURS = ("deck.js", "explorers.js", "mathematics.js", "search.js", "site.js")
 
 
 @pytest.fixture(scope="module")
-def page(course, tmp_path_factory):
+def page(material):
     """The folder of the course page, student edition."""
-    folder = tmp_path_factory.mktemp("site")
-    site.write(course, "student", folder, repository="owner/name", packages=("evaluation",))
-    return folder
+    return material / "site"
 
 
 @functools.cache
