@@ -11,7 +11,7 @@ PRESS = """async handle => {
     const there = handle.ariaValueNow === handle.ariaValueMax ? 'ArrowLeft' : 'ArrowRight';
     const back = there === 'ArrowLeft' ? 'ArrowRight' : 'ArrowLeft';
     for (const key of [there, back]) {
-        await new Promise(rested => setTimeout(rested, 100));
+        await new Promise(rested => setTimeout(rested, 50));
         const drawn = new Promise(seen => {
             picture.addEventListener('load', () => seen(performance.now()), {once: true});
             setTimeout(() => seen(null), 2000);
@@ -96,7 +96,7 @@ def settle(picture):
     seen = [picture.evaluate(DIGEST)]
 
     def still():
-        time.sleep(0.1)
+        time.sleep(0.05)
         seen.append(picture.evaluate(DIGEST))
         return seen[-1] == seen[-2] and not picture.page.evaluate(BUSY)
 

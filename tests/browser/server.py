@@ -20,6 +20,8 @@ SETTINGS = {
     },
 }
 
+STARTUP = "import gc\n\ngc.set_threshold(20_000, 20)  # as in the tests' own processes\ndel gc\n"  # of each kernel
+
 
 class Server:
     """JupyterLab on the folder `notebooks` of a home folder; `url` opens it. `stop` ends it and its kernels.
@@ -30,10 +32,10 @@ class Server:
     def __init__(self, home):
         self.notebooks = home / "notebooks"
         self.notebooks.mkdir()
-        for name, values in SETTINGS.items():
-            file = home / "settings" / f"{name}.jupyterlab-settings"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(values), encoding="utf-8")
+        files = {f"settings/{name}.jupyterlab-settings": json.dumps(values) for name, values in SETTINGS.items()}
+        for name, text in {**files, "ipython/profile_default/startup/gc.py": STARTUP}.items():
+            (home / name).parent.mkdir(parents=True, exist_ok=True)
+            (home / name).write_text(text, encoding="utf-8")
         self.address, self.token = f"http://127.0.0.1:{free_port()}", secrets.token_hex(16)
         self.log = open(home / "log.txt", "w+", encoding="utf-8")
         self.process = subprocess.Popen(self._command(), env=variables(home), stdout=self.log, stderr=self.log)
