@@ -27,6 +27,7 @@ def add(commands):
     option("--decay", type=float, metavar="TIMES", help="how many times as fast the rate falls")
     option("--width", type=float, help="a factor on the network's widths")
     option("--held-out", type=int, metavar="N", help="test on N training pictures of each class")
+    option("--view", choices=["center", "whole"], metavar="NAME", help="test the center of a picture, or the whole")
     option("--seed", type=int, metavar="N", help="of weights, order and distortions")
     option("--precision", choices=["float32", "bf16"], metavar="TYPE", help="float32 or bf16")
     option("--synchronized", action="store_true", help="batch norm over all processes")
@@ -51,7 +52,7 @@ def carry_out(options) -> int:
     scale = SCALES[options.scale or ("tiny" if options.data == "scenes" else "small")]
     data, place = trainings.pictures_named(options.data)
     given = {name: getattr(options, name) for name in ("steps", "every", "batch", "lr", "decay", "width", "held_out",
-                                                       "seed", "precision")}
+                                                       "view", "seed", "precision")}
     config = with_options(at_scale(variant_named(options.variant), scale), data=data,
                           synchronized=options.synchronized, **given)
     trainings.train(config, place, folder=options.folder, device=options.device, workers=options.workers,

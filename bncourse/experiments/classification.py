@@ -113,8 +113,13 @@ def mini_batches(config: Config, pictures: Pictures, world: World = ALONE, **set
 
 def validation(config: Config, pictures: Pictures, world: World = ALONE, **settings) -> Batches:
     """The pictures of the validation set, each once, a single crop of each."""
-    return Batches(pictures.val, Center(config.scale.size), batch=VALIDATION_BATCH, order="as stored", keep_last=True,
+    return Batches(pictures.val, single_crop(config), batch=VALIDATION_BATCH, order="as stored", keep_last=True,
                    rank=world.rank, world=world.size, **settings)
+
+
+def single_crop(config: Config) -> Center:
+    """The transform that gives the one crop by which a picture is tested."""
+    return Center(config.scale.size, resize=config.scale.size if config.view == "whole" else None)
 
 
 def initial(config: Config, classes: int) -> nn.Module:

@@ -7,7 +7,7 @@ from bncourse.experiments.scales import SCALES
 from bncourse.experiments.variants import KNOWN, Config, at_scale
 
 CONFIG_OPTIONS, SCALE_OPTIONS = ("data", "seed", "precision"), ("steps", "every", "lr", "width", "batch")
-CHANGES = ("decay", "held_out")  # options that a command has only where the value is not the variant's own
+CHANGES = ("decay", "held_out", "view")  # options that a command has only where the value is not the variant's own
 
 
 def with_options(config: Config, **settings) -> Config:

@@ -15,9 +15,8 @@ from torch import Tensor
 from bncourse import evaluation
 from bncourse.datasets.batches import Batches
 from bncourse.datasets.subsets import EvenSubset
-from bncourse.datasets.transforms import Center
 from bncourse.evaluation import Crops, Score
-from bncourse.experiments.classification import VALIDATION_BATCH, open_pictures
+from bncourse.experiments.classification import VALIDATION_BATCH, open_pictures, single_crop
 from bncourse.experiments.trainings import KeptError, Trained, at_least, trained
 from bncourse.nn import fold_batchnorm
 from bncourse.training.distributed import device_named
@@ -66,7 +65,7 @@ def predict(network: Trained, pictures, *, crops: bool = False, fold: bool = Fal
     """
     config = network.config
     at_least("workers", workers, 0)
-    transform = Center(config.scale.size)
+    transform = single_crop(config)
     if crops:
         transform = Crops(config.scale.size, squares=3 if config.scale.name == "imagenet" else 1)
     device = device_named(device or ("cuda" if torch.cuda.is_available() else "cpu"))

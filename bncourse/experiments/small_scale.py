@@ -61,6 +61,11 @@ def held_out(lr: float, decay: float | int, seed: int = 0) -> Config:
     return replace(at_small_scale(INCEPTION, seed, lr=lr), decay=decay, held_out=HELD_OUT)
 
 
+def seen_whole(config: Config, seed: int = 0) -> Config:
+    """The same variant on Tiny ImageNet, tested on whole pictures that are made smaller, as in training."""
+    return replace(at_small_scale(config, seed), view="whole")
+
+
 PLAN = {
     "sweep": tuple(at_small_scale(INCEPTION, lr=lr) for lr in RATES),
     "variants": tuple(at_small_scale(config, seed) for seed, config in product(range(3), VARIANTS.values())),
@@ -77,7 +82,9 @@ PLAN = {
     "long": tuple(long(config, seed) for seed, config in product(range(3), LONG)),
     "noise": tuple(at_small_scale(VARIANTS["bn-baseline"], seed) for seed in range(10)),
     "held out": tuple(held_out(*setting) for setting in RATES_AND_DECAYS),
+    "seen whole": tuple(seen_whole(config, seed) for seed, config in product(range(3), VARIANTS.values())),
+    "changes seen whole": tuple(seen_whole(config, seed) for seed, config in product(range(2), ABLATIONS.values())),
     "paired": tuple(at_small_scale(ABLATIONS[f"bn-baseline-{name}"], seed)
                     for seed, name in product(range(2, 5), SEVEN)),
 }
-UNFINISHED = ("held out", "paired")
+UNFINISHED = ("held out", "paired", "seen whole", "changes seen whole")

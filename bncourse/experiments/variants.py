@@ -45,6 +45,7 @@ class Config:
     precision       "float32", or "bf16" where products may be rounded to bfloat16
     processes       that share each mini-batch; each normalizes its own share unless `synchronized`
     held_out        pictures of each class that are not trained on, but tested on in place of the validation set
+    view            what is tested of a picture: its "center", 7/8 as wide as its shorter side, or the "whole" square
     """
 
     name: str
@@ -67,6 +68,7 @@ class Config:
     processes: int = 1
     synchronized: bool = False
     held_out: int = 0
+    view: str = "center"
 
     def __post_init__(self):
         expect_types(self)
@@ -106,7 +108,8 @@ class Config:
 
 
 CHOICES = {"activation": ("relu", "sigmoid"), "shuffling": ("full", "within-shard", "fixed"),
-           "distortion": ("full", "less", "none"), "precision": ("float32", "bf16")}
+           "distortion": ("full", "less", "none"), "precision": ("float32", "bf16"),
+           "view": ("center", "whole")}
 
 
 # The seven sentences of 4.2.1.
@@ -237,7 +240,7 @@ def at_scale(config: Config, scale: Scale) -> Config:
     return replace(config, scale=scale)
 
 
-UNRECORDED = {"processes": 1, "synchronized": False, "held_out": 0}  # the values that a record leaves out
+UNRECORDED = {"processes": 1, "synchronized": False, "held_out": 0, "view": "center"}  # what a record leaves out
 
 
 def from_record(record: dict) -> Config:

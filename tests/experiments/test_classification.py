@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL.Image import Resampling
 from torch import nn
 
 from bncourse import cli, runs
 from bncourse.datasets import scenes
+from bncourse.datasets.transforms import normalize, to_tensor
 from bncourse.experiments import classification, variants
 from bncourse.experiments.classification import initial, mini_batches, open_pictures, recipe, replay, run, validation
 from bncourse.experiments.options import train_command, with_options
@@ -102,6 +104,19 @@ def test_held_out_pictures_are_tested_on_and_not_trained_on():
     recorded = run(config)
     assert recorded.provenance["sha256"] == pictures.sha256() and recorded.variant != few("bn-x5").variant()
     assert differences(recorded, replay(recorded), {"lr": 0}) == []
+
+
+def test_a_whole_picture_is_tested_made_smaller_and_a_center_as_it_is():
+    center, whole = few("bn-x5"), replace(few("bn-x5"), view="whole")
+    pictures = open_pictures(center)
+    image = pictures.val.image(0)
+    assert image.size == (32, 32)
+    smaller = image.resize((28, 28), Resampling.BILINEAR)
+    for config, expected in ((center, image.crop((2, 2, 30, 30))), (whole, smaller)):
+        images, _ = next(iter(validation(config, pictures).epoch(0)))
+        assert torch.equal(images[:1], normalize(to_tensor(expected)[None]))
+    assert train_command(whole).endswith(" --view whole --record") and whole.variant() != center.variant()
+    assert run(whole).columns["loss"] == run(center).columns["loss"]
 
 
 def test_inceptions_rate_and_decay_are_tried_together_on_held_out_pictures():
@@ -201,7 +216,7 @@ def configuration(options):
     *KNOWN.values(), few("bn-x5"), replace(few("bn-x5"), l2=0.0),
     with_options(at_scale(VARIANTS["bn-x5"], SMALL), lr=0.02, seed=3, precision="bf16", data="tiny-imagenet-100"),
     with_options(VARIANTS["bn-x5"], batch=256, lr=0.012, steps=625_000),
-    with_options(few("bn-x5"), held_out=2, decay=2.5), *PLAN["held out"][:9],
+    with_options(few("bn-x5"), held_out=2, decay=2.5), PLAN["seen whole"][1], *PLAN["held out"][:9],
 ], ids=lambda config: config.variant())
 def test_the_command_of_a_run_makes_its_configuration(config):
     told = shlex.split(train_command(config))

@@ -136,7 +136,7 @@ def test_an_unknown_name_is_refused_with_those_that_are_known():
     ("rate", 0), ("decay", -1), ("dropout", 1.0), ("dropout", -0.1), ("momentum", 1), ("l2", -1e-4),
     ("seed", -1), ("activation", "tanh"), ("shuffling", "none"), ("distortion", "some"),
     ("precision", "fp16"), ("init_gain", 0), ("per_activation", 11),
-    ("processes", 0), ("processes", 5), ("held_out", -1),
+    ("processes", 0), ("processes", 5), ("held_out", -1), ("view", "left"),
 ])
 def test_what_is_out_of_range_is_refused_by_name(field, value):
     with pytest.raises(ConfigError, match=f"{field} is {value!r}; expected"):
@@ -156,7 +156,7 @@ def test_a_configuration_is_restored_from_its_record(config):
 
 
 def test_one_process_leaves_no_trace_in_the_record_and_several_do():
-    assert not {"processes", "synchronized", "held_out"} & set(variants.to_record(X5))
+    assert not {"processes", "synchronized", "held_out", "view"} & set(variants.to_record(X5))
     shared = replace(X5, processes=8, synchronized=True)
     assert from_record(variants.to_record(shared)) == shared and shared.variant() != X5.variant()
 
