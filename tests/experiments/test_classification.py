@@ -11,10 +11,10 @@ import torch
 from PIL.Image import Resampling
 from torch import nn
 
-from bncourse import cli, runs
+from bncourse import cli, evaluation, runs
 from bncourse.datasets import scenes
 from bncourse.datasets.transforms import normalize, to_tensor
-from bncourse.experiments import classification, variants
+from bncourse.experiments import classification, scoring, trainings, variants
 from bncourse.experiments.classification import initial, mini_batches, open_pictures, recipe, replay, run, validation
 from bncourse.experiments.options import train_command, with_options
 from bncourse.experiments.protocol import FIRST_ROOM
@@ -115,6 +115,9 @@ def test_a_whole_picture_is_tested_made_smaller_and_a_center_as_it_is():
     for config, expected in ((center, image.crop((2, 2, 30, 30))), (whole, smaller)):
         images, _ = next(iter(validation(config, pictures).epoch(0)))
         assert torch.equal(images[:1], normalize(to_tensor(expected)[None]))
+        network = trainings.Trained(config, pictures.val.classes, 0, initial(config, 16))
+        scored, _ = scoring.predict(network, pictures.val)
+        assert torch.equal(scored, evaluation.predict(network.model, validation(config, pictures).epoch(0))[0])
     assert train_command(whole).endswith(" --view whole --record") and whole.variant() != center.variant()
     assert run(whole).columns["loss"] == run(center).columns["loss"]
 
