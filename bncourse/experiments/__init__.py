@@ -15,6 +15,7 @@ Experiments:
     recurrent        5              an LSTM with statistics for each step or shared, and with layer norm
     sensitivity      1, 3.3         training over a grid of learning rates and of initial scales
     shift            1              a classifier of digits under another condition
+    views            4.2.2          trained networks on pictures that are sharper than those of their training
     whitening        2              the cost of whitening beside that of batch norm
 
 What runs them:

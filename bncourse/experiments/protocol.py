@@ -19,7 +19,7 @@ from dataclasses import asdict, fields
 from bncourse import runs
 
 EXPERIMENTS = ("activations", "classification", "company", "crops", "depth", "domains", "ensembles", "folding",
-               "inference", "landscape", "placement", "recurrent", "sensitivity", "shift", "whitening")
+               "inference", "landscape", "placement", "recurrent", "sensitivity", "shift", "views", "whitening")
 Progress = Callable[[int, int], object]
 
 

@@ -208,12 +208,6 @@ def test_a_network_that_was_tested_on_held_out_pictures_is_scored_on_them_unless
     assert validation.examples == 40 and run_in(tmp_path).config["held_out"] == 1
 
 
-def test_a_network_that_was_tested_on_whole_pictures_is_scored_on_them(tmp_path):
-    assert command("train", "--steps", 2, "--batch", 8, "--view", "whole", "--folder", tmp_path) == 0
-    (_, whole), = scoring.score_each([tmp_path])
-    assert whole == evaluation.Score(*(run_in(tmp_path).columns[key][-1] for key in ("top1", "top5")), 40)
-
-
 def test_several_networks_are_tested_together(done):
     *alone, (name, together) = scoring.score_each(done)
     members = [scoring.predict(trained(folder), scenes.Scenes("val", size=32)) for folder in done]
