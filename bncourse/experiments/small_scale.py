@@ -36,7 +36,7 @@ from bncourse.experiments.variants import (
 )
 
 RATES = (0.003, 0.01, 0.03, 0.1)
-RATES_AND_DECAYS = tuple(product((0.005, 0.01, 0.02, 0.03), (0.3, 1, 3.0, 6.0)))
+RATES_AND_DECAYS = (*product((0.005,), (0.3, 1)), *product((0.01, 0.02, 0.03), (0.3, 1, 3.0, 6.0)))
 HELD_OUT = 50  # of the 500 pictures of each class
 FIVEFOLD = (VARIANTS["inception-x5"], ABLATIONS["bn-baseline-learning-rate"], CONTROLS["inception-seven-x5"],
             VARIANTS["bn-x5"])

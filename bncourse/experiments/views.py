@@ -52,7 +52,8 @@ class Config:
         return self.training.variant() + ("" if self.pictures is None else f"-{self.pictures}pictures")
 
 
-PLAN = {part: tuple(map(Config, small_scale.PLAN[part])) for part in ("long", "annealing", "rates", "held out")} | {
+WHOLE_PARTS = ("long", "annealing", "rates", "ensemble", "held out")
+PLAN = {part: tuple(map(Config, small_scale.PLAN[part])) for part in WHOLE_PARTS} | {
     "photographs": tuple(Config(training) for training in small_scale.PLAN["photographs"]
                          if training.name != "bn-baseline-learning-rate" or training.seed == 2),
     "noise": tuple(Config(training) for training in small_scale.PLAN["noise"] if training.seed > 2),
@@ -123,10 +124,24 @@ def scored(model: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> dict[str, 
     return errors(p.clamp_min(smallest).log(), labels) | {"roughness": roughness([images for images, _ in batches])}
 
 
-def roughness(batches: list[Float[Tensor, "N C H W"]]) -> float:
+def roughness(batches: list[Float[Tensor, "_ C H W"]]) -> float:
     """How unlike its right neighbour a pixel is: half the mean squared difference, over the variance within an image.
 
     It is 0 where neighbours are equal, and 1 where they have nothing to do with each other.
     """
     differ = sum(images.diff(dim=3).square().mean((2, 3)).sum().item() for images in batches)
     return round(differ / (2 * sum(images.var((2, 3), correction=0).sum().item() for images in batches)), 6)
+
+
+def accuracies(found: list[runs.Run], view: str = "whole", recomputed: int = 0) -> dict[str, list[float]]:
+    """The top-1 accuracies in per cent of recorded runs in one view, by the network's name, in the order of the runs.
+
+    Networks without batch norm, which have no averages to recompute, are left out where recomputed is 1.
+    """
+    named: dict[str, list[float]] = {}
+    for run in found:
+        rows = list(zip(run.columns["view"], run.columns["recomputed"], strict=True))
+        if (VIEWS.index(view), recomputed) in rows:
+            error = run.columns["top1_error"][rows.index((VIEWS.index(view), recomputed))]
+            named.setdefault(run.config["network"]["name"], []).append(100 - error)
+    return named

@@ -25,6 +25,8 @@ CHANGES = {"learning-rate": "rate times 5", "dropout": "no Dropout", "l2": "L2 /
 PANELS = ("inception", "inception-x5", "inception-seven-x5", "inception-sigmoid",
           "bn-baseline", "bn-baseline-learning-rate", "bn-x5", "bn-x5-sigmoid")
 SEEDS = ("o", "s", "^", "D", "v")  # a marker for each seed
+VIEWS = {"centers": ("o", "white", 0), "whole pictures": ("o", None, 0),  # a marker, its filling, and how far up
+         "centers, averages of centers": ("d", "white", 0.22)}
 
 
 def color_of(name: str) -> str:
@@ -201,4 +203,25 @@ def pairs(rows: Mapping[str, tuple[Sequence[float | int], Sequence[float | int]]
     ax.set_ylim(-0.5, len(rows) - 0.5)
     for y, name, style in ((0.94, "with batch norm", WITH), (0.86, "without batch norm", WITHOUT)):
         ax.text(0.02, y, name, transform=ax.transAxes, color=style["color"], fontsize=11, va="center")
+    return ax
+
+
+def views(accuracies: Mapping[str, Sequence[Sequence[float | int]]], ax: Axes | None = None, *,
+          title: str = "") -> Axes:
+    """Accuracies of trained networks on sharp and on smooth pictures, and, with batch norm, with other averages.
+
+    accuracies maps a network's name to two or three rows of per cent, seed by seed: on centers, on whole pictures, and
+    on centers with the averages of centers. A mark for each seed, lines from the first to the second mean.
+    """
+    ax = blank(ax, title=title, xlabel="validation accuracy @1 at the last test, %")
+    for height, (name, rows) in enumerate(reversed(accuracies.items())):
+        color, (center, whole, *_) = color_of(name), [np.mean(values) for values in rows]
+        ax.plot([center, whole], [height, height], color=color, linewidth=1, alpha=0.6)
+        for values, (mark, fill, up) in zip(rows, VIEWS.values(), strict=False):
+            ax.plot(values, [height + up] * len(values), mark, color=color, markerfacecolor=fill or color, markersize=7)
+    ax.set_yticks(range(len(accuracies)), [NAMES.get(name, name) for name in reversed(accuracies)])
+    ax.set_ylim(-0.6, len(accuracies) - 0.4)
+    marks = [Line2D([], [], marker=mark, color=QUIET, markerfacecolor=fill or QUIET, linestyle="", label=label)
+             for label, (mark, fill, _) in VIEWS.items()]
+    ax.legend(handles=marks, loc="upper right", frameon=False)
     return ax

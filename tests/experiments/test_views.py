@@ -83,6 +83,14 @@ def test_pictures_are_rough_where_neighbours_differ(run):
     assert max(between, whole, training) < 0.7 * center
 
 
+def test_accuracies_are_found_by_name_and_view(run):
+    plain = views.run(views.Config(PLAIN))
+    found = views.accuracies([run, plain, run])
+    assert found == {"bn-x5": [pytest.approx(100 - run.columns["top1_error"][2])] * 2,
+                     "inception": [pytest.approx(100 - plain.columns["top1_error"][2])]}
+    assert views.accuracies([run, plain], "center", 1) == {"bn-x5": [pytest.approx(100 - run.columns["top1_error"][4])]}
+
+
 def test_every_network_of_the_long_trainings_is_planned():
     assert [config.training for config in recording.plan("views", "long")] == list(small_scale.PLAN["long"])
     assert not recording.can_replay("views")

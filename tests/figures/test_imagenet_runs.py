@@ -94,3 +94,14 @@ def test_a_pair_stands_on_one_row_with_and_without_in_their_colours_and_a_networ
         assert [(line.get_marker(), round(line.get_ydata()[0]), line.get_xdata()[0])
                 for line in in_colour(ax, style)] == expected
         assert style["color"] in {to_hex(text.get_color()).upper() for text in ax.texts}
+
+
+def test_a_network_has_a_hollow_mark_for_sharp_pictures_a_full_one_for_smooth_and_a_diamond_where_it_has_averages():
+    ax = imagenet_runs.views({"inception": [[20, 22], [25, 27]], "bn-x5": [[30, 32], [40, 38], [41, 39]]})
+    marks = [(line.get_marker(), line.get_markerfacecolor() == "white", *line.get_xdata()) for line in ax.lines]
+    assert marks == [("None", False, 31, 39), ("o", True, 30, 32), ("o", False, 40, 38), ("d", True, 41, 39),
+                     ("None", False, 21, 26), ("o", True, 20, 22), ("o", False, 25, 27)]
+    colors = [to_hex(line.get_color()).upper() for line in ax.lines]
+    assert colors == [WITH["color"]] * 4 + [WITHOUT["color"]] * 3
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["BN-x5", "Inception"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(imagenet_runs.VIEWS)
