@@ -34,8 +34,8 @@ HOUSE = {
     "training":    (2, "nn datasets runs",                           "numpy jaxtyping torch tqdm"),
     "evaluation":  (2, "datasets training",                          "numpy jaxtyping torch PIL"),
     "doctor":      (2, "nn training",                                "numpy torch tqdm"),
-    "experiments": (3, "paths kernels datasets runs paper nn training evaluation", "numpy jaxtyping threadpoolctl "
-                                                                     "torch"),
+    "experiments": (3, "paths kernels datasets doctor runs paper nn training evaluation", "numpy jaxtyping torch "
+                                                                     "threadpoolctl"),
     "figures":     (3, "datasets kernels runs paper",                "numpy jaxtyping matplotlib PIL IPython"),
     "explorers":   (4, "figures kernels nn runs",                    "numpy jaxtyping matplotlib PIL ipywidgets "
                                                                      "IPython traitlets tqdm"),

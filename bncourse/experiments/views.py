@@ -30,6 +30,7 @@ from bncourse import evaluation, runs
 from bncourse.datasets.batches import Batches
 from bncourse.datasets.subsets import EvenSubset
 from bncourse.datasets.transforms import Center, Training, to_tensor
+from bncourse.doctor import examine
 from bncourse.experiments import small_scale, variants
 from bncourse.experiments.classification import VALIDATION_BATCH, open_pictures
 from bncourse.experiments.ensembles import errors, member_record, open_member
@@ -38,6 +39,7 @@ from bncourse.nn import population_statistics
 
 VIEWS = ("center", "between", "whole", "training")
 AVERAGED = 2000  # training pictures, by which the averages are computed anew
+EXAMINED = 768  # pictures that the doctor is shown
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ def run(config: Config, progress: Progress | None = None) -> runs.Run:
     pictures of which the center is seen; `top1_error` and `top5_error` in per cent; `loss`; `roughness` of the pictures
     in this view. A row for each view, and with batch norm two more, "center" and "whole" with recomputed averages.
 
+    The configuration holds what the doctor finds in a network with batch norm that is shown some centers, or wholes.
+
     Raises `trainings.KeptError`, naming the network, where it is not there or not trained to its end.
     """
     start, network, pictures = time.perf_counter(), open_member(config.training), open_pictures(config.training)
@@ -102,6 +106,9 @@ def run(config: Config, progress: Progress | None = None) -> runs.Run:
         tell(progress, len(rows), len(wanted))
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     about = {"pictures": len(tested), "network": member_record(network)}
+    if config.training.batchnorm:
+        about["doctor"] = {view: findings(network.model, seen(EvenSubset(tested, EXAMINED), views[view]))
+                           for view in ("center", "whole")}
     return recorded_run(config, columns, record=about, command="python3 -m bncourse runs record views",
                         data=config.training.data, seed=config.training.seed, sha256=pictures.sha256(),
                         seconds=time.perf_counter() - start)
@@ -122,6 +129,12 @@ def scored(model: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> dict[str, 
     p, labels = evaluation.predict(model, batches)
     smallest = torch.finfo(torch.float32).tiny
     return errors(p.clamp_min(smallest).log(), labels) | {"roughness": roughness([images for images, _ in batches])}
+
+
+def findings(model: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> list[str]:
+    """The names of what the doctor finds in the network, from these images in mini-batches of 32."""
+    loader = torch.cat([images for images, _ in batches]).split(32)
+    return [finding.name for finding in examine(model, loader[0], loader=loader).findings]
 
 
 def roughness(batches: list[Float[Tensor, "_ C H W"]]) -> float:

@@ -23,6 +23,7 @@ def kept_trainings(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scenes, "LENGTH", {"train": 48, "val": 40})
         patch.setattr(views, "AVERAGED", 12)
+        patch.setattr(views, "EXAMINED", 40)
         patch.setattr(kept, "DATA", tmp_path_factory.mktemp("data"))
         for training in (NORMAL, PLAIN):
             trainings.train(training)
@@ -72,6 +73,12 @@ def test_the_other_averages_are_those_of_training_pictures_of_which_the_center_i
     assert run.columns["loss"][4] == pytest.approx(-p[range(40), labels].log().mean().item(), rel=1e-4)
     assert run.columns["loss"][4] != run.columns["loss"][0]
     assert run.config["network"] == ensembles.member_record(ensembles.open_member(NORMAL))
+
+
+def test_the_doctor_is_asked_with_centers_and_with_wholes(run):
+    assert list(run.config["doctor"]) == ["center", "whole"]
+    assert all("stale-statistics" in names for names in run.config["doctor"].values())  # four steps from 0 and 1
+    assert "doctor" not in views.run(views.Config(PLAIN, pictures=5)).config
 
 
 def test_pictures_are_rough_where_neighbours_differ(run):
