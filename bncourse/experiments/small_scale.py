@@ -81,7 +81,8 @@ PLAN = {
     "long": tuple(long(config, seed) for seed, config in product(range(3), LONG)),
     "noise": tuple(at_small_scale(VARIANTS["bn-baseline"], seed) for seed in range(10)),
     "held out": tuple(held_out(*setting) for setting in RATES_AND_DECAYS),
-    "seen whole": tuple(seen_whole(config, seed) for seed, config in product(range(3), VARIANTS.values())),
+    "seen whole": tuple(seen_whole(config, seed) for seed, config in
+                        product(range(3), (*VARIANTS.values(), ABLATIONS["bn-baseline-learning-rate"]))),
     "changes seen whole": tuple(seen_whole(config, seed) for config, seed in product(ABLATIONS.values(), range(2))),
 }
 UNFINISHED = ("held out", "seen whole", "changes seen whole")

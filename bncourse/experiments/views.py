@@ -35,6 +35,7 @@ from bncourse.experiments import small_scale, variants
 from bncourse.experiments.classification import VALIDATION_BATCH, open_pictures
 from bncourse.experiments.ensembles import errors, member_record, open_member
 from bncourse.experiments.protocol import Progress, recorded_run, tell
+from bncourse.experiments.variants import CONTROLS
 from bncourse.nn import population_statistics
 
 VIEWS = ("center", "between", "whole", "training")
@@ -56,8 +57,7 @@ class Config:
 
 WHOLE_PARTS = ("long", "annealing", "rates", "ensemble", "held out")
 PLAN = {part: tuple(map(Config, small_scale.PLAN[part])) for part in WHOLE_PARTS} | {
-    "photographs": tuple(Config(training) for training in small_scale.PLAN["photographs"]
-                         if training.name != "bn-baseline-learning-rate" or training.seed == 2),
+    "photographs": tuple(Config(training) for training in small_scale.PLAN["photographs"] if training.name in CONTROLS),
     "noise": tuple(Config(training) for training in small_scale.PLAN["noise"] if training.seed > 2),
 }
 
