@@ -84,13 +84,13 @@ def test_c48_c49_steps_and_accuracies(measured):
     never = [name for name in ("bn-baseline", "bn-x5", "bn-x30", "bn-x5-sigmoid") if 0 in faster(name)]
     assert never == []
     order = ["bn-x5-sigmoid", "bn-x5", "bn-x30", "bn-baseline", "inception"]
-    accuracies = ", ".join(f"{percent(name)} ({name})" for name in order)
+    told = ", ".join(f"{percent(name)} ({name})" for name in order)
     assert [run.config["seed"] for runs in LONG.values() for run in runs] == [0, 1, 2] * 6
     ends = sorted(((seeds, name) for name, seeds in accuracies(recorded("views", "long")).items() if name in order),
                   key=lambda end: fmean(end[0]), reverse=True)
     longer = ", ".join(f"{' '.join(f'{end:.1f}' for end in seeds)} ({name})" for seeds, name in ends)
     assert measured["C48"] == ("the numbers are ImageNet's and were not tested; an order was. "
-                               f"{WHERE}, best accuracy in %: {accuracies}; 40,000 steps, last test: {longer}")
+                               f"{WHERE}, best accuracy in %: {told}; 40,000 steps, last test: {longer}")
     speeds, on_centers, later = ("; ".join(f"{name} {' '.join(f'{times:.1f}' for times in faster(name, trained))}"
                                            for name in ("bn-baseline", "bn-x5", "bn-x30"))
                                  for trained in (RUNS, CENTERS, LONG))

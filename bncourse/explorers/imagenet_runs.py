@@ -18,7 +18,7 @@ def target_explorer(variants: Mapping[str, Sequence[Run]]) -> Explorer:
     highest = max(best(run) for runs in variants.values() for run in runs)
 
     def draw(fig, target):
-        ax = imagenet_runs.curves(variants, fig.subplots())
+        ax = imagenet_runs.curves(variants, fig.subplots(), band=False)
         marks = imagenet_runs.target_marks(list(variants), ax)
 
         def update(target):

@@ -1,4 +1,4 @@
-"""The pictures of lesson 12: eight short trainings, the sweep, the curves of Figure 2 at a small size, the changes."""
+"""The pictures of lesson 12: eight short trainings, two kinds of test, Figures 2 and 3 at a small size, the changes."""
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import cycle
@@ -67,10 +67,12 @@ def losses(variants: Mapping[str, Run], chance: float | int, *, live: Collection
     return axes[0, 0]
 
 
-def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, images: int = 0, title: str = "") -> Axes:
+def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, images: int = 0, band: bool = True,
+           title: str = "") -> Axes:
     """Figure 2: validation accuracy against steps for each variant, the seeds' mean as a line and all as a band.
 
-    images are those of the training set; where they are given, passes over them stand under the steps.
+    images are those of the training set; where they are given, passes over them stand under the steps. Without `band`
+    the lines are alone.
     """
     ax = blank(ax, title=title, xlabel=STEPS + ", and passes over the photographs" * bool(images),
                ylabel="validation accuracy @1, %")
@@ -78,7 +80,8 @@ def curves(variants: Mapping[str, Sequence[Run]], ax: Axes | None = None, *, ima
     for name, runs in variants.items():
         steps = max((curve(run)[0] for run in runs), key=len)
         values = 100 * np.array([np.interp(steps, *curve(run)) for run in runs])
-        ax.fill_between(steps, values.min(0), values.max(0), color=color_of(name), alpha=0.15, linewidth=0)
+        if band:
+            ax.fill_between(steps, values.min(0), values.max(0), color=color_of(name), alpha=0.15, linewidth=0)
         ax.plot(steps, values.mean(0), color=color_of(name), linewidth=2, linestyle=styles[name])
         ends[name] = values[:, -1].mean()
     top = 110 * max(best(run) for runs in variants.values() for run in runs)
@@ -119,21 +122,6 @@ def show_target(marks: TargetMarks, target: float | int, steps: Mapping[str, flo
         marks.rings[name].set_data(([reached], [target]) if np.isfinite(reached) else ([], []))
         marks.rings[name].set_markersize(7 + 6 * placed.count(reached))  # one around the other, on the same spot
         placed.append(reached)
-
-
-def sweep(runs: Sequence[Run], ax: Axes | None = None, *, title: str = "") -> Axes:
-    """The best accuracy of one network at each learning rate (log scale); the best of all is filled."""
-    rates, accuracies = np.array([(run.columns["lr"][0], 100 * best(run)) for run in runs]).T
-    order, chosen = np.argsort(rates), int(np.argmax(accuracies))
-    ax = blank(ax, title=title, xlabel="learning rate (log scale)", ylabel="best accuracy @1, %")
-    ax.plot(rates[order], accuracies[order], linewidth=2, **WITHOUT)
-    ax.plot(rates, accuracies, "o", color=WITHOUT["color"], markersize=8, markerfacecolor="white")
-    ax.plot(rates[chosen], accuracies[chosen], "o", color=WITHOUT["color"], markersize=8)
-    ax.set_xscale("log")
-    ax.set_xticks(np.sort(rates), [f"{rate:g}" for rate in np.sort(rates)])
-    ax.minorticks_off()
-    ax.set_ylim(bottom=0)
-    return ax
 
 
 def factors_beside_paper(printed: Mapping[str, float | int], ours: Mapping[str, Sequence[float | int]],
