@@ -58,6 +58,8 @@ def test_every_network_has_three_seeds_on_photographs_and_five_on_scenes():
     for part in PLAN.keys() - set(UNFINISHED):
         assert all(not run.provenance["dirty"] and run.provenance["threads"] == 1
                    for run in recorded("classification", part))
+    for part in ("long", "photographs", "annealing", "rates", "noise", "ensemble", "held out"):
+        assert not any(run.provenance["dirty"] for run in recorded("views", part))
 
 
 def test_the_rate_that_is_multiplied_is_inceptions_best():

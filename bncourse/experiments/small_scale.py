@@ -11,9 +11,10 @@ of the four networks at five times the rate. `photographs` are the controls on T
 at other rates than the paper's, `annealing` BN-x30 and BN-x5 with each other's last rate, and `long` the networks of
 Figure 2, and the seven changes without batch norm, for 25.6 epochs.
 
-`noise` are ten seeds of one network. What comes last is not complete, and no lesson reads it yet: Inception's rate by
-its decay, on pictures of the training set that are `held out` of it, and the variants and the changes tested on whole
-pictures, `seen whole`. It takes about four hours of a core.
+`noise` are ten seeds of one network, and `held out` is Inception's rate by its decay, on pictures of the training set.
+The trainings above are tested on the centers of pictures, which are sharper than what they were trained on (views.py);
+those of `seen whole` on whole pictures. What comes last, the changes one at a time tested in this way, is not complete,
+and no lesson reads it yet. It takes about an hour of a core.
 
     python3 -m bncourse runs record classification
 """
