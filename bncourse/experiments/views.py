@@ -55,8 +55,8 @@ class Config:
         return self.training.variant() + ("" if self.pictures is None else f"-{self.pictures}pictures")
 
 
-WHOLE_PARTS = ("long", "annealing", "rates", "ensemble", "held out")
-PLAN = {part: tuple(map(Config, small_scale.PLAN[part])) for part in WHOLE_PARTS} | {
+PARTS = ("long", "annealing", "rates", "ensemble", "held out")
+PLAN = {part: tuple(map(Config, small_scale.PLAN[part])) for part in PARTS} | {
     "photographs": tuple(Config(training) for training in small_scale.PLAN["photographs"] if training.name in CONTROLS),
     "noise": tuple(Config(training) for training in small_scale.PLAN["noise"] if training.seed > 2),
 }
