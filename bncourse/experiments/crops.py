@@ -16,13 +16,14 @@ from bncourse.datasets.crops import CROPS, MIRRORS
 from bncourse.datasets.subsets import EvenSubset
 from bncourse.experiments.classification import open_pictures
 from bncourse.experiments.ensembles import (
-    ORDER,
     SIX,
+    SIX_LONGER,
     crop_probabilities,
     errors,
     mean_over_crops,
     member_record,
     open_member,
+    order,
 )
 from bncourse.experiments.protocol import Progress, recorded_run, tell
 from bncourse.experiments.variants import Config as Training
@@ -40,7 +41,7 @@ class Config:
         return self.member.variant() + ("" if self.pictures is None else f"-{self.pictures}pictures")
 
 
-PLAN = {"members": tuple(Config(member) for member in SIX)}
+PLAN = {"members": tuple(map(Config, SIX)), "members, longer": tuple(map(Config, SIX_LONGER))}
 
 
 def run(config: Config, progress: Progress | None = None) -> runs.Run:
@@ -56,11 +57,12 @@ def run(config: Config, progress: Progress | None = None) -> runs.Run:
     tested = pictures.val if config.pictures is None else EvenSubset(pictures.val, config.pictures)
     p, labels = crop_probabilities(network, tested)
     rows = []
-    for crop, at in enumerate(sorted(range(len(ORDER)), key=ORDER.__getitem__)):
+    places = order(config.member.view)
+    for crop in range(len(places)):
         scale, place = divmod(crop // MIRRORS, CROPS)
-        alone = mean_over_crops(p[:, [at]], 1)
+        alone = mean_over_crops(p[:, [places.index(crop)]], 1)
         rows.append({"scale": scale, "place": place, "mirrored": crop % MIRRORS} | errors(alone.log_p, labels))
-        tell(progress, len(rows), len(ORDER))
+        tell(progress, len(rows), len(places))
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     about = {"pictures": len(labels), "network": member_record(network)}
     return recorded_run(config, columns, record=about, command="python3 -m bncourse runs record crops",

@@ -4,8 +4,8 @@
     python3 -m bncourse runs record ensembles
 
 The first line trains the six networks of `variants.MEMBERS` and keeps them in data/cache/training; the second tests
-them there. The weights are not part of the project, so the run cannot be replayed without training again; it holds
-a fingerprint of each.
+them there. With --steps 20000 --every 2000 --view whole they are those of the longer run. The weights are
+not part of the project, so a run cannot be replayed without training again; it holds a fingerprint of each.
 """
 
 import hashlib
@@ -30,10 +30,9 @@ from bncourse.experiments.trainings import KeptError, Trained
 from bncourse.experiments.variants import Config as Training
 
 CROPS = (1, 2, 12, 24, 36, 48)
-CENTRE_CROP = 8  # among the crops of a square: the first scale's fifth, upright; its mirror image follows
-ORDER = (CENTRE_CROP, CENTRE_CROP + 1, *range(CENTRE_CROP), *range(CENTRE_CROP + 2, 48))
+SINGLE = {"center": 8, "whole": 10}  # by the view: a crop of a square's first scale, whose mirror image follows
 PICTURES = 4  # in a batch: 192 images
-SIX = small_scale.PLAN["ensemble"]
+SIX, SIX_LONGER = small_scale.PLAN["ensemble"], small_scale.PLAN["ensemble, longer"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Config:
         return name if self.pictures is None else f"{name}-{self.pictures}pictures"
 
 
-PLAN = {"six": (Config(SIX),)}
+PLAN = {"six": (Config(SIX),), "six, longer": (Config(SIX_LONGER),)}
 
 
 class Means(NamedTuple):
@@ -113,15 +112,21 @@ def member_record(network: Trained) -> dict:
 
 
 def crop_probabilities(network: Trained, pictures) -> tuple[Float[Tensor, "N 48 K"], Int[Tensor, "N"]]:
-    """The class probabilities of each picture's 48 crops, in the order of `ORDER`, and the labels.
-
-    The first is the single crop that `transforms.Center` takes of a square picture.
-    """
+    """The class probabilities of each picture's 48 crops, in the order of averaging, and the labels."""
     crops = Crops(network.config.scale.size, squares=1)
     batches = Batches(pictures, crops, batch=PICTURES, order="as stored", keep_last=True)
     singles = ((images.flatten(0, 1), labels.repeat_interleave(len(crops))) for images, labels in batches.epoch(0))
     p, labels = evaluation.predict(network.model, singles)
-    return p.unflatten(0, (-1, len(crops)))[:, ORDER], labels[::len(crops)]
+    return p.unflatten(0, (-1, len(crops)))[:, order(network.config.view)], labels[::len(crops)]
+
+
+def order(view: str) -> list[int]:
+    """The 48 crops of a square in the order of averaging: the single crop of the view, its mirror image, the others.
+
+    The single crop is the one by which the network was tested in training; the others come scale by scale.
+    """
+    first = [SINGLE[view], SINGLE[view] + 1]
+    return first + [crop for crop in range(48) if crop not in first]
 
 
 def mean_over_crops(p: Float[Tensor, "N crops K"], crops: int) -> Means:

@@ -11,9 +11,10 @@ from bncourse.datasets.subsets import EvenSubset
 from bncourse.datasets.transforms import normalize
 from bncourse.evaluation import Crops
 from bncourse.experiments import classification, crops, ensembles, kept, recording, trainings
-from bncourse.experiments.ensembles import CENTRE_CROP, SIX
+from bncourse.experiments.ensembles import SINGLE, SIX, SIX_LONGER
 from bncourse.experiments.variants import MEMBERS, TINY, at_scale
 
+CENTER = SINGLE["center"]
 MEMBER = at_scale(MEMBERS["member-1"], replace(TINY, steps=4, every=4, width=0.0625, lr=1e-4))
 
 
@@ -34,10 +35,14 @@ def test_there_is_a_row_for_each_scale_place_and_mirror_image():
     assert run.variant == MEMBER.variant() and run.config["pictures"] == 7
 
 
-def test_the_centre_crop_is_the_single_crop_of_the_ensembles_run():
-    alone, together = crops.run(crops.Config(MEMBER)), ensembles.run(ensembles.Config((MEMBER,)))
+@pytest.mark.parametrize("view", ["center", "whole"])
+def test_the_ensembles_run_has_the_single_crop_of_the_view(view):
+    member = replace(MEMBER, view=view)
+    if view == "whole":
+        trainings.train(member)
+    alone, together = crops.run(crops.Config(member)), ensembles.run(ensembles.Config((member,)))
     for measure in ("top1_error", "top5_error", "loss"):
-        assert alone.columns[measure][CENTRE_CROP] == pytest.approx(together.columns[measure][0])
+        assert alone.columns[measure][SINGLE[view]] == pytest.approx(together.columns[measure][0])
     assert alone.config["network"] == together.config["networks"][0]
 
 
@@ -46,12 +51,12 @@ def test_each_row_is_of_the_crop_in_its_place():
     assert run.variant == f"{MEMBER.variant()}-3pictures" and run.config["pictures"] == 3
     assert len(set(run.columns["loss"])) == 48
     val, network = EvenSubset(classification.open_pictures(MEMBER).val, 3), ensembles.open_member(MEMBER)
-    for row in (0, CENTRE_CROP, 23, 47):
+    for row in (0, CENTER, 23, 47):
         images = torch.stack([Crops(28, squares=1)(val.image(i))[row] for i in range(3)])
         p, labels = evaluation.predict(network.model, [(normalize(images), torch.tensor(val.labels))])
         assert run.columns["loss"][row] == pytest.approx(-p[range(3), labels].log().mean().item(), abs=1e-6)
 
 
 def test_the_six_networks_of_the_ensemble_are_planned():
-    assert [config.member for config in recording.plan("crops")] == list(SIX)
+    assert [config.member for config in recording.plan("crops")] == [*SIX, *SIX_LONGER]
     assert not recording.can_replay("crops")

@@ -9,17 +9,16 @@ import torch
 
 from bncourse import paper, runs
 from bncourse.datasets import scenes
-from bncourse.datasets.transforms import Center
 from bncourse.evaluation import Crops, score
 from bncourse.experiments import classification, ensembles, kept, recording, trainings
 from bncourse.experiments.ensembles import (
     CROPS,
-    ORDER,
     Config,
     Means,
     crop_probabilities,
     every_subset,
     mean_over_crops,
+    order,
 )
 from bncourse.experiments.variants import MEMBERS, TINY, at_scale
 
@@ -53,14 +52,17 @@ def column(run, name, **where):
 # Crops
 
 
-def test_the_first_crop_is_the_single_one_and_the_second_its_mirror_image():
+@pytest.mark.parametrize("view", ["center", "whole"])
+def test_the_first_crop_is_the_single_one_of_training_and_the_second_its_mirror_image(view):
     picture = scenes.Scenes("val", 1, size=32).image(0)
-    crops = Crops(28, squares=1)(picture)[torch.tensor(ORDER)]
-    assert torch.equal(crops[0], Center(28)(picture, None)) and torch.equal(crops[1], crops[0].flip(2))
+    crops = Crops(28, squares=1)(picture)[torch.tensor(order(view))]
+    single = classification.single_crop(replace(at_scale(MEMBERS["member-1"], TINY), view=view))
+    assert torch.equal(crops[0], single(picture, None)) and torch.equal(crops[1], crops[0].flip(2))
 
 
-def test_the_first_twelve_crops_are_of_one_scale_and_all_are_there_once():
-    assert sorted(ORDER[:12]) == list(range(12)) and sorted(ORDER) == list(range(48))
+@pytest.mark.parametrize("view", ["center", "whole"])
+def test_the_first_twelve_crops_are_of_one_scale_and_all_are_there_once(view):
+    assert sorted(order(view)[:12]) == list(range(12)) and sorted(order(view)) == list(range(48))
 
 
 def test_the_mean_over_all_crops_is_what_the_command_evaluate_takes(trained):
@@ -124,7 +126,7 @@ def test_the_run_tells_the_trainings_and_the_weights(run, trained):
 
 def test_it_is_recorded_by_the_command_that_its_provenance_names(run):
     assert run.provenance["command"] == "python3 -m bncourse runs record ensembles"
-    assert recording.plan("ensembles") == list(ensembles.PLAN["six"])
+    assert recording.plan("ensembles") == [ensembles.PLAN["six"][0], ensembles.PLAN["six, longer"][0]]
     assert not recording.can_replay("ensembles")
 
 
