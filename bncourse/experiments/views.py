@@ -55,7 +55,7 @@ class Config:
         return self.training.variant() + ("" if self.pictures is None else f"-{self.pictures}pictures")
 
 
-PARTS = ("long", "annealing", "rates", "ensemble", "held out")
+PARTS = ("long", "annealing", "rates", "ensemble", "held out", "ensemble, longer")
 PLAN = {part: tuple(map(Config, small_scale.PLAN[part])) for part in PARTS} | {
     "photographs": tuple(Config(training) for training in small_scale.PLAN["photographs"] if training.name in CONTROLS),
     "noise": tuple(Config(training) for training in small_scale.PLAN["noise"] if training.seed > 2),
