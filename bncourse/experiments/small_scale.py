@@ -13,8 +13,8 @@ Figure 2, and the seven changes without batch norm, for 25.6 epochs.
 
 `noise` are ten seeds of one network, and `held out` is Inception's rate by its decay, on pictures of the training set.
 The trainings above are tested on the centers of pictures, which are sharper than what they were trained on (views.py);
-those of `seen whole`, `changes seen whole` and `ensemble, longer` on whole ones. These last are the members of the
-ensemble for 12.8 epochs.
+those of `seen whole`, `changes seen whole` and `ensemble, longer` on whole ones. `ensemble, longer` trains the members
+of the ensemble for 12.8 epochs.
 
     python3 -m bncourse runs record classification
 """
